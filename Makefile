@@ -1,0 +1,42 @@
+EXTENSION = pg_session_guard
+# The control file is the only place that states the version.
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+
+MODULE_big = $(EXTENSION)
+OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*/*.cpp))
+DATA = $(wildcard sql/$(EXTENSION)--*.sql)
+EXTRA_CLEAN = src/*/*.d tmp_check
+
+# A new test is only a new file in its folder.
+REGRESS = $(patsubst sql/%.sql,%,$(filter-out $(DATA),$(wildcard sql/*.sql)))
+ISOLATION = $(patsubst specs/%.spec,%,$(wildcard specs/*.spec))
+TAP_TESTS = 1
+PROVE_TESTS = test/tap/*.pl
+
+# The tests start servers of their own, since the library must be preloaded.
+# TEMP_CONFIG names a file with further settings for them, for example the
+# paths of a build that is not installed into the system.
+temp_instance = --temp-instance=$(1) --temp-config=test/regress.conf $(if $(TEMP_CONFIG),--temp-config=$(TEMP_CONFIG)) --use-existing
+REGRESS_OPTS = $(call temp_instance,tmp_check/regress)
+ISOLATION_OPTS = $(call temp_instance,tmp_check/isolation)
+override CONTRIB_TESTDB = postgres
+
+PG_CONFIG ?= pg_config
+override PG_CPPFLAGS += -std=c++20 -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+override PG_CXXFLAGS += -Wall -Wextra -fno-exceptions -fno-rtti -MMD -MP
+# C++ objects are linked by the C++ compiler.
+override COMPILER = $(CXX) $(CXXFLAGS)
+# Nothing here is worth inlining by JIT, and clang is then not needed.
+override with_llvm = no
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+-include $(OBJS:.o=.d)
+
+src/server/module.o: override CPPFLAGS += -DEXTENSION_VERSION='"$(EXTVERSION)"'
+src/server/module.o: $(EXTENSION).control
+
+.PHONY: check-symbols
+# No exception, heap allocation or guarded static of C++ may enter the server.
+check-symbols: $(shlib)
+	! nm -D --undefined-only $< | grep -E 'GLIBCXX|CXXABI|GCC_3'
