@@ -1,0 +1,74 @@
+/*
+ * Forward steps of the wall clock (see clock.h).
+ */
+#include "core/clock.h"
+
+#include <algorithm>
+#include <span>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Remember a step; when the list is full, the two oldest become one. */
+void
+remember(Clock &clock, Step step)
+{
+	if (clock.count == clock.steps.size())
+	{
+		/* The later boundary: what began between the two is measured too short, not too long. */
+		clock.steps[1].amount += clock.steps[0].amount;
+		std::move(clock.steps.begin() + 1, clock.steps.end(), clock.steps.begin());
+		clock.count--;
+	}
+	clock.steps[clock.count++] = step;
+}
+
+} // namespace
+
+Duration
+read_clock(Clock &clock, Timestamp wall, Duration monotonic)
+{
+	Duration step = 0;
+
+	if (clock.wall != unknown_time)
+	{
+		Duration gained = (wall - clock.wall) - (monotonic - clock.monotonic);
+
+		if (gained > smallest_step)
+		{
+			step = gained;
+			remember(clock, {.until = wall - gained, .amount = gained});
+		}
+	}
+	clock.wall = wall;
+	clock.monotonic = monotonic;
+	return step;
+}
+
+Duration
+stepped_since(const Clock &clock, Timestamp stamp)
+{
+	Duration sum = 0;
+
+	for (const Step &step : std::span(clock.steps).first(clock.count))
+		if (stamp <= step.until)
+			sum += step.amount;
+	return sum;
+}
+
+Duration
+elapsed(const Clock &clock, Timestamp since, Timestamp now)
+{
+	return now - since - stepped_since(clock, since);
+}
+
+Timestamp
+deadline_of(const Clock &clock, Timestamp start, Duration threshold)
+{
+	return later(later(start, threshold), stepped_since(clock, start));
+}
+
+} // namespace session_guard

@@ -1,0 +1,42 @@
+/*
+ * The steps of an action: which signal a session over its limit gets next.
+ *
+ * A statement over statement_timeout is cancelled once; if the very same
+ * statement still runs after cancel_grace, its session is terminated once.
+ * The state is kept in the session's memo and is written before the signal, so
+ * that a worker that comes back never repeats a step.
+ */
+#pragma once
+
+#include "core/time.h"
+
+#include <type_traits>
+
+namespace session_guard
+{
+
+enum class Rung : std::uint8_t
+{
+	Ground,
+	Canceled,
+	Terminated,
+};
+
+struct Ladder
+{
+	Rung rung;
+	/* Of the statement that was cancelled (statement_stamp). */
+	Timestamp statement;
+	/* When the last step was taken. */
+	Timestamp at;
+};
+static_assert(std::is_trivially_destructible_v<Ladder>);
+
+/* Does the ladder still hold a session whose present statement is this one? */
+bool is_climbing(const Ladder &ladder, Timestamp statement);
+
+/* Note the step that is about to be taken. */
+void note_cancel(Ladder &ladder, Timestamp statement, Timestamp now);
+void note_terminate(Ladder &ladder, Timestamp now);
+
+} // namespace session_guard

@@ -1,0 +1,104 @@
+/*
+ * The kinds of limit: what they are called, when their episode starts, and
+ * what is done first when it has lasted too long.
+ *
+ * A new limit is one more enumerator, one more row of limit_facts and one more
+ * case in episode_of().
+ */
+#pragma once
+
+#include "core/session.h"
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace session_guard
+{
+
+struct Memo;
+
+/* In the order in which they are shown. */
+enum class Limit : std::uint8_t
+{
+	IdleSession,
+	IdleInTransactionSession,
+	Statement,
+	Transaction,
+	Session,
+};
+inline constexpr std::size_t limit_count = 5;
+
+/* From the milder to the harder. */
+enum class Action : std::uint8_t
+{
+	Log,
+	Cancel,
+	Terminate,
+};
+
+struct LimitFacts
+{
+	/* The setting's name without its prefix, NUL-terminated. */
+	std::string_view name;
+	/* What a session over it has been doing: "<phrase> for 5 min". */
+	std::string_view phrase;
+	Action first_action;
+};
+
+inline constexpr std::array<LimitFacts, limit_count> limit_facts{{
+    {"idle_session_timeout", "idle", Action::Terminate},
+    {"idle_in_transaction_session_timeout", "idle in transaction", Action::Terminate},
+    {"statement_timeout", "statement running", Action::Cancel},
+    {"transaction_timeout", "in a transaction", Action::Terminate},
+    {"session_timeout", "connected", Action::Terminate},
+}};
+
+inline constexpr std::array<Limit, limit_count> all_limits{
+    Limit::IdleSession, Limit::IdleInTransactionSession, Limit::Statement, Limit::Transaction,
+    Limit::Session,
+};
+
+constexpr const LimitFacts &
+facts(Limit limit)
+{
+	return limit_facts[static_cast<std::size_t>(limit)];
+}
+
+/* Thresholds below this are refused: the guard is not made for them. */
+inline constexpr Duration smallest_threshold = 100 * millisecond;
+
+/* Where a threshold was set.  Roles, databases and rules will have their place here. */
+enum class Source : std::uint8_t
+{
+	ConfigurationFile,
+};
+
+struct Threshold
+{
+	/* 0 means off. */
+	Duration value;
+	Source source;
+};
+using Thresholds = std::array<Threshold, limit_count>;
+
+constexpr const Threshold &
+threshold_of(const Thresholds &thresholds, Limit limit)
+{
+	return thresholds[static_cast<std::size_t>(limit)];
+}
+
+/* The stretch that a limit measures. */
+struct Episode
+{
+	/* From when it is measured. */
+	Timestamp start;
+	/* The server's stamp that tells this episode from the next of its kind. */
+	Timestamp stamp;
+};
+
+/* The episode of a limit that the session is in, if it is in one and its start is known. */
+std::optional<Episode> episode_of(Limit limit, const Session &session, const Memo &memo);
+
+} // namespace session_guard

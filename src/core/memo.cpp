@@ -1,0 +1,57 @@
+/*
+ * What a look changes in the memo of a session (see memo.h).
+ */
+#include "core/memo.h"
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Note when the client paused the pipeline; the status itself has no stamp of it. */
+void
+observe_pause(Memo &memo, const Session &session, Timestamp now)
+{
+	if (!is_paused_pipeline(session))
+		memo.paused_since = unknown_time;
+	else if (memo.paused_since == unknown_time || memo.paused_state_change != session.state_change)
+	{
+		memo.paused_since = now;
+		memo.paused_state_change = session.state_change;
+	}
+}
+
+} // namespace
+
+void
+observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp now)
+{
+	if (memo.session != session.id)
+	{
+		memo = Memo{};
+		memo.session = session.id;
+	}
+
+	bool lock = spare_lock_waiters && waits_for_lock(session);
+	bool sync_rep = session.wait == Wait::SyncRep;
+	bool paused = is_paused_pipeline(session);
+
+	/*
+	 * A clock restarts at the first look that finds the wait over, and not at
+	 * the last one that saw it: in between the guard knows nothing, and whoever
+	 * has only just got his lock must not be ended for having waited.
+	 */
+	if (lock || sync_rep || paused || memo.waited_for_lock || memo.waited_for_sync_rep ||
+	    memo.was_paused)
+		memo.statement_restart = now;
+	if (sync_rep || memo.waited_for_sync_rep)
+		memo.transaction_restart = now;
+
+	observe_pause(memo, session, now);
+	memo.waited_for_lock = lock;
+	memo.waited_for_sync_rep = sync_rep;
+	memo.was_paused = paused;
+}
+
+} // namespace session_guard

@@ -1,0 +1,187 @@
+/*
+ * Who is bound by what (see policy.h).
+ */
+#include "core/policy.h"
+
+#include <algorithm>
+
+namespace session_guard
+{
+
+namespace
+{
+
+constexpr Decision nothing{
+    .outlook = Outlook::Nothing, .spared = Spared::No, .at = never, .verdict = {}};
+
+Decision
+wait_until(Timestamp at)
+{
+	return {.outlook = Outlook::Wait, .spared = Spared::No, .at = at, .verdict = {}};
+}
+
+/* What the session does now tells nothing of how long it has done so. */
+bool
+is_unmeasurable(Limit limit, const Session &session)
+{
+	return session.state == State::Disabled && limit != Limit::Session;
+}
+
+/* Spared because of this very limit, and perhaps only for a moment. */
+Spared
+spared_by_state(Limit limit, const Session &session, const Policy &policy)
+{
+	switch (limit)
+	{
+		case Limit::Statement:
+			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
+			                                                            : Spared::No;
+		case Limit::IdleSession:
+		case Limit::Session:
+			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
+		default:
+			return Spared::No;
+	}
+}
+
+/* What is due for a session whose limit is exceeded, after the steps already taken. */
+Decision
+decide_step(const Decision &due, const Session &session, const Memo &memo, const Policy &policy,
+            const Clock &clock, Timestamp now)
+{
+	if (policy.mode == Mode::Log)
+		return memo.logged[static_cast<std::size_t>(due.verdict.limit)] == due.verdict.episode.stamp
+		           ? nothing
+		           : due;
+	if (!is_climbing(memo.ladder, is_running(session) ? statement_stamp(session) : unknown_time))
+		return due;
+	if (memo.ladder.rung == Rung::Terminated)
+		return nothing;
+
+	/* One action at a time: the cancel first has its grace, whatever else is due. */
+	bool again = due.verdict.action == Action::Cancel;
+	if (policy.cancel_grace == 0)
+		return again ? nothing : due;
+	Timestamp end_of_grace = deadline_of(clock, memo.ladder.at, policy.cancel_grace);
+	if (now <= end_of_grace)
+		return wait_until(later(end_of_grace, 1));
+
+	Decision next = due;
+	next.verdict.action = Action::Terminate;
+	next.verdict.since_cancel = again ? elapsed(clock, memo.ladder.at, now) : 0;
+	return next;
+}
+
+} // namespace
+
+Spared
+spared_from(Limit limit, const Session &session, const Policy &policy)
+{
+	if (session.state == State::Unknown || session.state == State::Starting)
+		return Spared::Unreadable;
+	if (session.wait == Wait::SyncRep)
+		return Spared::SyncRep;
+	if (session.superuser == Superuser::Unknown)
+		return Spared::RoleUnknown;
+	if (policy.exempt_superusers && session.superuser == Superuser::Yes)
+		return Spared::Superuser;
+	if (is_unmeasurable(limit, session))
+		return Spared::NotMeasurable;
+	return spared_by_state(limit, session, policy);
+}
+
+Decision
+decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
+       const Clock &clock, Timestamp now)
+{
+	Threshold threshold = threshold_of(policy.limits, limit);
+	if (policy.mode == Mode::Off || threshold.value == 0)
+		return nothing;
+
+	std::optional<Episode> episode = episode_of(limit, session, memo);
+	if (!episode)
+		return nothing;
+
+	/* "Longer than" is strict: at the deadline itself nothing is due yet. */
+	Timestamp deadline = deadline_of(clock, episode->start, threshold.value);
+	if (deadline == never)
+		return nothing;
+	if (now <= deadline)
+		return wait_until(later(deadline, 1));
+
+	Verdict verdict{.limit = limit,
+	                .threshold = threshold,
+	                .episode = *episode,
+	                .deadline = deadline,
+	                .measured = elapsed(clock, episode->start, now),
+	                .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
+	                .since_cancel = 0};
+	Spared spared = spared_from(limit, session, policy);
+	if (spared != Spared::No)
+		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
+	return decide_step(
+	    {.outlook = Outlook::Due, .spared = Spared::No, .at = deadline, .verdict = verdict},
+	    session, memo, policy, clock, now);
+}
+
+bool
+may_pass_soon(Spared spared)
+{
+	switch (spared)
+	{
+		case Spared::Unreadable:
+		case Spared::SyncRep:
+		case Spared::LockWait:
+		case Spared::InTransaction:
+			return true;
+		default:
+			return false;
+	}
+}
+
+Duration
+pause_before_look(std::int32_t looks)
+{
+	constexpr std::array<Duration, 3> pauses{10 * millisecond, 100 * millisecond, second};
+
+	return pauses[std::min<std::size_t>(static_cast<std::size_t>(looks), pauses.size() - 1)];
+}
+
+Duration
+shortest_pause(const Policy &policy)
+{
+	Duration shortest = 0;
+
+	if (policy.mode == Mode::Off)
+		return 0;
+	for (Limit limit : all_limits)
+	{
+		Duration pause = threshold_of(policy.limits, limit).value;
+
+		if (pause == 0)
+			continue;
+		/*
+		 * A wait that nobody has seen counts as running, so look twice in the
+		 * time of a statement: no wait of half its threshold goes unseen.
+		 */
+		if (limit == Limit::Statement)
+			pause /= 2;
+		shortest = shortest == 0 ? pause : std::min(shortest, pause);
+	}
+	return shortest;
+}
+
+bool
+is_stricter(const Policy &now, const Policy &before, Limit limit)
+{
+	Duration value = threshold_of(now.limits, limit).value;
+	Duration old_value = threshold_of(before.limits, limit).value;
+
+	if (now.mode == Mode::Off || value == 0)
+		return false;
+	return before.mode != now.mode || old_value == 0 || value < old_value ||
+	       (before.exempt_superusers && !now.exempt_superusers) ||
+	       (before.spare_lock_waiters && !now.spare_lock_waiters);
+}
+
+} // namespace session_guard

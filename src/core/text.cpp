@@ -1,0 +1,94 @@
+/*
+ * Text into a caller's buffer (see text.h).
+ */
+#include "core/text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace session_guard
+{
+
+Text::Text(std::span<char> buffer) : buffer_(buffer)
+{
+	buffer_.front() = '\0';
+}
+
+Text &
+Text::append(std::string_view part)
+{
+	std::size_t room = buffer_.size() - length_ - 1;
+
+	part = part.substr(0, room);
+	std::copy(part.begin(), part.end(), buffer_.begin() + static_cast<std::ptrdiff_t>(length_));
+	length_ += part.size();
+	buffer_[length_] = '\0';
+	return *this;
+}
+
+Text &
+Text::append(std::int64_t number)
+{
+	std::array<char, 24> digits;
+	auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+
+	return append({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+/* Append one unit of a duration, unless it is zero. */
+Text &
+Text::append_unit(std::int64_t number, std::string_view unit)
+{
+	if (number == 0)
+		return *this;
+	return append(number).append(unit);
+}
+
+/* Append seconds with as many decimals as they have. */
+Text &
+Text::append_seconds(std::int64_t milliseconds)
+{
+	std::int64_t fraction = milliseconds % 1000;
+
+	append(milliseconds / 1000);
+	if (fraction != 0)
+	{
+		std::array<char, 3> digits{
+		    static_cast<char>('0' + fraction / 100),
+		    static_cast<char>('0' + fraction / 10 % 10),
+		    static_cast<char>('0' + fraction % 10),
+		};
+		std::string_view decimals{digits.data(), digits.size()};
+
+		append(".").append(decimals.substr(0, decimals.find_last_not_of('0') + 1));
+	}
+	return append(" s");
+}
+
+Text &
+Text::append_duration(Duration duration)
+{
+	/* Rounded up: what was longer than a limit must never read as equal to it. */
+	std::int64_t rest = duration / millisecond + (duration % millisecond > 0 ? 1 : 0);
+	std::size_t before = length_;
+
+	if (rest < 1000)
+		return append(rest).append(" ms");
+
+	constexpr std::int64_t minute = 60 * 1000;
+	constexpr std::int64_t hour = 60 * minute;
+	constexpr std::int64_t day = 24 * hour;
+
+	append_unit(rest / day, " d ");
+	append_unit(rest % day / hour, " h ");
+	append_unit(rest % hour / minute, " min ");
+	if (rest % minute != 0)
+		return append_seconds(rest % minute);
+	/* Take back the blank that waited for a smaller unit. */
+	if (length_ > before && buffer_[length_ - 1] == ' ')
+		buffer_[--length_] = '\0';
+	return *this;
+}
+
+} // namespace session_guard

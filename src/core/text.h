@@ -1,0 +1,51 @@
+/*
+ * Text written into a buffer of the caller's, cut off at its end.
+ *
+ * There is no heap in the core, and std::string may not enter the server.
+ */
+#pragma once
+
+#include "core/time.h"
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace session_guard
+{
+
+class Text
+{
+  public:
+	/* The buffer must hold at least the terminating NUL. */
+	explicit Text(std::span<char> buffer);
+
+	Text &append(std::string_view part);
+	Text &append(std::int64_t number);
+
+	/* As people write it: "200 ms", "1.5 s", "5 min 2 s", "1 d 3 h". */
+	Text &append_duration(Duration duration);
+
+	std::string_view
+	view() const
+	{
+		return {buffer_.data(), length_};
+	}
+	/* The same, NUL-terminated. */
+	const char *
+	c_str() const
+	{
+		return buffer_.data();
+	}
+
+  private:
+	Text &append_unit(std::int64_t number, std::string_view unit);
+	Text &append_seconds(std::int64_t milliseconds);
+
+	std::span<char> buffer_;
+	std::size_t length_ = 0;
+};
+static_assert(std::is_trivially_destructible_v<Text>);
+
+} // namespace session_guard
