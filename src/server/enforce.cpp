@@ -1,0 +1,153 @@
+/*
+ * From a verdict to a signal (see enforce.h).
+ */
+#include "server/enforce.h"
+
+#include "core/reason.h"
+
+#include "server/attempt.h"
+#include "server/catalogs.h"
+#include "server/shared.h"
+
+#include <csignal>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* The address as people know it: "10.1.2.3", or "[local]" for a Unix-domain socket. */
+void
+append_address(Text &text, const SockAddr &address)
+{
+	char host[NI_MAXHOST];
+
+	if (address.addr.ss_family == AF_UNIX)
+		text.append("[local]");
+	else if (pg_getnameinfo_all(&address.addr, static_cast<int>(address.salen), host, sizeof(host),
+	                            nullptr, 0, NI_NUMERICHOST) == 0)
+		text.append(host);
+	else
+		text.append("?");
+}
+
+void
+append_session(Text &text, const Sighting &sighting)
+{
+	text.append(sighting.session.id.pid)
+	    .append(" (user \"")
+	    .append(role_name(sighting.role))
+	    .append("\", database \"")
+	    .append(database_name(sighting.database))
+	    .append("\", application \"")
+	    .append(sighting.application_name)
+	    .append("\", client ");
+	append_address(text, sighting.client_address);
+	text.append(")");
+}
+
+/* Write what is about to be done, to whom and why. */
+void
+announce(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
+{
+	std::array<char, 1024> buffer;
+	Text text(buffer);
+
+	text.append(announcement_of(verdict.action)).append(" ");
+	append_session(text, sighting);
+	append_reason(text.append(": "), verdict, policy);
+	ereport(LOG, (errmsg_internal("%s", text.c_str())));
+}
+
+/* Send what the server's function would send, without the catalogs that it asks first. */
+void
+signal_process(int pid, Action action)
+{
+	kill(-pid, action == Action::Cancel ? SIGINT : SIGTERM);
+}
+
+/* Call the server's own function; it must not find a lock in its way. */
+void
+call_server(int pid, Action action)
+{
+	if (action == Action::Cancel)
+		DirectFunctionCall1(pg_cancel_backend, Int32GetDatum(pid));
+	else
+		DirectFunctionCall2(pg_terminate_backend, Int32GetDatum(pid), Int64GetDatum(0));
+}
+
+/*
+ * The last look, after the line was written and right before the signal.
+ *
+ * Writing the line takes its time, and more if this process loses the
+ * processor.  Whoever has moved on meanwhile is not ended: no statement that
+ * began before the line dies by it.
+ */
+bool
+is_still_due(const Verdict &verdict, const Sighting &sighting, const Policy &policy, Timestamp now)
+{
+	Sighting again;
+
+	if (look_at_session(sighting.slot, sighting.session.id, again) != Sight::Seen)
+		return false;
+	again.session.superuser = superuser_of(again.role);
+
+	Decision decision =
+	    decide(verdict.limit, again.session, memo_of(sighting.slot), policy, shared()->clock, now);
+	return decision.outlook == Outlook::Due && decision.verdict.action == verdict.action &&
+	       decision.verdict.episode.stamp == verdict.episode.stamp;
+}
+
+/* Note the step before it is taken: a guard that is ended in between repeats nothing. */
+void
+note_step(const Verdict &verdict, const Sighting &sighting, Timestamp now)
+{
+	Ladder &ladder = memo_of(sighting.slot).ladder;
+
+	if (verdict.action == Action::Cancel)
+		note_cancel(ladder, verdict.episode.stamp, now);
+	else
+		note_terminate(ladder, now);
+}
+
+Outcome
+report_raced(const Sighting &sighting)
+{
+	count(shared()->counters.raced);
+	ereport(LOG, (errmsg("left session %d alone, it has moved on", sighting.session.id.pid)));
+	return Outcome::Raced;
+}
+
+Outcome
+log_only(const Verdict &verdict, const Sighting &sighting)
+{
+	Memo &memo = memo_of(sighting.slot);
+
+	memo.logged[static_cast<std::size_t>(verdict.limit)] = verdict.episode.stamp;
+	count(shared()->counters.logged);
+	return Outcome::Logged;
+}
+
+} // namespace
+
+Outcome
+carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy, Timestamp now)
+{
+	int pid = sighting.session.id.pid;
+
+	announce(verdict, sighting, policy);
+	if (verdict.action == Action::Log)
+		return log_only(verdict, sighting);
+	if (!is_still_due(verdict, sighting, policy, now))
+		return report_raced(sighting);
+
+	note_step(verdict, sighting, now);
+	if (!catalogs_are_free() || !attempt([=] { call_server(pid, verdict.action); }))
+		signal_process(pid, verdict.action);
+	count(verdict.action == Action::Cancel ? shared()->counters.canceled
+	                                       : shared()->counters.terminated);
+	return Outcome::Signaled;
+}
+
+} // namespace session_guard

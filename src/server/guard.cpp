@@ -1,0 +1,378 @@
+/*
+ * The guard's work between two sleeps (see guard.h).
+ */
+#include "server/guard.h"
+
+#include "core/deadlines.h"
+#include "core/reason.h"
+
+#include "server/catalogs.h"
+#include "server/enforce.h"
+#include "server/scan.h"
+#include "server/settings.h"
+#include "server/shared.h"
+#include "server/status.h"
+
+#include <algorithm>
+#include <ctime>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Floors that keep the guard calm, whatever the limits are. */
+constexpr Duration scan_floor = 100 * millisecond;
+constexpr Duration wake_floor = 2 * millisecond;
+
+Policy policy;
+/* Since when each limit has been as strict as it is now, and whether that was said. */
+std::array<Timestamp, limit_count> in_force_since;
+std::array<bool, limit_count> is_to_be_announced;
+
+/* Whose deadline was met while the limit was in force, or lies ahead. */
+Deadlines pending;
+/* Who was over a limit already when it came into force: ended at catch_up_rate. */
+Deadlines backlog;
+Timestamp next_catch_up;
+
+Timestamp last_scan;
+Timestamp last_wake;
+bool scan_is_asked_for;
+
+std::size_t
+index_of(Limit limit)
+{
+	return static_cast<std::size_t>(limit);
+}
+
+Duration
+monotonic_now()
+{
+	timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * second + now.tv_nsec / 1000;
+}
+
+Deadlines
+allocate_deadlines(std::size_t count)
+{
+	return Deadlines(
+	    {static_cast<Deadline *>(MemoryContextAlloc(TopMemoryContext, count * sizeof(Deadline))),
+	     count});
+}
+
+/* When the next scan is due by itself; never, if no limit is in force. */
+Timestamp
+next_scan()
+{
+	Duration pause = shortest_pause(policy);
+
+	if (scan_is_asked_for)
+		return later(last_scan, scan_floor);
+	if (pause == 0)
+		return never;
+	return later(last_scan, std::max(std::min(pause, naptime()), scan_floor));
+}
+
+Timestamp
+next_wake()
+{
+	Timestamp catch_up = backlog.empty() ? never : next_catch_up;
+
+	return std::min({next_scan(), pending.next_wake(), catch_up});
+}
+
+/* After the clock was set back, nothing that was planned by it may lie hours ahead. */
+void
+forget_the_future(Timestamp now)
+{
+	last_scan = std::min(last_scan, now);
+	last_wake = std::min(last_wake, now);
+	next_catch_up = std::min(next_catch_up, now + second);
+	for (Timestamp &since : in_force_since)
+		since = std::min(since, now);
+}
+
+/* Take the time for this wake-up, and notice a step of the wall clock. */
+Timestamp
+take_time()
+{
+	Timestamp now = GetCurrentTimestamp();
+
+	if (Duration step = read_clock(shared()->clock, now, monotonic_now()); step > 0)
+	{
+		std::array<char, 128> buffer;
+		Text text(buffer);
+
+		text.append_duration(step);
+		ereport(LOG, (errmsg("wall clock has moved ahead by %s", text.c_str()),
+		              errdetail("The session guard does not count that as time passed.")));
+	}
+	forget_the_future(now);
+	return now;
+}
+
+bool
+is_catch_up(const Verdict &verdict)
+{
+	return verdict.since_cancel == 0 && verdict.deadline <= in_force_since[index_of(verdict.limit)];
+}
+
+/* Put a decision about a limit of a session where it will be acted on. */
+void
+plan(Limit limit, SessionId session, int slot, const Decision &decision, Timestamp now)
+{
+	Deadline deadline{
+	    .wake = decision.at, .due = decision.at, .session = session, .slot = slot, .limit = limit};
+
+	switch (decision.outlook)
+	{
+		case Outlook::Nothing:
+			return;
+		case Outlook::Wait:
+			pending.push(deadline);
+			return;
+		case Outlook::Spared:
+			if (may_pass_soon(decision.spared))
+			{
+				deadline.wake = now + pause_before_look(memo_of(slot).spared_looks);
+				pending.push(deadline);
+			}
+			return;
+		case Outlook::Due:
+			(is_catch_up(decision.verdict) ? backlog : pending).push(deadline);
+			return;
+	}
+}
+
+/* Say that a limit has come into force, once its sessions are known. */
+void
+announce_limits(const std::array<int64, limit_count> &sessions_over)
+{
+	for (Limit limit : all_limits)
+	{
+		std::array<char, 256> buffer;
+		Text text(buffer);
+
+		if (!is_to_be_announced[index_of(limit)])
+			continue;
+		is_to_be_announced[index_of(limit)] = false;
+		append_in_force(text, limit, policy, sessions_over[index_of(limit)], catch_up_rate());
+		ereport(LOG, (errmsg_internal("%s", text.c_str())));
+	}
+}
+
+/* Show in pg_stat_activity what the guard is about. */
+void
+show_activity(std::size_t sessions)
+{
+	std::array<char, 128> buffer;
+	Text text(buffer);
+
+	text.append("guarding ")
+	    .append(static_cast<int64>(sessions))
+	    .append(sessions == 1 ? " session" : " sessions");
+	if (policy.mode == Mode::Log)
+		text.append(" (mode is log)");
+	pgstat_report_activity(STATE_IDLE, text.c_str());
+}
+
+void
+count_scan(std::size_t sessions, Timestamp now)
+{
+	Counters &counters = shared()->counters;
+
+	count(counters.scans);
+	count(counters.scan_microseconds, GetCurrentTimestamp() - now);
+	pg_atomic_write_u64(&counters.last_scan, static_cast<uint64>(now));
+	pg_atomic_write_u64(&counters.sessions, sessions);
+	pg_atomic_write_u64(&counters.deadlines, pending.size() + backlog.size());
+}
+
+/* Read all sessions, and make the heaps anew. */
+void
+scan(Timestamp now)
+{
+	std::array<int64, limit_count> sessions_over{};
+
+	pending.clear();
+	backlog.clear();
+	std::span<const Scanned> found = scan_sessions();
+	for (const Scanned &one : found)
+	{
+		observe(memo_of(one.slot), one.session, policy.spare_lock_waiters, now);
+		for (Limit limit : all_limits)
+		{
+			Decision decision =
+			    decide(limit, one.session, memo_of(one.slot), policy, shared()->clock, now);
+
+			plan(limit, one.session.id, one.slot, decision, now);
+			sessions_over[index_of(limit)] += decision.outlook == Outlook::Due;
+		}
+	}
+	last_scan = now;
+	scan_is_asked_for = false;
+	announce_limits(sessions_over);
+	show_activity(found.size());
+	count_scan(found.size(), now);
+}
+
+/* Act on a verdict, unless it has to wait its turn in the backlog. */
+void
+act(const Deadline &deadline, const Sighting &sighting, const Decision &decision, Timestamp now)
+{
+	bool catch_up = is_catch_up(decision.verdict);
+
+	if (catch_up && now < next_catch_up)
+	{
+		plan(deadline.limit, deadline.session, deadline.slot, decision, now);
+		return;
+	}
+
+	Outcome outcome = carry_out(decision.verdict, sighting, policy, now);
+	if (outcome == Outcome::Raced)
+	{
+		Deadline again = deadline;
+
+		again.wake = now + pause_before_look(memo_of(deadline.slot).spared_looks++);
+		pending.push(again);
+		return;
+	}
+	if (decision.verdict.action == Action::Cancel)
+		plan(deadline.limit, deadline.session, deadline.slot,
+		     decide(deadline.limit, sighting.session, memo_of(deadline.slot), policy,
+		            shared()->clock, now),
+		     now);
+	if (catch_up)
+		next_catch_up = now + second / catch_up_rate();
+}
+
+/* Look at the session of a deadline, and do what its present state asks for. */
+void
+handle(const Deadline &deadline, Timestamp now)
+{
+	Sighting sighting;
+	Memo &memo = memo_of(deadline.slot);
+
+	refresh_catalogs();
+	count(shared()->counters.looks);
+	Sight sight = look_at_session(deadline.slot, deadline.session, sighting);
+	if (sight == Sight::Gone)
+		return;
+	if (sight == Sight::Unreadable)
+	{
+		Deadline again = deadline;
+
+		again.wake = now + pause_before_look(0);
+		pending.push(again);
+		return;
+	}
+
+	sighting.session.superuser = superuser_of(sighting.role);
+	observe(memo, sighting.session, policy.spare_lock_waiters, now);
+	Decision decision =
+	    decide(deadline.limit, sighting.session, memo, policy, shared()->clock, now);
+	if (decision.outlook == Outlook::Due)
+	{
+		act(deadline, sighting, decision, now);
+		return;
+	}
+	plan(deadline.limit, deadline.session, deadline.slot, decision, now);
+	memo.spared_looks = decision.outlook == Outlook::Spared ? memo.spared_looks + 1 : 0;
+}
+
+/* Must the batch be left, because the settings it goes by have changed? */
+bool
+is_interrupted()
+{
+	CHECK_FOR_INTERRUPTS();
+	return ConfigReloadPending;
+}
+
+/* Handle all that is due now. */
+void
+handle_due(Timestamp now)
+{
+	while (pending.next_wake() <= now && !is_interrupted())
+		handle(pending.pop(), now);
+	while (!backlog.empty() && next_catch_up <= now && !is_interrupted())
+		handle(backlog.pop(), now);
+}
+
+} // namespace
+
+void
+prepare_guard()
+{
+	auto slots = static_cast<std::size_t>(slot_count());
+
+	check_status_array();
+	watch_catalogs();
+	pending = allocate_deadlines(slots * limit_count);
+	backlog = allocate_deadlines(slots * limit_count);
+	StartTransactionCommand();
+	refresh_catalogs();
+	prepare_scan();
+	CommitTransactionCommand();
+	release_catalogs();
+}
+
+void
+adopt_settings()
+{
+	Policy before = policy;
+	Timestamp now = GetCurrentTimestamp();
+
+	policy = configured_policy();
+	for (Limit limit : all_limits)
+	{
+		if (is_stricter(policy, before, limit))
+		{
+			in_force_since[index_of(limit)] = now;
+			is_to_be_announced[index_of(limit)] = true;
+		}
+	}
+	/* What was planned by the old settings must not be done by the new ones. */
+	pending.clear();
+	backlog.clear();
+	scan_is_asked_for = shortest_pause(policy) != 0;
+	if (!scan_is_asked_for)
+		pgstat_report_activity(STATE_IDLE,
+		                       policy.mode == Mode::Off ? "mode is off" : "no limit is set");
+}
+
+void
+wake_up()
+{
+	Timestamp now = take_time();
+
+	if (now < next_wake())
+		return;
+	last_wake = now;
+	count(shared()->counters.wake_ups);
+
+	StartTransactionCommand();
+	refresh_catalogs();
+	if (next_scan() <= now)
+		scan(now);
+	handle_due(now);
+	CommitTransactionCommand();
+	release_catalogs();
+}
+
+long
+sleep_time()
+{
+	Timestamp wake = next_wake();
+
+	if (wake == never)
+		return -1;
+	/* Rounded up: to wake a moment too early would be to wake twice. */
+	Duration pause = std::max(wake, last_wake + wake_floor) - GetCurrentTimestamp();
+	return static_cast<long>((std::max<Duration>(pause, 0) + millisecond - 1) / millisecond);
+}
+
+} // namespace session_guard

@@ -1,0 +1,26 @@
+/*
+ * The guard's work between two sleeps: take the clock, scan when it is time,
+ * look at whoever is due, act.
+ */
+#pragma once
+
+#include "server/pg.h"
+
+#include "core/time.h"
+
+namespace session_guard
+{
+
+/* Prepare memory, plan and catalogs.  Once, when connected, outside a transaction. */
+void prepare_guard();
+
+/* Take over the settings, at start and after each reload. */
+void adopt_settings();
+
+/* One wake-up.  Leaves early when a reload has come in between. */
+void wake_up();
+
+/* How long to sleep now, in milliseconds; -1 means until somebody calls. */
+long sleep_time();
+
+} // namespace session_guard

@@ -1,0 +1,30 @@
+/*
+ * The module's entry: what happens when the server loads the library.
+ */
+#include "server/pg.h"
+
+#include "server/settings.h"
+#include "server/shared.h"
+#include "server/worker.h"
+
+extern "C"
+{
+	SESSION_GUARD_MODULE_MAGIC("pg_session_guard", EXTENSION_VERSION);
+
+	PGDLLEXPORT void _PG_init(void);
+}
+
+void
+_PG_init(void)
+{
+	session_guard::define_settings();
+
+	/* Shared memory and the worker exist only if the postmaster itself loads the library. */
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	session_guard::request_shared_memory();
+
+	/* pg_upgrade refuses to work beside a process that is connected. */
+	if (!IsBinaryUpgrade)
+		session_guard::register_guard();
+}

@@ -1,0 +1,125 @@
+/*
+ * The one door to the server's headers and to its versions.
+ *
+ * The newest API is the norm; older servers get a shim here.  No other file
+ * asks for PG_VERSION_NUM or includes a header of the server.
+ */
+#pragma once
+
+extern "C"
+{
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "common/ip.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "port/atomics.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/shmem.h"
+#include "storage/sinval.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+}
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
+#error "pg_session_guard supports PostgreSQL 15 to 19"
+#endif
+
+/* 18: a module says its name and version to the server. */
+#if PG_VERSION_NUM >= 180000
+#define SESSION_GUARD_MODULE_MAGIC(module, its_version)                                            \
+	PG_MODULE_MAGIC_EXT(.name = module, .version = its_version)
+#else
+#define SESSION_GUARD_MODULE_MAGIC(module, its_version) PG_MODULE_MAGIC
+#endif
+
+/* 19: a worker can give way to CREATE, ALTER and DROP DATABASE. */
+#if PG_VERSION_NUM < 190000
+#define BGWORKER_INTERRUPTIBLE 0
+#endif
+
+namespace session_guard
+{
+
+/*
+ * Where the own entry stands in the backend-status array.
+ *
+ * backend_status.c: 15 and 16 put it at MyBackendId - 1, from 17 on at
+ * MyProcNumber.  Client backends are in the first MaxBackends places.
+ */
+inline int
+own_status_slot()
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber;
+#else
+	return MyBackendId - 1;
+#endif
+}
+
+/* Does the process hold a virtual transaction id?  From 17 on it is in a struct of its own. */
+inline bool
+has_virtual_transaction(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return LocalTransactionIdIsValid(proc->vxid.lxid);
+#else
+	return LocalTransactionIdIsValid(proc->lxid);
+#endif
+}
+
+/* 18 shows a backend that still authenticates; before, it has no entry yet. */
+inline bool
+is_starting(BackendState state)
+{
+#if PG_VERSION_NUM >= 180000
+	return state == STATE_STARTING;
+#else
+	(void)state;
+	return false;
+#endif
+}
+
+/* The guard's own wait event, where extensions can have one (17). */
+inline uint32
+guard_wait_event()
+{
+#if PG_VERSION_NUM >= 170000
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = WaitEventExtensionNew("PgSessionGuardMain");
+	return event;
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+} // namespace session_guard

@@ -1,0 +1,230 @@
+/*
+ * The settings pg_session_guard.* (see settings.h).
+ */
+#include "server/pg.h"
+
+#include "server/settings.h"
+
+#include <climits>
+#include <cstring>
+
+namespace session_guard
+{
+
+namespace
+{
+
+int mode = static_cast<int>(Mode::Enforce);
+char *database = nullptr;
+int naptime_ms = 10 * 1000;
+bool exempt_superusers = true;
+bool spare_lock_waiters = true;
+int cancel_grace_ms = 10 * 1000;
+int catch_up_per_second = 10;
+std::array<int, limit_count> limit_values{};
+
+bool keeps_server_settings = false;
+
+constexpr char refused_message[] = "the session guard does not take this setting for itself";
+
+const config_enum_entry mode_options[] = {
+    {"enforce", static_cast<int>(Mode::Enforce), false},
+    {"log", static_cast<int>(Mode::Log), false},
+    {"off", static_cast<int>(Mode::Off), false},
+    {nullptr, 0, false},
+};
+
+/* How a limit is set: its own words and unit beside what core/limits.h knows. */
+struct LimitSetting
+{
+	const char *name;
+	const char *description;
+	const char *long_description;
+	int flags;
+	Duration unit;
+};
+
+constexpr std::array<LimitSetting, limit_count> limit_settings{{
+    {"pg_session_guard.idle_session_timeout",
+     "Sets the maximum time a session may stay idle outside a transaction.",
+     "0 disables the limit. A session over it is terminated.", GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.idle_in_transaction_session_timeout",
+     "Sets the maximum time a session may stay idle in a transaction.",
+     "0 disables the limit. A session over it is terminated.", GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.statement_timeout", "Sets the maximum time a statement may run.",
+     "0 disables the limit. Waiting for a lock does not count. A statement over it is canceled, "
+     "and its session terminated if it still runs after pg_session_guard.cancel_grace.",
+     GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.transaction_timeout", "Sets the maximum time a transaction may last.",
+     "0 disables the limit. A session over it is terminated.", GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.session_timeout", "Sets the maximum time a session may last.",
+     "0 disables the limit. A session over it is terminated as soon as it is found outside a "
+     "transaction.",
+     GUC_UNIT_S, second},
+}};
+
+/*
+ * May a limit be set from there?
+ *
+ * The guarded must not lift their limit, so nothing that a session can say
+ * counts: SET, set_config, PGOPTIONS, a function's SET clause.
+ */
+bool
+check_source(GucSource source)
+{
+	if (keeps_server_settings && source >= PGC_S_GLOBAL && source <= PGC_S_DATABASE_USER)
+	{
+		GUC_check_errmsg("%s", refused_message);
+		return false;
+	}
+	if (source < PGC_S_CLIENT || source == PGC_S_TEST)
+		return true;
+	GUC_check_errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM);
+	GUC_check_errmsg("limits of the session guard cannot be changed within a session");
+	GUC_check_errhint("Set it in the configuration file or with ALTER SYSTEM.");
+	return false;
+}
+
+/* Refuse a time that is too short to be kept. */
+bool
+check_milliseconds(int *value, void **, GucSource source)
+{
+	if (*value != 0 && *value * millisecond < smallest_threshold)
+	{
+		GUC_check_errdetail("The value must be 0 or at least %d ms.",
+		                    static_cast<int>(smallest_threshold / millisecond));
+		return false;
+	}
+	return check_source(source);
+}
+
+bool
+check_seconds(int *, void **, GucSource source)
+{
+	return check_source(source);
+}
+
+/* Refuse the databases that everybody copies: nobody can while the worker is in there. */
+bool
+check_database(char **value, void **, GucSource)
+{
+	if (*value == nullptr || **value == '\0')
+	{
+		GUC_check_errdetail("The name of a database is needed.");
+		return false;
+	}
+	if (strcmp(*value, "template0") == 0 || strcmp(*value, "template1") == 0)
+	{
+		GUC_check_errdetail("A connection to database \"%s\" would keep others from copying it.",
+		                    *value);
+		return false;
+	}
+	return true;
+}
+
+void
+define_limits()
+{
+	for (std::size_t i = 0; i < limit_count; i++)
+	{
+		const LimitSetting &setting = limit_settings[i];
+
+		DefineCustomIntVariable(setting.name, setting.description, setting.long_description,
+		                        &limit_values[i], 0, 0, INT_MAX, PGC_SUSET, setting.flags,
+		                        setting.unit == millisecond ? check_milliseconds : check_seconds,
+		                        nullptr, nullptr);
+	}
+	DefineCustomIntVariable(
+	    "pg_session_guard.cancel_grace",
+	    "Sets how long a canceled statement may go on before its session is terminated.",
+	    "0 means that the session is never terminated for it.", &cancel_grace_ms, cancel_grace_ms,
+	    0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, check_milliseconds, nullptr, nullptr);
+}
+
+/* Define what only the postmaster can take over. */
+void
+define_at_start()
+{
+	DefineCustomStringVariable(
+	    "pg_session_guard.database", "Sets the database that the session guard connects to.",
+	    nullptr, &database, "postgres", PGC_POSTMASTER, 0, check_database, nullptr, nullptr);
+}
+
+} // namespace
+
+void
+define_settings()
+{
+	DefineCustomEnumVariable(
+	    "pg_session_guard.mode", "Sets what the session guard does with sessions over a limit.",
+	    "\"enforce\" ends them, \"log\" only writes a line about each, \"off\" ignores them.",
+	    &mode, mode, mode_options, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("pg_session_guard.naptime",
+	                        "Sets the longest pause between two scans of all sessions.", nullptr,
+	                        &naptime_ms, naptime_ms, 100, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS,
+	                        nullptr, nullptr, nullptr);
+	DefineCustomBoolVariable(
+	    "pg_session_guard.exempt_superusers", "Spares the sessions of superusers from all limits.",
+	    nullptr, &exempt_superusers, exempt_superusers, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+	DefineCustomBoolVariable("pg_session_guard.spare_lock_waiters",
+	                         "Spares sessions that wait for a lock from the statement limit.",
+	                         nullptr, &spare_lock_waiters, spare_lock_waiters, PGC_SIGHUP, 0,
+	                         nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+	    "pg_session_guard.catch_up_rate",
+	    "Sets how many sessions per second are ended for a limit that they had broken already "
+	    "when it came into force.",
+	    nullptr, &catch_up_per_second, catch_up_per_second, 1, 10000, PGC_SIGHUP, 0, nullptr,
+	    nullptr, nullptr);
+	define_limits();
+	if (process_shared_preload_libraries_in_progress)
+		define_at_start();
+	MarkGUCPrefixReserved("pg_session_guard");
+}
+
+Policy
+configured_policy()
+{
+	Policy policy{.mode = static_cast<Mode>(mode),
+	              .exempt_superusers = exempt_superusers,
+	              .spare_lock_waiters = spare_lock_waiters,
+	              .cancel_grace = cancel_grace_ms * millisecond,
+	              .limits = {}};
+
+	for (std::size_t i = 0; i < limit_count; i++)
+		policy.limits[i] = {.value = limit_values[i] * limit_settings[i].unit,
+		                    .source = Source::ConfigurationFile};
+	return policy;
+}
+
+const char *
+guard_database()
+{
+	return database;
+}
+
+Duration
+naptime()
+{
+	return naptime_ms * millisecond;
+}
+
+int
+catch_up_rate()
+{
+	return catch_up_per_second;
+}
+
+void
+keep_server_settings()
+{
+	keeps_server_settings = true;
+}
+
+bool
+is_refused_setting(const char *message)
+{
+	return message != nullptr && strcmp(message, refused_message) == 0;
+}
+
+} // namespace session_guard

@@ -1,0 +1,47 @@
+/*
+ * The settings pg_session_guard.*, and the policy that they make.
+ */
+#pragma once
+
+#include "core/policy.h"
+
+namespace session_guard
+{
+
+/* Define the settings and reserve their prefix.  Called once, when the library is loaded. */
+void define_settings();
+
+/*
+ * The policy as configured for the server.
+ *
+ * In an ordinary session the variables behind it may hold what ALTER ROLE or
+ * ALTER DATABASE gave that session; in the guard they never do (see
+ * keep_server_settings).
+ */
+Policy configured_policy();
+
+/* Where the worker connects (pg_session_guard.database). */
+const char *guard_database();
+
+/* The longest pause between two scans (pg_session_guard.naptime). */
+Duration naptime();
+
+/* How many sessions per second end for a limit that they broke before it was in force. */
+int catch_up_rate();
+
+/*
+ * From now on, in this process, refuse what the catalogs say of the limits for
+ * the process's own role and database.
+ *
+ * The server applies ALTER ROLE and ALTER DATABASE SET to the guard as to any
+ * session when it connects.  Taken over, a limit meant for role postgres would
+ * become everybody's, and no reload would reach the guard any more.  Refused,
+ * the variables stay the server's configuration, and reloads work by
+ * themselves.
+ */
+void keep_server_settings();
+
+/* Is this the server's complaint that such a value was refused? */
+bool is_refused_setting(const char *message);
+
+} // namespace session_guard

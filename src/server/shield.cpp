@@ -1,0 +1,105 @@
+/*
+ * How the guard connects and shields itself (see shield.h).
+ */
+#include "server/pg.h"
+
+#include "server/settings.h"
+#include "server/shield.h"
+
+#include <cstring>
+
+namespace session_guard
+{
+
+namespace
+{
+
+struct Forced
+{
+	const char *name;
+	const char *value;
+};
+
+/* What holds for the guard whatever its role, its database or ALL are set to. */
+constexpr Forced forced_settings[] = {
+    {"role", "none"},
+    {"search_path", ""},
+    {"statement_timeout", "0"},
+    {"idle_in_transaction_session_timeout", "0"},
+    {"idle_session_timeout", "0"},
+    {"lock_timeout", "100ms"},
+    {"default_transaction_isolation", "read committed"},
+    {"default_transaction_deferrable", "off"},
+    {"jit", "off"},
+    {"row_security", "off"},
+    {"stats_fetch_consistency", "none"},
+};
+
+emit_log_hook_type previous_emit_log_hook = nullptr;
+
+/* Keep out of the log that the guard has refused a limit for itself: it always does. */
+void
+hush_refused_settings(ErrorData *edata)
+{
+	if (previous_emit_log_hook)
+		previous_emit_log_hook(edata);
+	if (edata->elevel == WARNING && is_refused_setting(edata->message))
+		edata->output_to_server = false;
+}
+
+void
+connect()
+{
+	keep_server_settings();
+	previous_emit_log_hook = emit_log_hook;
+	emit_log_hook = hush_refused_settings;
+	/* A database that lets nobody in is no less in need of a guard. */
+	BackgroundWorkerInitializeConnection(guard_database(), nullptr, BGWORKER_BYPASS_ALLOWCONN);
+	emit_log_hook = previous_emit_log_hook;
+}
+
+void
+force_settings()
+{
+	for (const Forced &setting : forced_settings)
+		SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* Undo what ALTER ROLE or ALTER DATABASE did to the level of the guard's own messages. */
+void
+restore_log_level(const char *server_level)
+{
+	const char *level = GetConfigOption("log_min_messages", false, false);
+
+	/* Only if it differs: a forced level would not follow a reload. */
+	if (strcmp(level, server_level) != 0)
+		SetConfigOption("log_min_messages", server_level, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* Refuse to guard as anybody but a superuser. */
+void
+check_superuser()
+{
+	StartTransactionCommand();
+	if (!superuser())
+		ereport(FATAL, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		                errmsg("session guard must run as a superuser"),
+		                errdetail("The bootstrap superuser has lost the attribute.")));
+	CommitTransactionCommand();
+}
+
+} // namespace
+
+void
+connect_guard()
+{
+	char *server_level = pstrdup(GetConfigOption("log_min_messages", false, false));
+
+	connect();
+	force_settings();
+	restore_log_level(server_level);
+	pfree(server_level);
+	check_superuser();
+}
+
+} // namespace session_guard

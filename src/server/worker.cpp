@@ -1,0 +1,132 @@
+/*
+ * The guard as a background worker (see worker.h).
+ */
+#include "server/pg.h"
+
+#include "server/guard.h"
+#include "server/settings.h"
+#include "server/shared.h"
+#include "server/shield.h"
+#include "server/worker.h"
+
+#include <algorithm>
+
+extern "C"
+{
+	PGDLLEXPORT void pg_session_guard_main(Datum main_arg);
+}
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Sleep, in no transaction, until it is time or somebody calls. */
+void
+nap(long milliseconds)
+{
+	int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds >= 0 ? WL_TIMEOUT : 0);
+
+	(void)WaitLatch(MyLatch, events, milliseconds, guard_wait_event());
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* After a failed start wait 1, 2, 4 … 60 s before the next, so that the log stays readable. */
+void
+back_off()
+{
+	uint32 failures = pg_atomic_read_u32(&shared()->failed_starts);
+
+	if (failures > 0)
+	{
+		long seconds = failures > 6 ? 60 : std::min(1L << (failures - 1), 60L);
+		TimestampTz until = GetCurrentTimestamp() + seconds * second;
+
+		ereport(LOG, (errmsg("session guard could not start in database \"%s\", "
+		                     "trying again in %ld s",
+		                     guard_database(), seconds),
+		              errhint("The setting is pg_session_guard.database.")));
+		for (TimestampTz now = GetCurrentTimestamp(); now < until; now = GetCurrentTimestamp())
+			nap((until - now) / millisecond + 1);
+	}
+	pg_atomic_write_u32(&shared()->failed_starts, failures + 1);
+}
+
+/* Leave the shared memory so that nobody takes a dead guard for a living one. */
+void
+sign_off(int, Datum)
+{
+	pg_atomic_write_u32(&shared()->worker_pid, 0);
+}
+
+void
+sign_on()
+{
+	pg_atomic_write_u32(&shared()->failed_starts, 0);
+	pg_atomic_write_u64(&shared()->worker_start, static_cast<uint64>(MyStartTimestamp));
+	pg_atomic_write_u32(&shared()->worker_pid, static_cast<uint32>(MyProcPid));
+	ereport(LOG, (errmsg("session guard started in database \"%s\"", guard_database())));
+}
+
+void
+start()
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	back_off();
+	connect_guard();
+	before_shmem_exit(sign_off, 0);
+	prepare_guard();
+	adopt_settings();
+	sign_on();
+}
+
+[[noreturn]] void
+run()
+{
+	for (;;)
+	{
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+			adopt_settings();
+		}
+		/* Who sleeps long must not hold up the queue of catalog changes. */
+		ProcessCatchupInterrupt();
+		wake_up();
+		if (!ConfigReloadPending)
+			nap(sleep_time());
+	}
+}
+
+} // namespace
+
+void
+register_guard()
+{
+	BackgroundWorker worker{};
+
+	worker.bgw_flags =
+	    BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION | BGWORKER_INTERRUPTIBLE;
+	worker.bgw_start_time = BgWorkerStart_ConsistentState;
+	worker.bgw_restart_time = 1;
+	strlcpy(worker.bgw_name, "pg_session_guard", BGW_MAXLEN);
+	strlcpy(worker.bgw_type, "pg_session_guard", BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, "pg_session_guard", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, "pg_session_guard_main", BGW_MAXLEN);
+	RegisterBackgroundWorker(&worker);
+}
+
+} // namespace session_guard
+
+void
+pg_session_guard_main(Datum)
+{
+	session_guard::start();
+	session_guard::run();
+}

@@ -1,0 +1,216 @@
+/*
+ * Sessions and policies for tests, built up from what matters to each of them.
+ *
+ * No two stamps of a built session are the same, so that a decision taken from
+ * the wrong one shows.
+ */
+#pragma once
+
+#include "core/policy.h"
+
+namespace session_guard::test
+{
+
+inline constexpr Duration minute = 60 * second;
+inline constexpr Duration hour = 60 * minute;
+inline constexpr Duration day = 24 * hour;
+
+/* Any moment will do: stamps are given in relation to it. */
+inline constexpr Timestamp noon = 26 * 365 * day + 12 * hour;
+
+/* An ordinary client, connected for three days and idle for one second until told otherwise. */
+class SessionBuilder
+{
+  public:
+	SessionBuilder()
+	{
+		session_.id = {.pid = 4711, .backend_start = noon - 3 * day};
+		session_.superuser = Superuser::No;
+		idle(noon - second);
+	}
+
+	SessionBuilder &
+	connected(Timestamp since)
+	{
+		session_.id.backend_start = since;
+		return *this;
+	}
+	SessionBuilder &
+	idle(Timestamp since)
+	{
+		return state(State::Idle).stamps(unknown_time, since - second, since);
+	}
+	/* A statement in a transaction that began a second before it. */
+	SessionBuilder &
+	running(Timestamp since)
+	{
+		return state(State::Active).stamps(since - second, since, since + millisecond);
+	}
+	/* A pipeline whose last message was begun at this time, and which waits for the next. */
+	SessionBuilder &
+	paused(Timestamp last_message)
+	{
+		return state(State::Active)
+		    .waiting_for(Wait::ClientRead)
+		    .stamps(last_message - 2 * second, last_message - second, last_message);
+	}
+	SessionBuilder &
+	idle_in_transaction(Timestamp since)
+	{
+		return state(State::IdleInTransaction).stamps(since - minute, since - second, since);
+	}
+	/* A failed transaction, which has lost its xact_start. */
+	SessionBuilder &
+	aborted(Timestamp since)
+	{
+		return state(State::IdleInTransactionAborted).stamps(unknown_time, since - second, since);
+	}
+	/* A function call after an idle hour; query_start is still the last statement's. */
+	SessionBuilder &
+	fastpath(Timestamp since)
+	{
+		return state(State::Fastpath).stamps(since + millisecond, since - hour, since);
+	}
+	/* A session that does not track its activities. */
+	SessionBuilder &
+	disabled()
+	{
+		return state(State::Disabled).stamps(unknown_time, unknown_time, unknown_time);
+	}
+
+	SessionBuilder &
+	state(State state)
+	{
+		session_.state = state;
+		return *this;
+	}
+	SessionBuilder &
+	transaction_since(Timestamp xact_start)
+	{
+		session_.xact_start = xact_start;
+		return *this;
+	}
+	SessionBuilder &
+	waiting_for(Wait wait)
+	{
+		session_.wait = wait;
+		return *this;
+	}
+	SessionBuilder &
+	worker_waiting_for_lock()
+	{
+		session_.worker_waits_for_lock = true;
+		return *this;
+	}
+	SessionBuilder &
+	copying()
+	{
+		session_.copying = true;
+		return *this;
+	}
+	SessionBuilder &
+	superuser(Superuser superuser)
+	{
+		session_.superuser = superuser;
+		return *this;
+	}
+	SessionBuilder &
+	with_transaction_id()
+	{
+		session_.has_transaction = true;
+		return *this;
+	}
+	SessionBuilder &
+	stamps(Timestamp xact_start, Timestamp query_start, Timestamp state_change)
+	{
+		session_.xact_start = xact_start;
+		session_.query_start = query_start;
+		session_.state_change = state_change;
+		return *this;
+	}
+
+	operator Session() const
+	{
+		return session_;
+	}
+
+  private:
+	Session session_{};
+};
+
+/* The defaults of the settings: nobody is bound by anything until told otherwise. */
+class PolicyBuilder
+{
+  public:
+	PolicyBuilder &
+	limit(Limit limit, Duration value)
+	{
+		policy_.limits[static_cast<std::size_t>(limit)].value = value;
+		return *this;
+	}
+	PolicyBuilder &
+	all_limits_at(Duration value)
+	{
+		for (Limit each : all_limits)
+			limit(each, value);
+		return *this;
+	}
+	PolicyBuilder &
+	mode(Mode mode)
+	{
+		policy_.mode = mode;
+		return *this;
+	}
+	PolicyBuilder &
+	exempt_superusers(bool on)
+	{
+		policy_.exempt_superusers = on;
+		return *this;
+	}
+	PolicyBuilder &
+	spare_lock_waiters(bool on)
+	{
+		policy_.spare_lock_waiters = on;
+		return *this;
+	}
+	PolicyBuilder &
+	cancel_grace(Duration grace)
+	{
+		policy_.cancel_grace = grace;
+		return *this;
+	}
+
+	operator Policy() const
+	{
+		return policy_;
+	}
+
+  private:
+	Policy policy_{.mode = Mode::Enforce,
+	               .exempt_superusers = true,
+	               .spare_lock_waiters = true,
+	               .cancel_grace = 10 * second,
+	               .limits = {}};
+};
+
+/* A memo of a session that has never been found waiting, paused or over a limit. */
+inline Memo
+memo_of(const Session &session)
+{
+	Memo memo{};
+
+	memo.session = session.id;
+	return memo;
+}
+
+/* The memo of a session that was looked at once. */
+inline Memo
+memo_after_look(const Session &session, Timestamp at)
+{
+	Memo memo{};
+
+	observe(memo, session, true, at);
+	return memo;
+}
+
+} // namespace session_guard::test

@@ -1,0 +1,268 @@
+/*
+ * What is kept in mind of a session from one look to the next.
+ */
+#include "unit/builders.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace session_guard::test
+{
+namespace
+{
+
+constexpr Timestamp first_look = noon + minute;
+constexpr Timestamp second_look = noon + 2 * minute;
+constexpr Timestamp third_look = noon + 3 * minute;
+
+Session
+running()
+{
+	return SessionBuilder().running(noon);
+}
+
+Session
+waiting_for_lock()
+{
+	return SessionBuilder().running(noon).waiting_for(Wait::Lock);
+}
+
+Session
+waiting_for_standby()
+{
+	return SessionBuilder().running(noon).waiting_for(Wait::SyncRep);
+}
+
+Session
+paused()
+{
+	return SessionBuilder().paused(noon);
+}
+
+/* A memo in which nothing is as in a new one. */
+Memo
+full_memo(const SessionId &session)
+{
+	Memo memo{};
+
+	memo.session = session;
+	memo.waited_for_lock = true;
+	memo.waited_for_sync_rep = true;
+	memo.was_paused = true;
+	memo.statement_restart = 1;
+	memo.transaction_restart = 2;
+	memo.paused_since = 3;
+	memo.paused_state_change = 4;
+	memo.spared_looks = 5;
+	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
+	memo.logged.fill(8);
+	return memo;
+}
+
+TEST(Observe, ForgetsEverythingOfAnotherSession)
+{
+	Session session = running();
+	SessionId others[] = {
+	    {.pid = session.id.pid + 1, .backend_start = session.id.backend_start},
+	    {.pid = session.id.pid, .backend_start = session.id.backend_start - 1},
+	};
+
+	for (const SessionId &other : others)
+	{
+		Memo memo = full_memo(other);
+
+		observe(memo, session, true, first_look);
+		EXPECT_EQ(memo.session, session.id);
+		EXPECT_FALSE(memo.waited_for_lock);
+		EXPECT_FALSE(memo.waited_for_sync_rep);
+		EXPECT_FALSE(memo.was_paused);
+		EXPECT_EQ(memo.statement_restart, unknown_time);
+		EXPECT_EQ(memo.transaction_restart, unknown_time);
+		EXPECT_EQ(memo.paused_since, unknown_time);
+		EXPECT_EQ(memo.paused_state_change, unknown_time);
+		EXPECT_EQ(memo.spared_looks, 0);
+		EXPECT_EQ(memo.ladder.rung, Rung::Ground);
+		for (Timestamp logged : memo.logged)
+			EXPECT_EQ(logged, unknown_time);
+	}
+}
+
+TEST(Observe, KeepsWhatWasDoneAndSaidOfTheSameSession)
+{
+	Session session = running();
+	Memo memo = full_memo(session.id);
+
+	observe(memo, session, true, first_look);
+	EXPECT_EQ(memo.spared_looks, 5);
+	EXPECT_EQ(memo.ladder.rung, Rung::Terminated);
+	EXPECT_EQ(memo.ladder.statement, 6);
+	EXPECT_EQ(memo.ladder.at, 7);
+	for (Timestamp logged : memo.logged)
+		EXPECT_EQ(logged, 8);
+}
+
+TEST(Observe, RestartsNothingForWhoNeverWaited)
+{
+	Memo memo{};
+
+	for (Timestamp look : {first_look, second_look, third_look})
+		observe(memo, running(), true, look);
+	EXPECT_EQ(memo.statement_restart, unknown_time);
+	EXPECT_EQ(memo.transaction_restart, unknown_time);
+	EXPECT_EQ(memo.paused_since, unknown_time);
+}
+
+/* Waits and pauses that do not count, and for which clock. */
+struct WaitCase
+{
+	const char *name;
+	Session waiting;
+	bool restarts_transaction;
+};
+
+class ObserveWait : public testing::TestWithParam<WaitCase>
+{
+  protected:
+	Memo memo{};
+
+	void
+	look(const Session &session, Timestamp at)
+	{
+		observe(memo, session, true, at);
+	}
+	void
+	expect_restart(Timestamp at)
+	{
+		EXPECT_EQ(memo.statement_restart, at);
+		EXPECT_EQ(memo.transaction_restart, GetParam().restarts_transaction ? at : unknown_time);
+	}
+};
+
+TEST_P(ObserveWait, RestartsTheClockAtEachLookThatSeesTheWait)
+{
+	look(GetParam().waiting, first_look);
+	expect_restart(first_look);
+	look(GetParam().waiting, second_look);
+	expect_restart(second_look);
+}
+
+TEST_P(ObserveWait, RestartsTheClockAtTheFirstLookThatFindsItOver)
+{
+	look(GetParam().waiting, first_look);
+	look(running(), second_look);
+	expect_restart(second_look);
+}
+
+TEST_P(ObserveWait, DoesNotRestartTheClockOnceMoreAfterThat)
+{
+	look(GetParam().waiting, first_look);
+	look(running(), second_look);
+	look(running(), third_look);
+	expect_restart(second_look);
+}
+
+TEST_P(ObserveWait, OfASessionBeforeItInTheSlotDoesNotCount)
+{
+	look(GetParam().waiting, first_look);
+	look(SessionBuilder().running(noon).connected(noon - second), second_look);
+	EXPECT_EQ(memo.statement_restart, unknown_time);
+	EXPECT_EQ(memo.transaction_restart, unknown_time);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Memo, ObserveWait,
+    testing::Values(WaitCase{"Lock", waiting_for_lock(), false},
+                    WaitCase{"LockOfAWorker",
+                             SessionBuilder().running(noon).worker_waiting_for_lock(), false},
+                    WaitCase{"SyncRep", waiting_for_standby(), true},
+                    WaitCase{"Pause", paused(), false}),
+    [](const auto &test) { return std::string(test.param.name); });
+
+TEST(Observe, LockWaitCountsAsRunningIfWaitersAreNotSpared)
+{
+	Memo memo{};
+
+	observe(memo, waiting_for_lock(), false, first_look);
+	observe(memo, running(), false, second_look);
+	EXPECT_EQ(memo.statement_restart, unknown_time);
+}
+
+TEST(Observe, SyncRepAndPauseRestartEvenIfLockWaitersAreNotSpared)
+{
+	for (const Session &session : {waiting_for_standby(), paused()})
+	{
+		Memo memo{};
+
+		observe(memo, session, false, first_look);
+		EXPECT_EQ(memo.statement_restart, first_look);
+	}
+}
+
+TEST(Observe, WaitSeenBeforeTheSwitchIsStillForgiven)
+{
+	Memo memo{};
+
+	observe(memo, waiting_for_lock(), true, first_look);
+	observe(memo, waiting_for_lock(), false, second_look);
+	observe(memo, waiting_for_lock(), false, third_look);
+	EXPECT_EQ(memo.statement_restart, second_look);
+}
+
+TEST(Observe, OneWaitAfterAnotherIsNoEndOfWaiting)
+{
+	Memo memo{};
+
+	observe(memo, waiting_for_standby(), true, first_look);
+	observe(memo, waiting_for_lock(), true, second_look);
+	observe(memo, running(), true, third_look);
+	EXPECT_EQ(memo.statement_restart, third_look);
+	EXPECT_EQ(memo.transaction_restart, second_look);
+}
+
+TEST(ObservePause, BeginsAtTheFirstLookThatSeesIt)
+{
+	Memo memo{};
+
+	observe(memo, paused(), true, first_look);
+	EXPECT_EQ(memo.paused_since, first_look);
+	EXPECT_EQ(memo.paused_state_change, noon);
+	observe(memo, paused(), true, second_look);
+	EXPECT_EQ(memo.paused_since, first_look);
+	EXPECT_EQ(memo.paused_state_change, noon);
+}
+
+TEST(ObservePause, AfterAnotherMessageIsANewOne)
+{
+	Memo memo{};
+
+	observe(memo, paused(), true, first_look);
+	observe(memo, SessionBuilder().paused(noon + 1), true, second_look);
+	EXPECT_EQ(memo.paused_since, second_look);
+	EXPECT_EQ(memo.paused_state_change, noon + 1);
+	observe(memo, SessionBuilder().paused(noon + 1), true, third_look);
+	EXPECT_EQ(memo.paused_since, second_look);
+}
+
+TEST(ObservePause, EndsWhenAnythingRuns)
+{
+	Memo memo{};
+
+	observe(memo, paused(), true, first_look);
+	observe(memo, SessionBuilder().running(noon), true, second_look);
+	EXPECT_EQ(memo.paused_since, unknown_time);
+	observe(memo, paused(), true, third_look);
+	EXPECT_EQ(memo.paused_since, third_look);
+}
+
+TEST(ObservePause, IsNoneWhileCopyReadsFromTheClient)
+{
+	Memo memo{};
+
+	observe(memo, SessionBuilder().paused(noon).copying(), true, first_look);
+	EXPECT_EQ(memo.paused_since, unknown_time);
+	EXPECT_EQ(memo.statement_restart, unknown_time);
+}
+
+} // namespace
+} // namespace session_guard::test

@@ -1,0 +1,879 @@
+/*
+ * Who is ended, when and how; and next to each culprit the innocent who is not.
+ */
+#include "core/policy.h"
+
+#include "unit/builders.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+
+namespace session_guard::test
+{
+namespace
+{
+
+constexpr Duration threshold = 5 * minute;
+/* An episode that started at noon is not over the threshold yet, and then it is. */
+constexpr Timestamp at_limit = noon + threshold;
+constexpr Timestamp over_limit = at_limit + 1;
+
+const Clock no_steps{};
+
+/* One limit is set, and a session is looked at. */
+struct Situation
+{
+	Limit limit;
+	Session session;
+	Memo memo;
+	Policy policy;
+	Clock clock;
+
+	Situation(Limit bound, const Session &found)
+	    : limit(bound), session(found), memo(memo_of(found)),
+	      policy(PolicyBuilder().limit(bound, threshold)), clock(no_steps)
+	{
+	}
+
+	Decision
+	decide_at(Timestamp now) const
+	{
+		return decide(limit, session, memo, policy, clock, now);
+	}
+};
+
+void
+expect_nothing(const Decision &decision)
+{
+	EXPECT_EQ(decision.outlook, Outlook::Nothing);
+	EXPECT_EQ(decision.at, never);
+}
+
+void
+expect_wait_until(const Decision &decision, Timestamp at)
+{
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	EXPECT_EQ(decision.at, at);
+}
+
+void
+expect_spared(const Decision &decision, Spared reason)
+{
+	EXPECT_EQ(decision.outlook, Outlook::Spared);
+	EXPECT_EQ(decision.spared, reason);
+}
+
+void
+expect_due(const Decision &decision, Action action)
+{
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(decision.spared, Spared::No);
+	EXPECT_EQ(decision.verdict.action, action);
+}
+
+/* ---- The culprits: an episode of each kind that began at noon. ---- */
+
+struct CulpritCase
+{
+	const char *name;
+	Limit limit;
+	Session session;
+	Action action;
+	/* The server's stamp of the episode. */
+	Timestamp stamp = noon;
+	/* Paused pipelines have to be seen first. */
+	Timestamp seen = unknown_time;
+};
+
+class Culprit : public testing::TestWithParam<CulpritCase>
+{
+  protected:
+	Situation situation{GetParam().limit, GetParam().session};
+
+	void
+	SetUp() override
+	{
+		if (GetParam().seen != unknown_time)
+			situation.memo = memo_after_look(situation.session, GetParam().seen);
+	}
+};
+
+TEST_P(Culprit, IsLookedAtJustAfterItsDeadline)
+{
+	expect_wait_until(situation.decide_at(noon + 1), over_limit);
+}
+
+TEST_P(Culprit, ExactlyAtTheLimitIsNotOverIt)
+{
+	expect_wait_until(situation.decide_at(at_limit), over_limit);
+}
+
+TEST_P(Culprit, AMicrosecondLaterIsDue)
+{
+	Decision decision = situation.decide_at(over_limit);
+
+	expect_due(decision, GetParam().action);
+	EXPECT_EQ(decision.at, at_limit);
+	EXPECT_EQ(decision.verdict.limit, GetParam().limit);
+	EXPECT_EQ(decision.verdict.threshold.value, threshold);
+	EXPECT_EQ(decision.verdict.threshold.source, Source::ConfigurationFile);
+	EXPECT_EQ(decision.verdict.episode.start, noon);
+	EXPECT_EQ(decision.verdict.episode.stamp, GetParam().stamp);
+	EXPECT_EQ(decision.verdict.deadline, at_limit);
+	EXPECT_EQ(decision.verdict.measured, threshold + 1);
+	EXPECT_EQ(decision.verdict.since_cancel, 0);
+}
+
+TEST_P(Culprit, IsStillDueADayLater)
+{
+	Decision decision = situation.decide_at(noon + day);
+
+	expect_due(decision, GetParam().action);
+	EXPECT_EQ(decision.at, at_limit);
+	EXPECT_EQ(decision.verdict.measured, day);
+}
+
+TEST_P(Culprit, IsFreeWhileTheLimitIsOff)
+{
+	situation.policy = PolicyBuilder();
+	expect_nothing(situation.decide_at(noon + day));
+}
+
+TEST_P(Culprit, IsFreeFromTheLimitsThatAreSetInstead)
+{
+	situation.policy = PolicyBuilder().all_limits_at(threshold).limit(GetParam().limit, 0);
+	expect_nothing(situation.decide_at(noon + day));
+}
+
+TEST_P(Culprit, IsFreeInModeOff)
+{
+	situation.policy.mode = Mode::Off;
+	expect_nothing(situation.decide_at(noon + day));
+}
+
+TEST_P(Culprit, IsOnlyLoggedInModeLog)
+{
+	situation.policy.mode = Mode::Log;
+	expect_wait_until(situation.decide_at(at_limit), over_limit);
+	expect_due(situation.decide_at(over_limit), Action::Log);
+}
+
+TEST_P(Culprit, IsLoggedOncePerEpisode)
+{
+	situation.policy.mode = Mode::Log;
+	Timestamp &logged = situation.memo.logged[static_cast<std::size_t>(GetParam().limit)];
+
+	logged = GetParam().stamp;
+	expect_nothing(situation.decide_at(over_limit));
+	logged = GetParam().stamp - 1;
+	expect_due(situation.decide_at(over_limit), Action::Log);
+}
+
+TEST_P(Culprit, IsLoggedThoughItWasForAnotherLimit)
+{
+	situation.policy.mode = Mode::Log;
+	situation.memo.logged.fill(GetParam().stamp);
+	situation.memo.logged[static_cast<std::size_t>(GetParam().limit)] = unknown_time;
+	expect_due(situation.decide_at(over_limit), Action::Log);
+}
+
+TEST_P(Culprit, IsEndedThoughItWasOnceOnlyLogged)
+{
+	situation.memo.logged.fill(GetParam().stamp);
+	expect_due(situation.decide_at(over_limit), GetParam().action);
+}
+
+TEST_P(Culprit, IsLoggedWhateverWasDoneBefore)
+{
+	situation.policy.mode = Mode::Log;
+	note_terminate(situation.memo.ladder, noon);
+	expect_due(situation.decide_at(over_limit), Action::Log);
+}
+
+TEST_P(Culprit, IsSparedWhenItsRoleIsUnknown)
+{
+	situation.session.superuser = Superuser::Unknown;
+	for (bool exempt : {true, false})
+	{
+		situation.policy.exempt_superusers = exempt;
+		expect_spared(situation.decide_at(over_limit), Spared::RoleUnknown);
+	}
+}
+
+TEST_P(Culprit, IsSparedAsASuperuserOnlyIfTheyAreExempt)
+{
+	situation.session.superuser = Superuser::Yes;
+	expect_spared(situation.decide_at(over_limit), Spared::Superuser);
+	situation.policy.exempt_superusers = false;
+	expect_due(situation.decide_at(over_limit), GetParam().action);
+}
+
+TEST_P(Culprit, IsSparedInModeLogToo)
+{
+	situation.policy.mode = Mode::Log;
+	situation.session.superuser = Superuser::Yes;
+	expect_spared(situation.decide_at(over_limit), Spared::Superuser);
+}
+
+TEST_P(Culprit, IsNotCalledSparedBeforeItIsOverTheLimit)
+{
+	situation.session.superuser = Superuser::Yes;
+	expect_wait_until(situation.decide_at(at_limit), over_limit);
+}
+
+TEST_P(Culprit, SparedHasItsVerdictAndIsSparedNow)
+{
+	situation.session.superuser = Superuser::Yes;
+	Decision decision = situation.decide_at(noon + day);
+
+	EXPECT_EQ(decision.at, noon + day);
+	EXPECT_EQ(decision.verdict.limit, GetParam().limit);
+	EXPECT_EQ(decision.verdict.deadline, at_limit);
+	EXPECT_EQ(decision.verdict.measured, day);
+	EXPECT_EQ(decision.verdict.action, GetParam().action);
+}
+
+TEST_P(Culprit, IsGivenTheTimeByWhichTheClockWasSetAhead)
+{
+	situation.clock.steps[0] = {.until = noon + minute, .amount = hour};
+	situation.clock.count = 1;
+	expect_wait_until(situation.decide_at(over_limit), over_limit + hour);
+	expect_wait_until(situation.decide_at(at_limit + hour), over_limit + hour);
+
+	Decision decision = situation.decide_at(over_limit + hour);
+	expect_due(decision, GetParam().action);
+	EXPECT_EQ(decision.verdict.deadline, at_limit + hour);
+	EXPECT_EQ(decision.verdict.measured, threshold + 1);
+}
+
+TEST_P(Culprit, DeadlineBeyondAllTimeIsNone)
+{
+	for (Duration far : {never, never - noon, never - noon + 1})
+	{
+		situation.policy = PolicyBuilder().limit(GetParam().limit, far);
+		expect_nothing(situation.decide_at(noon + day));
+	}
+}
+
+TEST_P(Culprit, LastDeadlineOfAllIsWaitedForWithoutOverflow)
+{
+	situation.policy = PolicyBuilder().limit(GetParam().limit, never - noon - 1);
+	expect_wait_until(situation.decide_at(noon + day), never);
+}
+
+TEST_P(Culprit, IsNotEndedTwice)
+{
+	note_terminate(situation.memo.ladder, noon);
+	expect_nothing(situation.decide_at(noon + day));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Policy, Culprit,
+    testing::Values(
+        CulpritCase{"Idle", Limit::IdleSession, SessionBuilder().idle(noon), Action::Terminate},
+        CulpritCase{"IdleInTransaction", Limit::IdleInTransactionSession,
+                    SessionBuilder().idle_in_transaction(noon), Action::Terminate},
+        CulpritCase{"IdleInAbortedTransaction", Limit::IdleInTransactionSession,
+                    SessionBuilder().aborted(noon), Action::Terminate},
+        CulpritCase{"PausedPipeline", Limit::IdleInTransactionSession,
+                    SessionBuilder().paused(noon - minute), Action::Terminate, noon - minute, noon},
+        CulpritCase{"Statement", Limit::Statement, SessionBuilder().running(noon), Action::Cancel},
+        CulpritCase{"CopyFromClient", Limit::Statement,
+                    SessionBuilder().running(noon).waiting_for(Wait::ClientRead).copying(),
+                    Action::Cancel},
+        CulpritCase{"FunctionCall", Limit::Statement, SessionBuilder().fastpath(noon),
+                    Action::Cancel},
+        CulpritCase{"TransactionThatRuns", Limit::Transaction,
+                    SessionBuilder().running(noon + second), Action::Terminate},
+        CulpritCase{"TransactionThatIsIdle", Limit::Transaction,
+                    SessionBuilder().idle_in_transaction(noon + minute), Action::Terminate},
+        CulpritCase{"TransactionThatWaitsForALock", Limit::Transaction,
+                    SessionBuilder().running(noon + second).waiting_for(Wait::Lock),
+                    Action::Terminate},
+        CulpritCase{"TransactionOfAFunctionCall", Limit::Transaction,
+                    SessionBuilder().fastpath(noon - millisecond), Action::Terminate},
+        CulpritCase{"TransactionThatFailed", Limit::Transaction, SessionBuilder().aborted(noon),
+                    Action::Terminate},
+        CulpritCase{"Session", Limit::Session, SessionBuilder().connected(noon).idle(noon + minute),
+                    Action::Terminate},
+        CulpritCase{"SessionThatIsNotTracked", Limit::Session,
+                    SessionBuilder().connected(noon).disabled(), Action::Terminate}),
+    [](const auto &test) { return std::string(test.param.name); });
+
+/* ---- The innocent, who are over the threshold only at first sight. ---- */
+
+struct InnocentCase
+{
+	const char *name;
+	Limit limit;
+	Session session;
+	/* Why it is spared; No: it is in no episode of the limit at all. */
+	Spared spared = Spared::No;
+};
+
+class Innocent : public testing::TestWithParam<InnocentCase>
+{
+};
+
+TEST_P(Innocent, Survives)
+{
+	Decision decision = Situation(GetParam().limit, GetParam().session).decide_at(noon + day);
+
+	if (GetParam().spared == Spared::No)
+		expect_nothing(decision);
+	else
+		expect_spared(decision, GetParam().spared);
+}
+
+SessionBuilder
+old_session()
+{
+	return SessionBuilder().connected(noon);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Policy, Innocent,
+    testing::Values(
+        InnocentCase{"IdleWhileRunning", Limit::IdleSession, SessionBuilder().running(noon)},
+        InnocentCase{"IdleWhileInTransaction", Limit::IdleSession,
+                     SessionBuilder().idle_in_transaction(noon)},
+        InnocentCase{"IdleThatServesAnInterrupt", Limit::IdleSession,
+                     SessionBuilder().idle(noon).transaction_since(noon), Spared::InTransaction},
+        InnocentCase{"IdleWithATransactionId", Limit::IdleSession,
+                     SessionBuilder().idle(noon).with_transaction_id(), Spared::InTransaction},
+        InnocentCase{"IdleInTransactionWhileIdle", Limit::IdleInTransactionSession,
+                     SessionBuilder().idle(noon)},
+        InnocentCase{"IdleInTransactionWhileRunning", Limit::IdleInTransactionSession,
+                     SessionBuilder().running(noon)},
+        InnocentCase{"IdleInTransactionWhileCopying", Limit::IdleInTransactionSession,
+                     SessionBuilder().paused(noon).copying()},
+        InnocentCase{"PauseThatWasNotSeenBefore", Limit::IdleInTransactionSession,
+                     SessionBuilder().paused(noon)},
+        InnocentCase{"StatementThatEnded", Limit::Statement, SessionBuilder().idle(noon)},
+        InnocentCase{"StatementThatEndedInTransaction", Limit::Statement,
+                     SessionBuilder().idle_in_transaction(noon)},
+        InnocentCase{"StatementOfAPausedPipeline", Limit::Statement, SessionBuilder().paused(noon)},
+        InnocentCase{"StatementThatWaitsForALock", Limit::Statement,
+                     SessionBuilder().running(noon).waiting_for(Wait::Lock), Spared::LockWait},
+        InnocentCase{"StatementWhoseWorkerWaitsForALock", Limit::Statement,
+                     SessionBuilder().running(noon).worker_waiting_for_lock(), Spared::LockWait},
+        InnocentCase{"StatementThatWaitsForAStandby", Limit::Statement,
+                     SessionBuilder().running(noon).waiting_for(Wait::SyncRep), Spared::SyncRep},
+        InnocentCase{"TransactionThatWaitsForAStandby", Limit::Transaction,
+                     SessionBuilder().running(noon).waiting_for(Wait::SyncRep), Spared::SyncRep},
+        InnocentCase{"SessionThatWaitsForAStandby", Limit::Session,
+                     old_session().running(noon).waiting_for(Wait::SyncRep), Spared::SyncRep},
+        InnocentCase{"TransactionOfAnIdleSessionWithAnOldStart", Limit::Transaction,
+                     SessionBuilder().idle(noon).transaction_since(noon)},
+        InnocentCase{"TransactionThatIsNotTracked", Limit::Transaction,
+                     SessionBuilder().disabled().with_transaction_id()},
+        InnocentCase{"SessionThatRuns", Limit::Session, old_session().running(noon),
+                     Spared::InTransaction},
+        InnocentCase{"SessionThatCallsAFunction", Limit::Session, old_session().fastpath(noon),
+                     Spared::InTransaction},
+        InnocentCase{"SessionIdleInTransaction", Limit::Session,
+                     old_session().idle_in_transaction(noon), Spared::InTransaction},
+        InnocentCase{"SessionInAFailedTransaction", Limit::Session, old_session().aborted(noon),
+                     Spared::InTransaction},
+        InnocentCase{"SessionThatServesAnInterrupt", Limit::Session,
+                     old_session().idle(noon).with_transaction_id(), Spared::InTransaction},
+        InnocentCase{"SessionThatIsNotTrackedInTransaction", Limit::Session,
+                     old_session().disabled().with_transaction_id(), Spared::InTransaction},
+        InnocentCase{"SessionThatCannotBeRead", Limit::Session,
+                     old_session().idle(noon).state(State::Unknown), Spared::Unreadable},
+        InnocentCase{"SessionThatStarts", Limit::Session,
+                     old_session().idle(noon).state(State::Starting), Spared::Unreadable}),
+    [](const auto &test) { return std::string(test.param.name); });
+
+TEST(Decide, FunctionCallAfterALongIdleHasItsWholeTime)
+{
+	Situation situation(Limit::Statement, SessionBuilder().fastpath(noon));
+
+	ASSERT_LT(situation.session.query_start, noon - threshold);
+	expect_wait_until(situation.decide_at(noon + second), over_limit);
+}
+
+TEST(Decide, FailedTransactionHasItsWholeTimeFromTheFailure)
+{
+	Situation situation(Limit::Transaction, SessionBuilder().aborted(noon));
+
+	expect_wait_until(situation.decide_at(noon + second), over_limit);
+}
+
+TEST(Decide, LockWaiterIsDueIfWaitersAreNotSpared)
+{
+	for (const Session &session :
+	     {Session(SessionBuilder().running(noon).waiting_for(Wait::Lock)),
+	      Session(SessionBuilder().running(noon).worker_waiting_for_lock())})
+	{
+		Situation situation(Limit::Statement, session);
+
+		situation.policy.spare_lock_waiters = false;
+		expect_due(situation.decide_at(over_limit), Action::Cancel);
+	}
+}
+
+TEST(Decide, WhoHasJustGotItsLockHasItsWholeTime)
+{
+	Situation situation(Limit::Statement, SessionBuilder().running(noon));
+	Session waiting = SessionBuilder().running(noon).waiting_for(Wait::Lock);
+
+	observe(situation.memo, waiting, true, noon + hour);
+	observe(situation.memo, situation.session, true, noon + 2 * hour);
+	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour);
+	expect_wait_until(situation.decide_at(at_limit + 2 * hour), over_limit + 2 * hour);
+
+	Decision decision = situation.decide_at(over_limit + 2 * hour);
+	expect_due(decision, Action::Cancel);
+	EXPECT_EQ(decision.verdict.measured, threshold + 1);
+	EXPECT_EQ(decision.verdict.episode.stamp, noon);
+}
+
+TEST(Decide, LookAtTheStartOfTimeIsNoDeadline)
+{
+	expect_wait_until(Situation(Limit::IdleSession, SessionBuilder().idle(noon)).decide_at(noon),
+	                  over_limit);
+	/* The clock was set back: the episode begins in the future. */
+	expect_wait_until(
+	    Situation(Limit::IdleSession, SessionBuilder().idle(noon)).decide_at(noon - hour),
+	    over_limit);
+}
+
+/* ---- Spared, by each reason and in their order. ---- */
+
+TEST(SparedFrom, NobodyWithoutAReason)
+{
+	Policy policy = PolicyBuilder();
+
+	EXPECT_EQ(spared_from(Limit::IdleSession, SessionBuilder().idle(noon), policy), Spared::No);
+	EXPECT_EQ(spared_from(Limit::IdleInTransactionSession,
+	                      SessionBuilder().idle_in_transaction(noon), policy),
+	          Spared::No);
+	EXPECT_EQ(spared_from(Limit::Statement, SessionBuilder().running(noon), policy), Spared::No);
+	EXPECT_EQ(spared_from(Limit::Transaction, SessionBuilder().running(noon), policy), Spared::No);
+	EXPECT_EQ(spared_from(Limit::Session, SessionBuilder().idle(noon), policy), Spared::No);
+}
+
+TEST(SparedFrom, EveryLimitWhoeverCannotBeReadOrWaitsForAStandby)
+{
+	Policy policy = PolicyBuilder().exempt_superusers(false).spare_lock_waiters(false);
+
+	for (Limit limit : all_limits)
+	{
+		for (State state : {State::Unknown, State::Starting})
+			EXPECT_EQ(spared_from(limit, SessionBuilder().state(state), policy),
+			          Spared::Unreadable);
+		EXPECT_EQ(spared_from(limit, SessionBuilder().waiting_for(Wait::SyncRep), policy),
+		          Spared::SyncRep);
+		EXPECT_EQ(spared_from(limit, SessionBuilder().superuser(Superuser::Unknown), policy),
+		          Spared::RoleUnknown);
+	}
+}
+
+TEST(SparedFrom, EverythingButItsAgeWhoIsNotTracked)
+{
+	for (Limit limit : all_limits)
+		EXPECT_EQ(spared_from(limit, SessionBuilder().disabled(), PolicyBuilder()),
+		          limit == Limit::Session ? Spared::No : Spared::NotMeasurable);
+}
+
+TEST(SparedFrom, OnlyTheStatementLimitWhoWaitsForALock)
+{
+	for (Limit limit : all_limits)
+	{
+		Session session = SessionBuilder().running(noon).waiting_for(Wait::Lock);
+		Spared spared = spared_from(limit, session, PolicyBuilder());
+
+		EXPECT_EQ(spared == Spared::LockWait, limit == Limit::Statement);
+	}
+}
+
+TEST(SparedFrom, OnlyTheLimitsOutsideTransactionsWhoIsInOne)
+{
+	for (Limit limit : all_limits)
+	{
+		Session session = SessionBuilder().idle_in_transaction(noon);
+		Spared spared = spared_from(limit, session, PolicyBuilder());
+
+		EXPECT_EQ(spared == Spared::InTransaction,
+		          limit == Limit::Session || limit == Limit::IdleSession);
+	}
+}
+
+/* A session for which two reasons speak, and the one that is told. */
+struct OrderCase
+{
+	const char *name;
+	Session session;
+	Spared told;
+};
+
+class SparedOrder : public testing::TestWithParam<OrderCase>
+{
+};
+
+TEST_P(SparedOrder, TellsTheFirst)
+{
+	EXPECT_EQ(spared_from(Limit::Statement, GetParam().session, PolicyBuilder()), GetParam().told);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Policy, SparedOrder,
+    testing::Values(
+        OrderCase{"UnreadableBeforeSyncRep",
+                  SessionBuilder().state(State::Starting).waiting_for(Wait::SyncRep),
+                  Spared::Unreadable},
+        OrderCase{
+            "SyncRepBeforeRoleUnknown",
+            SessionBuilder().running(noon).waiting_for(Wait::SyncRep).superuser(Superuser::Unknown),
+            Spared::SyncRep},
+        OrderCase{
+            "SyncRepBeforeSuperuser",
+            SessionBuilder().running(noon).waiting_for(Wait::SyncRep).superuser(Superuser::Yes),
+            Spared::SyncRep},
+        OrderCase{
+            "SyncRepBeforeLockWaitOfAWorker",
+            SessionBuilder().running(noon).waiting_for(Wait::SyncRep).worker_waiting_for_lock(),
+            Spared::SyncRep},
+        OrderCase{"RoleUnknownBeforeNotMeasurable",
+                  SessionBuilder().disabled().superuser(Superuser::Unknown), Spared::RoleUnknown},
+        OrderCase{"SuperuserBeforeNotMeasurable",
+                  SessionBuilder().disabled().superuser(Superuser::Yes), Spared::Superuser},
+        OrderCase{"SuperuserBeforeLockWait",
+                  SessionBuilder().running(noon).waiting_for(Wait::Lock).superuser(Superuser::Yes),
+                  Spared::Superuser},
+        OrderCase{"NotMeasurableBeforeLockWait",
+                  SessionBuilder().disabled().waiting_for(Wait::Lock), Spared::NotMeasurable}),
+    [](const auto &test) { return std::string(test.param.name); });
+
+TEST(MayPassSoon, WhatEndsByItself)
+{
+	EXPECT_TRUE(may_pass_soon(Spared::Unreadable));
+	EXPECT_TRUE(may_pass_soon(Spared::SyncRep));
+	EXPECT_TRUE(may_pass_soon(Spared::LockWait));
+	EXPECT_TRUE(may_pass_soon(Spared::InTransaction));
+}
+
+TEST(MayPassSoon, NotWhatLasts)
+{
+	EXPECT_FALSE(may_pass_soon(Spared::No));
+	EXPECT_FALSE(may_pass_soon(Spared::RoleUnknown));
+	EXPECT_FALSE(may_pass_soon(Spared::Superuser));
+	EXPECT_FALSE(may_pass_soon(Spared::NotMeasurable));
+}
+
+TEST(PauseBeforeLook, GrowsToASecond)
+{
+	EXPECT_EQ(pause_before_look(0), 10 * millisecond);
+	EXPECT_EQ(pause_before_look(1), 100 * millisecond);
+	EXPECT_EQ(pause_before_look(2), second);
+	EXPECT_EQ(pause_before_look(3), second);
+	EXPECT_EQ(pause_before_look(std::numeric_limits<std::int32_t>::max()), second);
+}
+
+/* ---- The ladder: a statement that was cancelled at its limit. ---- */
+
+class AfterCancel : public testing::Test
+{
+  protected:
+	static constexpr Duration grace = 10 * second;
+	static constexpr Timestamp canceled_at = over_limit;
+	static constexpr Timestamp end_of_grace = canceled_at + grace;
+
+	Situation situation{Limit::Statement, SessionBuilder().running(noon)};
+
+	void
+	SetUp() override
+	{
+		situation.policy.cancel_grace = grace;
+		note_cancel(situation.memo.ladder, noon, canceled_at);
+	}
+	/* The same session is asked about another limit, which it exceeds as well. */
+	void
+	bind_by(Limit limit, const Session &session)
+	{
+		situation.limit = limit;
+		situation.session = session;
+		situation.policy = PolicyBuilder().limit(limit, threshold).cancel_grace(grace);
+	}
+};
+
+TEST_F(AfterCancel, TheSameStatementHasItsGrace)
+{
+	expect_wait_until(situation.decide_at(canceled_at), end_of_grace + 1);
+	expect_wait_until(situation.decide_at(end_of_grace), end_of_grace + 1);
+}
+
+TEST_F(AfterCancel, TheSameStatementIsTerminatedAfterItsGrace)
+{
+	Decision decision = situation.decide_at(end_of_grace + 1);
+
+	expect_due(decision, Action::Terminate);
+	EXPECT_EQ(decision.verdict.since_cancel, grace + 1);
+	EXPECT_EQ(decision.verdict.measured, threshold + grace + 2);
+	EXPECT_EQ(decision.verdict.limit, Limit::Statement);
+	EXPECT_EQ(decision.verdict.deadline, at_limit);
+	EXPECT_EQ(decision.at, at_limit);
+}
+
+TEST_F(AfterCancel, GraceIsNotShortenedByAStepOfTheClock)
+{
+	situation.clock.steps[0] = {.until = canceled_at + second, .amount = hour};
+	situation.clock.count = 1;
+	expect_wait_until(situation.decide_at(end_of_grace + hour), end_of_grace + hour + 1);
+
+	Decision decision = situation.decide_at(end_of_grace + hour + 1);
+	expect_due(decision, Action::Terminate);
+	EXPECT_EQ(decision.verdict.since_cancel, grace + 1);
+}
+
+TEST_F(AfterCancel, TheSameStatementIsNeverTerminatedWithoutGrace)
+{
+	situation.policy.cancel_grace = 0;
+	expect_nothing(situation.decide_at(noon + day));
+}
+
+TEST_F(AfterCancel, EndlessGraceDoesNotOverflow)
+{
+	situation.policy.cancel_grace = never;
+	expect_wait_until(situation.decide_at(noon + day), never);
+}
+
+TEST_F(AfterCancel, TheNextStatementIsCanceledAnew)
+{
+	situation.session = SessionBuilder().running(noon + second);
+	Decision decision = situation.decide_at(noon + hour);
+
+	expect_due(decision, Action::Cancel);
+	EXPECT_EQ(decision.verdict.since_cancel, 0);
+}
+
+TEST_F(AfterCancel, AFunctionCallIsToldByItsStateChange)
+{
+	situation.session = SessionBuilder().fastpath(noon);
+	expect_wait_until(situation.decide_at(canceled_at), end_of_grace + 1);
+
+	/* Another call after the same statement. */
+	situation.session = SessionBuilder().fastpath(noon + 1);
+	situation.session.query_start = noon;
+	expect_due(situation.decide_at(over_limit + 1), Action::Cancel);
+}
+
+TEST_F(AfterCancel, TheSameStatementIsSparedWhileItWaitsForALock)
+{
+	situation.session.wait = Wait::Lock;
+	expect_spared(situation.decide_at(noon + day), Spared::LockWait);
+}
+
+TEST_F(AfterCancel, AfterTheTerminationNothingIsDoneAnyMore)
+{
+	note_terminate(situation.memo.ladder, end_of_grace + 1);
+	expect_nothing(situation.decide_at(noon + day));
+}
+
+TEST_F(AfterCancel, AnotherLimitWaitsForTheEndOfTheGrace)
+{
+	bind_by(Limit::Transaction, situation.session);
+	expect_wait_until(situation.decide_at(canceled_at), end_of_grace + 1);
+	expect_wait_until(situation.decide_at(end_of_grace), end_of_grace + 1);
+
+	Decision decision = situation.decide_at(end_of_grace + 1);
+	expect_due(decision, Action::Terminate);
+	EXPECT_EQ(decision.verdict.limit, Limit::Transaction);
+	/* It is not for the cancel that the transaction is ended. */
+	EXPECT_EQ(decision.verdict.since_cancel, 0);
+}
+
+TEST_F(AfterCancel, AnotherLimitDoesNotWaitForAGraceThatThereIsNot)
+{
+	bind_by(Limit::Transaction, situation.session);
+	situation.policy.cancel_grace = 0;
+	expect_due(situation.decide_at(canceled_at), Action::Terminate);
+}
+
+TEST_F(AfterCancel, WhoStoppedRunningHasNoGrace)
+{
+	Session sessions[] = {
+	    SessionBuilder().idle_in_transaction(noon),
+	    SessionBuilder().aborted(noon),
+	};
+	for (Session &session : sessions)
+	{
+		/* Its last statement is still the one that was cancelled. */
+		session.query_start = noon;
+		bind_by(Limit::IdleInTransactionSession, session);
+		expect_due(situation.decide_at(canceled_at), Action::Terminate);
+	}
+}
+
+TEST_F(AfterCancel, PausedPipelineHasNoGrace)
+{
+	Session session = SessionBuilder().paused(noon + second);
+
+	ASSERT_EQ(session.query_start, situation.memo.ladder.statement);
+	bind_by(Limit::IdleInTransactionSession, session);
+	observe(situation.memo, session, true, noon + second);
+	expect_due(situation.decide_at(over_limit + second), Action::Terminate);
+}
+
+TEST_F(AfterCancel, ModeLogOnlyLogs)
+{
+	situation.policy.mode = Mode::Log;
+	Decision decision = situation.decide_at(end_of_grace + 1);
+
+	expect_due(decision, Action::Log);
+	EXPECT_EQ(decision.verdict.since_cancel, 0);
+}
+
+/* ---- When to scan again, and what a new policy means. ---- */
+
+TEST(ShortestPause, IsNoneWithoutALimit)
+{
+	EXPECT_EQ(shortest_pause(PolicyBuilder()), 0);
+}
+
+TEST(ShortestPause, IsTheThresholdOfEachLimitButHalfAStatement)
+{
+	for (Limit limit : all_limits)
+		EXPECT_EQ(shortest_pause(PolicyBuilder().limit(limit, minute)),
+		          limit == Limit::Statement ? minute / 2 : minute);
+}
+
+TEST(ShortestPause, IsTheShortestOfAll)
+{
+	for (Limit shortest : all_limits)
+	{
+		Duration expected = shortest == Limit::Statement ? minute / 2 : minute;
+
+		EXPECT_EQ(shortest_pause(PolicyBuilder().all_limits_at(hour).limit(shortest, minute)),
+		          expected);
+	}
+}
+
+TEST(ShortestPause, AHalvedStatementMayBeTheShortest)
+{
+	EXPECT_EQ(shortest_pause(
+	              PolicyBuilder().all_limits_at(minute).limit(Limit::Statement, 2 * minute - 2)),
+	          minute - 1);
+	EXPECT_EQ(shortest_pause(
+	              PolicyBuilder().all_limits_at(minute).limit(Limit::Statement, 2 * minute + 2)),
+	          minute);
+}
+
+TEST(ShortestPause, IsNoneInModeOffOnly)
+{
+	PolicyBuilder policy;
+
+	policy.all_limits_at(minute);
+	EXPECT_EQ(shortest_pause(policy.mode(Mode::Off)), 0);
+	EXPECT_EQ(shortest_pause(policy.mode(Mode::Log)), minute / 2);
+}
+
+class IsStricter : public testing::TestWithParam<Limit>
+{
+  protected:
+	Limit limit = GetParam();
+	PolicyBuilder before;
+	PolicyBuilder now;
+
+	void
+	SetUp() override
+	{
+		before.limit(limit, minute);
+		now.limit(limit, minute);
+	}
+	bool
+	stricter()
+	{
+		return is_stricter(now, before, limit);
+	}
+};
+
+TEST_P(IsStricter, NotIfNothingChanged)
+{
+	EXPECT_FALSE(stricter());
+}
+
+TEST_P(IsStricter, WithALowerThresholdOnly)
+{
+	now.limit(limit, minute - 1);
+	EXPECT_TRUE(stricter());
+	now.limit(limit, minute + 1);
+	EXPECT_FALSE(stricter());
+}
+
+TEST_P(IsStricter, WithALimitThatWasOff)
+{
+	before.limit(limit, 0);
+	EXPECT_TRUE(stricter());
+}
+
+TEST_P(IsStricter, NotWithALimitThatIsOff)
+{
+	now.limit(limit, 0).exempt_superusers(false);
+	EXPECT_FALSE(stricter());
+	before.limit(limit, 0);
+	EXPECT_FALSE(stricter());
+}
+
+TEST_P(IsStricter, NotBecauseOfAnotherLimit)
+{
+	for (Limit other : all_limits)
+		if (other != limit)
+			now.limit(other, second);
+	EXPECT_FALSE(stricter());
+}
+
+TEST_P(IsStricter, WhenTheModeBeginsToAct)
+{
+	for (Mode mode : {Mode::Off, Mode::Log})
+	{
+		before.mode(mode);
+		EXPECT_TRUE(stricter());
+	}
+	now.mode(Mode::Log);
+	before.mode(Mode::Off);
+	EXPECT_TRUE(stricter());
+}
+
+TEST_P(IsStricter, NotInModeOff)
+{
+	now.mode(Mode::Off).limit(limit, second);
+	EXPECT_FALSE(stricter());
+}
+
+TEST_P(IsStricter, WhenSuperusersAreNoLongerExempt)
+{
+	now.exempt_superusers(false);
+	EXPECT_TRUE(stricter());
+	before.exempt_superusers(false);
+	EXPECT_FALSE(stricter());
+	now.exempt_superusers(true);
+	EXPECT_FALSE(stricter());
+}
+
+TEST_P(IsStricter, NotWhenLockWaitersAreNewlySpared)
+{
+	before.spare_lock_waiters(false);
+	EXPECT_FALSE(stricter());
+	now.spare_lock_waiters(false);
+	EXPECT_FALSE(stricter());
+}
+
+INSTANTIATE_TEST_SUITE_P(Policy, IsStricter, testing::ValuesIn(all_limits),
+                         [](const auto &test) { return std::string(facts(test.param).name); });
+
+TEST(IsStricterForStatements, WhenLockWaitersAreNoLongerSpared)
+{
+	PolicyBuilder before;
+	PolicyBuilder now;
+
+	before.limit(Limit::Statement, minute);
+	now.limit(Limit::Statement, minute).spare_lock_waiters(false);
+	EXPECT_TRUE(is_stricter(now, before, Limit::Statement));
+}
+
+} // namespace
+} // namespace session_guard::test

@@ -1,0 +1,185 @@
+/*
+ * Durations as people write them, and text that ends where its buffer does.
+ */
+#include "core/text.h"
+
+#include "unit/builders.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace session_guard::test
+{
+namespace
+{
+
+std::string
+duration_text(Duration duration)
+{
+	std::array<char, 100> buffer;
+
+	return std::string(Text(buffer).append_duration(duration).view());
+}
+
+struct DurationCase
+{
+	Duration duration;
+	const char *text;
+};
+
+class DurationText : public testing::TestWithParam<DurationCase>
+{
+};
+
+TEST_P(DurationText, IsAsPeopleWriteIt)
+{
+	EXPECT_EQ(duration_text(GetParam().duration), GetParam().text);
+}
+
+INSTANTIATE_TEST_SUITE_P(Milliseconds, DurationText,
+                         testing::Values(DurationCase{0, "0 ms"}, DurationCase{millisecond, "1 ms"},
+                                         DurationCase{200 * millisecond, "200 ms"},
+                                         DurationCase{999 * millisecond, "999 ms"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    RoundedUp, DurationText,
+    testing::Values(DurationCase{1, "1 ms"}, DurationCase{999, "1 ms"}, DurationCase{1001, "2 ms"},
+                    DurationCase{999 * millisecond + 1, "1 s"}, DurationCase{second + 1, "1.001 s"},
+                    DurationCase{minute - millisecond + 1, "1 min"},
+                    DurationCase{5 * minute + 1, "5 min 0.001 s"}, DurationCase{hour - 1, "1 h"},
+                    DurationCase{day - 1, "1 d"}, DurationCase{2 * day + 1, "2 d 0.001 s"}));
+
+INSTANTIATE_TEST_SUITE_P(Seconds, DurationText,
+                         testing::Values(DurationCase{second, "1 s"},
+                                         DurationCase{second + millisecond, "1.001 s"},
+                                         DurationCase{second + 10 * millisecond, "1.01 s"},
+                                         DurationCase{second + 100 * millisecond, "1.1 s"},
+                                         DurationCase{second + 110 * millisecond, "1.11 s"},
+                                         DurationCase{1500 * millisecond, "1.5 s"},
+                                         DurationCase{12345 * millisecond, "12.345 s"},
+                                         DurationCase{10 * second, "10 s"},
+                                         DurationCase{59 * second, "59 s"},
+                                         DurationCase{minute - millisecond, "59.999 s"}));
+
+INSTANTIATE_TEST_SUITE_P(Minutes, DurationText,
+                         testing::Values(DurationCase{minute, "1 min"},
+                                         DurationCase{minute + millisecond, "1 min 0.001 s"},
+                                         DurationCase{minute + second, "1 min 1 s"},
+                                         DurationCase{5 * minute + 2 * second, "5 min 2 s"},
+                                         DurationCase{10 * minute, "10 min"},
+                                         DurationCase{hour - millisecond, "59 min 59.999 s"}));
+
+INSTANTIATE_TEST_SUITE_P(Hours, DurationText,
+                         testing::Values(DurationCase{hour, "1 h"},
+                                         DurationCase{hour + second, "1 h 1 s"},
+                                         DurationCase{hour + minute, "1 h 1 min"},
+                                         DurationCase{20 * hour, "20 h"},
+                                         DurationCase{day - millisecond, "23 h 59 min 59.999 s"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Days, DurationText,
+    testing::Values(DurationCase{day, "1 d"}, DurationCase{day + 3 * hour, "1 d 3 h"},
+                    DurationCase{day + minute, "1 d 1 min"}, DurationCase{day + second, "1 d 1 s"},
+                    DurationCase{400 * day + hour + minute + 1500 * millisecond,
+                                 "400 d 1 h 1 min 1.5 s"},
+                    DurationCase{never, "106751991 d 4 h 54.776 s"}));
+
+TEST(Text, BeginsEmpty)
+{
+	std::array<char, 3> buffer{'x', 'x', 'x'};
+	Text text(buffer);
+
+	EXPECT_EQ(text.view(), "");
+	EXPECT_STREQ(text.c_str(), "");
+}
+
+TEST(Text, AppendsOneAfterTheOther)
+{
+	std::array<char, 50> buffer;
+	Text text(buffer);
+
+	text.append("a").append(" ").append(std::int64_t{42}).append("").append(" b");
+	EXPECT_EQ(text.view(), "a 42 b");
+	EXPECT_STREQ(text.c_str(), "a 42 b");
+}
+
+TEST(Text, AppendsAnyNumber)
+{
+	std::array<char, 50> buffer;
+
+	EXPECT_EQ(Text(buffer).append(std::int64_t{0}).view(), "0");
+	EXPECT_EQ(Text(buffer).append(std::int64_t{-7}).view(), "-7");
+	EXPECT_EQ(Text(buffer).append(std::numeric_limits<std::int64_t>::max()).view(),
+	          "9223372036854775807");
+	EXPECT_EQ(Text(buffer).append(std::numeric_limits<std::int64_t>::min()).view(),
+	          "-9223372036854775808");
+}
+
+TEST(Text, DurationKeepsTheBlankBeforeIt)
+{
+	std::array<char, 50> buffer;
+
+	EXPECT_EQ(Text(buffer).append("for ").append_duration(minute).append(".").view(), "for 1 min.");
+	EXPECT_EQ(Text(buffer).append("for ").append_duration(second).append(".").view(), "for 1 s.");
+}
+
+TEST(Text, ExactlyFits)
+{
+	std::array<char, 6> buffer;
+
+	EXPECT_EQ(Text(buffer).append("12345").view(), "12345");
+	EXPECT_STREQ(buffer.data(), "12345");
+}
+
+TEST(Text, IsCutOffAtTheEndOfItsBuffer)
+{
+	std::array<char, 6> buffer;
+	Text text(buffer);
+
+	text.append("1234567").append("x").append(std::int64_t{8}).append_duration(day);
+	EXPECT_EQ(text.view(), "12345");
+	EXPECT_STREQ(buffer.data(), "12345");
+}
+
+TEST(Text, HasRoomForNothingButTheEnd)
+{
+	std::array<char, 1> buffer{'x'};
+	Text text(buffer);
+
+	text.append("a").append(std::int64_t{1}).append_duration(minute);
+	EXPECT_EQ(text.view(), "");
+	EXPECT_EQ(buffer[0], '\0');
+}
+
+TEST(Text, BlankOfTheCallerSurvivesADurationThatDoesNotFit)
+{
+	std::array<char, 5> buffer;
+
+	EXPECT_EQ(Text(buffer).append("for ").append_duration(minute).view(), "for ");
+}
+
+TEST(Text, CutOffAnywhereIsTheBeginningOfTheWhole)
+{
+	const Duration duration = 12 * day + 3 * hour + 45 * minute + 6789 * millisecond;
+	const std::string whole = "since 12 d 3 h 45 min 6.789 s, 1234567 more";
+
+	for (std::size_t size = 1; size <= whole.size() + 3; size++)
+	{
+		/* One byte more than the text may use. */
+		std::vector<char> memory(size + 1, '#');
+		Text text{std::span(memory).first(size)};
+
+		text.append("since ").append_duration(duration).append(", ");
+		text.append(std::int64_t{1234567}).append(" more");
+		EXPECT_EQ(text.view(), whole.substr(0, size - 1));
+		EXPECT_EQ(std::strlen(text.c_str()), text.view().size());
+		EXPECT_EQ(memory[size], '#');
+	}
+}
+
+} // namespace
+} // namespace session_guard::test
