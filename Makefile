@@ -5,7 +5,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION)
 MODULE_big = $(EXTENSION)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*/*.cpp))
 DATA = $(wildcard sql/$(EXTENSION)--*.sql)
-EXTRA_CLEAN = src/*/*.d tmp_check
+EXTRA_CLEAN = src/*/*.d tmp_check tmp_regress tmp_isolation
 
 # A new test is only a new file in its folder.
 REGRESS = $(patsubst sql/%.sql,%,$(filter-out $(DATA),$(wildcard sql/*.sql)))
@@ -17,8 +17,8 @@ PROVE_TESTS = test/tap/*.pl
 # TEMP_CONFIG names a file with further settings for them, for example the
 # paths of a build that is not installed into the system.
 temp_instance = --temp-instance=$(1) --temp-config=test/regress.conf $(if $(TEMP_CONFIG),--temp-config=$(TEMP_CONFIG)) --use-existing
-REGRESS_OPTS = $(call temp_instance,tmp_check/regress)
-ISOLATION_OPTS = $(call temp_instance,tmp_check/isolation)
+REGRESS_OPTS = $(call temp_instance,tmp_regress)
+ISOLATION_OPTS = $(call temp_instance,tmp_isolation)
 override CONTRIB_TESTDB = postgres
 
 PG_CONFIG ?= pg_config

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <set>
 #include <string>
 
@@ -37,6 +38,11 @@ struct StateCase
 	const char *name;
 	Session session;
 	std::set<Limit> episodes;
+	friend std::ostream &
+	operator<<(std::ostream &out, const StateCase &test)
+	{
+		return out << test.name;
+	}
 };
 
 class EpisodesOfState : public testing::TestWithParam<StateCase>
@@ -266,6 +272,11 @@ struct FactsCase
 	const char *name;
 	const char *phrase;
 	Action first_action;
+	friend std::ostream &
+	operator<<(std::ostream &out, const FactsCase &test)
+	{
+		return out << test.name;
+	}
 };
 
 class Facts : public testing::TestWithParam<FactsCase>

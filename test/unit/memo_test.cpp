@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 namespace session_guard::test
@@ -119,6 +120,11 @@ struct WaitCase
 	const char *name;
 	Session waiting;
 	bool restarts_transaction;
+	friend std::ostream &
+	operator<<(std::ostream &out, const WaitCase &test)
+	{
+		return out << test.name;
+	}
 };
 
 class ObserveWait : public testing::TestWithParam<WaitCase>

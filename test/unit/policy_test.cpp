@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <ostream>
 #include <string>
 
 namespace session_guard::test
@@ -85,6 +86,11 @@ struct CulpritCase
 	Timestamp stamp = noon;
 	/* Paused pipelines have to be seen first. */
 	Timestamp seen = unknown_time;
+	friend std::ostream &
+	operator<<(std::ostream &out, const CulpritCase &test)
+	{
+		return out << test.name;
+	}
 };
 
 class Culprit : public testing::TestWithParam<CulpritCase>
@@ -311,6 +317,11 @@ struct InnocentCase
 	Session session;
 	/* Why it is spared; No: it is in no episode of the limit at all. */
 	Spared spared = Spared::No;
+	friend std::ostream &
+	operator<<(std::ostream &out, const InnocentCase &test)
+	{
+		return out << test.name;
+	}
 };
 
 class Innocent : public testing::TestWithParam<InnocentCase>
@@ -508,6 +519,11 @@ struct OrderCase
 	const char *name;
 	Session session;
 	Spared told;
+	friend std::ostream &
+	operator<<(std::ostream &out, const OrderCase &test)
+	{
+		return out << test.name;
+	}
 };
 
 class SparedOrder : public testing::TestWithParam<OrderCase>

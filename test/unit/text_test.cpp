@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstring>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,11 @@ struct DurationCase
 {
 	Duration duration;
 	const char *text;
+	friend std::ostream &
+	operator<<(std::ostream &out, const DurationCase &test)
+	{
+		return out << test.text;
+	}
 };
 
 class DurationText : public testing::TestWithParam<DurationCase>

@@ -1,0 +1,120 @@
+#!/bin/bash
+# Build everything and run every test, in a copy of the tree.
+#
+#   scripts/test.sh            all of it
+#   PG_CONFIG=... scripts/test.sh   against another server
+#
+# Installs the packages it needs if it may.  The last line is "N passed, N failed".
+set -u
+. "$(dirname "$0")/common.sh"
+
+if [ -z "${work:-}" ]; then
+	# shellcheck disable=SC2046
+	need_packages g++ make cmake clang-format clang-tidy libgtest-dev libbenchmark-dev \
+		libipc-run-perl libkrb5-dev libssl-dev libpq-dev python3-psycopg2 libfaketime \
+		$(server_packages)
+	find_server
+	work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-test.XXXXXX")
+	chmod 755 "$work"
+	copy_project "$work/src"
+	export work
+	leave_root "$0" "$@"
+fi
+find_server
+cd "$work/src" || exit 1
+
+passed=0
+failed=0
+log=$work/log
+mkdir -p "$log"
+
+# Count one check, and show what it wrote if it failed.
+check() {
+	local name=$1
+	shift
+	if "$@" >"$log/$name" 2>&1; then
+		echo "ok      $name"
+		passed=$((passed + 1))
+	else
+		echo "not ok  $name"
+		sed 's/^/        /' "$log/$name" | tail -n 60
+		failed=$((failed + 1))
+		return 1
+	fi
+}
+
+# Count what a suite of tests says of itself: the lines that match, the lines that do not.
+suite() {
+	local name=$1 good=$2 bad=$3 good_count bad_count status
+	shift 3
+	"$@" >"$log/$name" 2>&1
+	status=$?
+	good_count=$(grep -cE "$good" "$log/$name")
+	bad_count=$(grep -cE "$bad" "$log/$name")
+	# A suite that fails without a failed test, or that runs no test at all, has failed.
+	if [ $status -ne 0 ] && [ "$bad_count" -eq 0 ]; then bad_count=1; fi
+	if [ "$good_count" -eq 0 ] && [ "$bad_count" -eq 0 ]; then bad_count=1; fi
+	passed=$((passed + good_count))
+	failed=$((failed + bad_count))
+	if [ "$bad_count" -eq 0 ]; then
+		echo "ok      $name ($good_count tests)"
+	else
+		echo "not ok  $name ($bad_count of $((good_count + bad_count)) tests)"
+		sed 's/^/        /' "$log/$name" | tail -n 60
+	fi
+}
+
+unit_tests() {
+	local dir=$work/$1
+	shift
+	cmake -S . -B "$dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo "$@" &&
+		cmake --build "$dir" -j"$(nproc)" &&
+		ctest --test-dir "$dir" --output-on-failure -j"$(nproc)"
+}
+
+format() {
+	find src test -name '*.cpp' -o -name '*.h' | xargs clang-format --dry-run -Werror
+}
+
+lint() {
+	find src -name '*.cpp' |
+		include=$("$PG_CONFIG" --includedir-server) xargs -P "$(nproc)" -n 4 sh -c '
+			clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c++20 -fno-exceptions \
+				-fno-rtti -Isrc -DEXTENSION_VERSION="\"0\"" -isystem "$include"' sh
+}
+
+build() {
+	make -j"$(nproc)" PG_CXXFLAGS='-Wpedantic -Wshadow -Wconversion -Werror' &&
+		make install DESTDIR="$work/install"
+}
+
+installcheck() {
+	settings_for_build "$work/install" >"$work/temp_config"
+	export TEMP_CONFIG=$work/temp_config
+	# A server's socket has a short path; the tests must not meet another server.
+	export PROVE_FLAGS="-j$(nproc)"
+	unset PGHOST PGPORT PGDATABASE PGUSER PGOPTIONS PGSERVICE
+	make -k installcheck
+}
+
+echo "Testing against $("$PG_CONFIG" --version) in $work"
+check format format
+if check build build; then
+	check symbols make check-symbols
+	check lint lint
+	suite installcheck '^(ok +[0-9]+ |test .*\.\.\. ok|test/tap/.* ok$|test/tap/.* ok +[0-9]+ ms)' \
+		'^(not ok|test .*\.\.\. FAILED|test/tap/.*(Dubious|Failed|No subtests))' installcheck
+fi
+ctest_good='Passed +[0-9.]+ sec$'
+ctest_bad='\*\*\*(Failed|Exception|Timeout|Not Run)'
+suite unit "$ctest_good" "$ctest_bad" unit_tests unit
+suite unit-sanitized "$ctest_good" "$ctest_bad" unit_tests unit-sanitized -DSANITIZE=ON
+
+if [ $failed -eq 0 ]; then
+	chmod -R u+w "$work"
+	rm -rf "$work"
+else
+	echo "What was built and logged is kept in $work"
+fi
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -1,0 +1,157 @@
+# What the TAP tests share: a server with the guard in it, sessions whose end
+# can be awaited, and the guard's lines in the server's log.
+#
+# Nothing in here sleeps for a fixed time: everything polls for a state.
+package GuardTest;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use File::Basename;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+our @EXPORT = qw(
+  guard_node set_limits open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard
+  wait_until guard_lines log_size
+);
+
+# A server with the guard preloaded and further settings; started, with a role
+# "web" that is no superuser.
+sub guard_node
+{
+	my ($name, %settings) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(allows_streaming => delete $settings{allows_streaming} // 0);
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_session_guard'\n");
+	$node->append_conf('postgresql.conf', "$_ = '$settings{$_}'\n") for sort keys %settings;
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE ROLE web LOGIN; CREATE EXTENSION pg_session_guard');
+	wait_for_guard($node);
+	return $node;
+}
+
+# Poll until a condition holds; fail the test when it never does.
+sub wait_until
+{
+	my ($condition, $what) = @_;
+	my $deadline = time + $PostgreSQL::Test::Utils::timeout_default;
+
+	until ($condition->())
+	{
+		die "timed out waiting until $what" if time > $deadline;
+		usleep(10_000);
+	}
+	return 1;
+}
+
+# Wait until a guard is connected and at work; returns its pid.
+sub wait_for_guard
+{
+	my ($node, $not_this_pid) = @_;
+	my $pid;
+
+	$not_this_pid //= 0;
+	wait_until(
+		sub {
+			$pid = $node->safe_psql('postgres',
+				"SELECT worker_pid FROM session_guard.stats WHERE worker_pid <> $not_this_pid");
+			return $pid ne '';
+		},
+		'the guard runs');
+	return $pid;
+}
+
+# Change settings by ALTER SYSTEM and a reload, and wait until the server has taken them over.
+sub set_limits
+{
+	my ($node, %settings) = @_;
+
+	for my $name (sort keys %settings)
+	{
+		$node->safe_psql('postgres', "ALTER SYSTEM SET pg_session_guard.$name = '$settings{$name}'");
+	}
+	$node->reload;
+	for my $name (sort keys %settings)
+	{
+		$node->poll_query_until('postgres',
+			"SELECT setting = (SELECT setting FROM pg_file_settings
+			   WHERE name = 'pg_session_guard.$name' ORDER BY seqno DESC LIMIT 1)
+			 OR current_setting(name) = '$settings{$name}'
+			 FROM pg_settings WHERE name = 'pg_session_guard.$name'")
+		  or die "setting $name was not taken over";
+	}
+	return;
+}
+
+# A psql in the background, as role web unless another is given.
+sub open_session
+{
+	my ($node, %params) = @_;
+	my $user = delete $params{user} // 'web';
+	my $dbname = delete $params{dbname} // 'postgres';
+
+	return $node->background_psql(
+		$dbname,
+		on_error_stop => 0,
+		extra_params => [ '-U', $user ],
+		%params);
+}
+
+sub pid_of
+{
+	my ($session) = @_;
+	my $pid = $session->query('SELECT pg_backend_pid()');
+
+	$pid =~ s/\D//g;
+	return $pid;
+}
+
+# Is a session still there, seen from another one?
+sub is_alive
+{
+	my ($node, $pid) = @_;
+
+	return $node->safe_psql('postgres',
+		"SELECT count(*) FROM pg_stat_activity WHERE pid = $pid AND backend_type = 'client backend'") eq '1';
+}
+
+# Wait until a session is gone, seen from another one.
+sub wait_for_end
+{
+	my ($node, $pid) = @_;
+
+	return wait_until(sub { !is_alive($node, $pid) }, "session $pid is gone");
+}
+
+# Wait until the guard has begun and finished another full scan.
+sub wait_for_scan
+{
+	my ($node, $scans) = @_;
+
+	$scans //= 1;
+	my $before = $node->safe_psql('postgres', 'SELECT scans FROM session_guard.stats');
+	return $node->poll_query_until('postgres',
+		"SELECT scans >= $before + $scans FROM session_guard.stats");
+}
+
+sub log_size
+{
+	my ($node) = @_;
+
+	return -s $node->logfile;
+}
+
+# The lines of the server's log that match, from a position on.
+sub guard_lines
+{
+	my ($node, $pattern, $offset) = @_;
+
+	return grep { /$pattern/ } split /\n/, slurp_file($node->logfile, $offset // 0);
+}
+
+1;
