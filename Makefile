@@ -16,9 +16,9 @@ PROVE_TESTS = test/tap/*.pl
 # The tests start servers of their own, since the library must be preloaded.
 # TEMP_CONFIG names a file with further settings for them, for example the
 # paths of a build that is not installed into the system.
-temp_instance = --temp-instance=$(1) --temp-config=test/regress.conf $(if $(TEMP_CONFIG),--temp-config=$(TEMP_CONFIG)) --use-existing
-REGRESS_OPTS = $(call temp_instance,tmp_regress)
-ISOLATION_OPTS = $(call temp_instance,tmp_isolation)
+temp_instance = --temp-instance=tmp_$(1) --temp-config=test/$(1).conf $(if $(TEMP_CONFIG),--temp-config=$(TEMP_CONFIG))
+REGRESS_OPTS = $(call temp_instance,regress) --use-existing
+ISOLATION_OPTS = $(call temp_instance,isolation)
 override CONTRIB_TESTDB = postgres
 
 PG_CONFIG ?= pg_config

@@ -6,7 +6,7 @@ CREATE SCHEMA session_guard;
 COMMENT ON SCHEMA session_guard IS 'views of pg_session_guard';
 GRANT USAGE ON SCHEMA session_guard TO PUBLIC;
 
-CREATE FUNCTION session_guard.session_guard_stats(
+CREATE FUNCTION session_guard.get_stats(
 	OUT worker_pid integer,
 	OUT worker_start timestamp with time zone,
 	OUT wake_ups bigint,
@@ -23,15 +23,15 @@ CREATE FUNCTION session_guard.session_guard_stats(
 RETURNS record
 AS 'MODULE_PATHNAME', 'session_guard_stats'
 LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
-REVOKE ALL ON FUNCTION session_guard.session_guard_stats() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION session_guard.session_guard_stats() TO pg_monitor;
-COMMENT ON FUNCTION session_guard.session_guard_stats() IS
+REVOKE ALL ON FUNCTION session_guard.get_stats() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION session_guard.get_stats() TO pg_monitor;
+COMMENT ON FUNCTION session_guard.get_stats() IS
 	'what the session guard has done since the server started';
 
 CREATE VIEW session_guard.stats AS
 	SELECT worker_pid, worker_start, wake_ups, scans, scan_time, looks,
 		canceled, terminated, logged, raced, last_scan, sessions, deadlines
-	FROM session_guard.session_guard_stats();
+	FROM session_guard.get_stats();
 REVOKE ALL ON session_guard.stats FROM PUBLIC;
 GRANT SELECT ON session_guard.stats TO pg_monitor;
 COMMENT ON VIEW session_guard.stats IS

@@ -19,6 +19,7 @@ remember(Clock &clock, Step step)
 	if (clock.count == clock.steps.size())
 	{
 		/* The later boundary: what began between the two is measured too short, not too long. */
+		clock.steps[1].until = std::max(clock.steps[0].until, clock.steps[1].until);
 		clock.steps[1].amount += clock.steps[0].amount;
 		std::move(clock.steps.begin() + 1, clock.steps.end(), clock.steps.begin());
 		clock.count--;
@@ -35,14 +36,17 @@ read_clock(Clock &clock, Timestamp wall, Duration monotonic)
 
 	if (clock.wall != unknown_time)
 	{
-		Duration gained = (wall - clock.wall) - (monotonic - clock.monotonic);
+		/* Where the wall clock would be without a step, and may have been just before it. */
+		Timestamp expected = clock.wall + (monotonic - clock.monotonic);
 
-		if (gained > smallest_step)
+		clock.latest = std::max(clock.latest, expected);
+		if (wall - expected > smallest_step)
 		{
-			step = gained;
-			remember(clock, {.until = wall - gained, .amount = gained});
+			step = wall - expected;
+			remember(clock, {.until = clock.latest, .amount = step});
 		}
 	}
+	clock.latest = std::max(clock.latest, wall);
 	clock.wall = wall;
 	clock.monotonic = monotonic;
 	return step;

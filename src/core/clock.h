@@ -6,7 +6,9 @@
  * comparing the wall clock with a monotonic one at two readings, and taken off
  * every episode that began before it.
  *
- * A backward step needs no care: it makes sessions look younger, never older.
+ * A backward step makes sessions look younger, never older, so nothing is
+ * added for it.  But a stamp from before it lies ahead of the clock, and a
+ * later forward step must still be taken off that stamp too.
  */
 #pragma once
 
@@ -35,6 +37,8 @@ struct Clock
 	/* The last reading of both clocks; wall is unknown_time before the first. */
 	Timestamp wall;
 	Duration monotonic;
+	/* The latest that the wall clock has ever shown: no stamp is later. */
+	Timestamp latest;
 	/* Oldest first. */
 	std::array<Step, 16> steps;
 	std::size_t count;

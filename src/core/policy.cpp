@@ -172,7 +172,7 @@ shortest_pause(const Policy &policy)
 }
 
 bool
-is_stricter(const Policy &now, const Policy &before, Limit limit)
+comes_into_force(const Policy &now, const Policy &before, Limit limit)
 {
 	Duration value = threshold_of(now.limits, limit).value;
 	Duration old_value = threshold_of(before.limits, limit).value;

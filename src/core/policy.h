@@ -104,7 +104,10 @@ Decision decide(Limit limit, const Session &session, const Memo &memo, const Pol
 /* The shortest pause after which an episode that nobody has seen yet could be due; 0: no limit. */
 Duration shortest_pause(const Policy &policy);
 
-/* Does the new policy end sessions for this limit that the old one would not have ended yet? */
-bool is_stricter(const Policy &now, const Policy &before, Limit limit);
+/*
+ * Has this limit come into force anew: does it concern sessions now that it did
+ * not concern yet, or does another mode treat them otherwise?
+ */
+bool comes_into_force(const Policy &now, const Policy &before, Limit limit);
 
 } // namespace session_guard

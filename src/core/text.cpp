@@ -76,7 +76,7 @@ Text::append_duration(Duration duration)
 	if (rest < 1000)
 		return append(rest).append(" ms");
 
-	constexpr std::int64_t minute = 60 * 1000;
+	constexpr std::int64_t minute = 60000;
 	constexpr std::int64_t hour = 60 * minute;
 	constexpr std::int64_t day = 24 * hour;
 

@@ -85,6 +85,15 @@ next_wake()
 	return std::min({next_scan(), pending.next_wake(), catch_up});
 }
 
+/* Limits came into force before the step, and the deadlines of that time move with it. */
+void
+move_ahead(Duration step)
+{
+	for (Timestamp &since : in_force_since)
+		if (since != unknown_time)
+			since += step;
+}
+
 /* After the clock was set back, nothing that was planned by it may lie hours ahead. */
 void
 forget_the_future(Timestamp now)
@@ -107,6 +116,7 @@ take_time()
 		std::array<char, 128> buffer;
 		Text text(buffer);
 
+		move_ahead(step);
 		text.append_duration(step);
 		ereport(LOG, (errmsg("wall clock has moved ahead by %s", text.c_str()),
 		              errdetail("The session guard does not count that as time passed.")));
@@ -220,6 +230,13 @@ scan(Timestamp now)
 	count_scan(found.size(), now);
 }
 
+/* Note that one of the backlog has ended; a wake-up that came late is made up for, but no more. */
+void
+spend_turn(Timestamp now)
+{
+	next_catch_up = std::max(next_catch_up, now - 10 * millisecond) + second / catch_up_rate();
+}
+
 /* Act on a verdict, unless it has to wait its turn in the backlog. */
 void
 act(const Deadline &deadline, const Sighting &sighting, const Decision &decision, Timestamp now)
@@ -247,7 +264,7 @@ act(const Deadline &deadline, const Sighting &sighting, const Decision &decision
 		            shared()->clock, now),
 		     now);
 	if (catch_up)
-		next_catch_up = now + second / catch_up_rate();
+		spend_turn(now);
 }
 
 /* Look at the session of a deadline, and do what its present state asks for. */
@@ -329,7 +346,7 @@ adopt_settings()
 	policy = configured_policy();
 	for (Limit limit : all_limits)
 	{
-		if (is_stricter(policy, before, limit))
+		if (comes_into_force(policy, before, limit))
 		{
 			in_force_since[index_of(limit)] = now;
 			is_to_be_announced[index_of(limit)] = true;

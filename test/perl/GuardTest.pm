@@ -16,7 +16,8 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
   guard_node set_limits open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard
-  wait_until guard_lines log_size
+  start_query wait_for_state wait_until_unchanged_for close_sessions
+  wait_until wait_for_status guard_lines log_size
 );
 
 # A server with the guard preloaded and further settings; started, with a role
@@ -111,6 +112,47 @@ sub pid_of
 	return $pid;
 }
 
+# Let a session begin a statement, without waiting for its result.
+sub start_query
+{
+	my ($session, $query) = @_;
+
+	$session->query_until(qr/sent/, "\\echo sent\n$query;\n");
+	return;
+}
+
+# Wait until other sessions see these in a state.
+sub wait_for_state
+{
+	my ($node, $state, @pids) = @_;
+	my $list = join ', ', @pids;
+
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = ${\ scalar @pids } FROM pg_stat_activity WHERE pid IN ($list) AND state = '$state'")
+	  or die "not all of $list came to be $state";
+	return;
+}
+
+# Wait until sessions have been in their present state for longer than an interval.
+sub wait_until_unchanged_for
+{
+	my ($node, $interval, @pids) = @_;
+	my $list = join ', ', @pids;
+
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = ${\ scalar @pids } FROM pg_stat_activity
+		 WHERE pid IN ($list) AND state_change < clock_timestamp() - interval '$interval'")
+	  or die "not all of $list stayed as they were for $interval";
+	return;
+}
+
+# Be done with sessions, whether they are still connected or not.
+sub close_sessions
+{
+	$_->{run}->kill_kill for @_;
+	return;
+}
+
 # Is a session still there, seen from another one?
 sub is_alive
 {
@@ -126,6 +168,16 @@ sub wait_for_end
 	my ($node, $pid) = @_;
 
 	return wait_until(sub { !is_alive($node, $pid) }, "session $pid is gone");
+}
+
+# Wait until what pg_stat_activity shows of a session meets a condition.
+sub wait_for_status
+{
+	my ($node, $pid, $condition) = @_;
+
+	return $node->poll_query_until('postgres',
+		"SELECT $condition FROM pg_stat_activity WHERE pid = $pid")
+	  || die "session $pid never had $condition";
 }
 
 # Wait until the guard has begun and finished another full scan.

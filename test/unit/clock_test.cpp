@@ -116,6 +116,31 @@ TEST_F(ClockTest, ForwardStepAfterABackwardOneIsSeenWhole)
 	EXPECT_EQ(read(), hour);
 }
 
+TEST_F(ClockTest, ForwardStepIsTakenOffStampsFromBeforeABackwardOne)
+{
+	Timestamp stamp = wall;
+
+	pass(second);
+	set(-10 * minute);
+	read();
+	pass(second);
+	set(2 * hour);
+	read();
+	EXPECT_LE(elapsed_since(stamp), 2 * second);
+}
+
+TEST_F(ClockTest, StampMadeBetweenTheLastReadingAndABackwardStepIsFromBeforeIt)
+{
+	pass(minute);
+	Timestamp stamp = wall;
+
+	set(-10 * minute);
+	read();
+	set(2 * hour);
+	read();
+	EXPECT_LE(elapsed_since(stamp), 0);
+}
+
 TEST_F(ClockTest, StepOfASecondIsTooSmall)
 {
 	set(second);
@@ -306,6 +331,8 @@ TEST_F(ClockTest, NothingIsEverMeasuredTooLongWhateverTheSteps)
 		pass(std::uniform_int_distribution<Duration>(0, second)(random));
 		if (random() % 4 == 0)
 			set(std::uniform_int_distribution<Duration>(second + 1, 2 * minute)(random));
+		else if (random() % 4 == 0)
+			set(-std::uniform_int_distribution<Duration>(1, 3 * minute)(random));
 		read();
 		for (const Mark &mark : marks)
 			ASSERT_LE(elapsed_since(mark.stamp), monotonic - mark.monotonic) << i;

@@ -38,6 +38,7 @@ struct StateCase
 	const char *name;
 	Session session;
 	std::set<Limit> episodes;
+
 	friend std::ostream &
 	operator<<(std::ostream &out, const StateCase &test)
 	{
@@ -272,6 +273,7 @@ struct FactsCase
 	const char *name;
 	const char *phrase;
 	Action first_action;
+
 	friend std::ostream &
 	operator<<(std::ostream &out, const FactsCase &test)
 	{

@@ -120,6 +120,7 @@ struct WaitCase
 	const char *name;
 	Session waiting;
 	bool restarts_transaction;
+
 	friend std::ostream &
 	operator<<(std::ostream &out, const WaitCase &test)
 	{

@@ -86,6 +86,7 @@ struct CulpritCase
 	Timestamp stamp = noon;
 	/* Paused pipelines have to be seen first. */
 	Timestamp seen = unknown_time;
+
 	friend std::ostream &
 	operator<<(std::ostream &out, const CulpritCase &test)
 	{
@@ -317,6 +318,7 @@ struct InnocentCase
 	Session session;
 	/* Why it is spared; No: it is in no episode of the limit at all. */
 	Spared spared = Spared::No;
+
 	friend std::ostream &
 	operator<<(std::ostream &out, const InnocentCase &test)
 	{
@@ -442,7 +444,7 @@ TEST(Decide, WhoHasJustGotItsLockHasItsWholeTime)
 	EXPECT_EQ(decision.verdict.episode.stamp, noon);
 }
 
-TEST(Decide, LookAtTheStartOfTimeIsNoDeadline)
+TEST(Decide, EpisodeThatHasJustBegunIsWaitedFor)
 {
 	expect_wait_until(Situation(Limit::IdleSession, SessionBuilder().idle(noon)).decide_at(noon),
 	                  over_limit);
@@ -519,6 +521,7 @@ struct OrderCase
 	const char *name;
 	Session session;
 	Spared told;
+
 	friend std::ostream &
 	operator<<(std::ostream &out, const OrderCase &test)
 	{
@@ -787,7 +790,7 @@ TEST(ShortestPause, IsNoneInModeOffOnly)
 	EXPECT_EQ(shortest_pause(policy.mode(Mode::Log)), minute / 2);
 }
 
-class IsStricter : public testing::TestWithParam<Limit>
+class ComesIntoForce : public testing::TestWithParam<Limit>
 {
   protected:
 	Limit limit = GetParam();
@@ -801,94 +804,97 @@ class IsStricter : public testing::TestWithParam<Limit>
 		now.limit(limit, minute);
 	}
 	bool
-	stricter()
+	comes()
 	{
-		return is_stricter(now, before, limit);
+		return comes_into_force(now, before, limit);
 	}
 };
 
-TEST_P(IsStricter, NotIfNothingChanged)
+TEST_P(ComesIntoForce, NotIfNothingChanged)
 {
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 }
 
-TEST_P(IsStricter, WithALowerThresholdOnly)
+TEST_P(ComesIntoForce, WithALowerThresholdOnly)
 {
 	now.limit(limit, minute - 1);
-	EXPECT_TRUE(stricter());
+	EXPECT_TRUE(comes());
 	now.limit(limit, minute + 1);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 }
 
-TEST_P(IsStricter, WithALimitThatWasOff)
+TEST_P(ComesIntoForce, WithALimitThatWasOff)
 {
 	before.limit(limit, 0);
-	EXPECT_TRUE(stricter());
+	EXPECT_TRUE(comes());
 }
 
-TEST_P(IsStricter, NotWithALimitThatIsOff)
+TEST_P(ComesIntoForce, NotWithALimitThatIsOff)
 {
 	now.limit(limit, 0).exempt_superusers(false);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 	before.limit(limit, 0);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 }
 
-TEST_P(IsStricter, NotBecauseOfAnotherLimit)
+TEST_P(ComesIntoForce, NotBecauseOfAnotherLimit)
 {
 	for (Limit other : all_limits)
 		if (other != limit)
 			now.limit(other, second);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 }
 
-TEST_P(IsStricter, WhenTheModeBeginsToAct)
+TEST_P(ComesIntoForce, WhenTheModeBeginsToAct)
 {
 	for (Mode mode : {Mode::Off, Mode::Log})
 	{
 		before.mode(mode);
-		EXPECT_TRUE(stricter());
+		EXPECT_TRUE(comes());
 	}
 	now.mode(Mode::Log);
 	before.mode(Mode::Off);
-	EXPECT_TRUE(stricter());
+	EXPECT_TRUE(comes());
 }
 
-TEST_P(IsStricter, NotInModeOff)
+TEST_P(ComesIntoForce, NotInModeOff)
 {
 	now.mode(Mode::Off).limit(limit, second);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 }
 
-TEST_P(IsStricter, WhenSuperusersAreNoLongerExempt)
+TEST_P(ComesIntoForce, WhenSuperusersAreNoLongerExempt)
 {
 	now.exempt_superusers(false);
-	EXPECT_TRUE(stricter());
+	EXPECT_TRUE(comes());
 	before.exempt_superusers(false);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 	now.exempt_superusers(true);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 }
 
-TEST_P(IsStricter, NotWhenLockWaitersAreNewlySpared)
+TEST_P(ComesIntoForce, NotWhenLockWaitersAreNewlySpared)
 {
 	before.spare_lock_waiters(false);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 	now.spare_lock_waiters(false);
-	EXPECT_FALSE(stricter());
+	EXPECT_FALSE(comes());
 }
 
-INSTANTIATE_TEST_SUITE_P(Policy, IsStricter, testing::ValuesIn(all_limits),
+INSTANTIATE_TEST_SUITE_P(Policy, ComesIntoForce, testing::ValuesIn(all_limits),
                          [](const auto &test) { return std::string(facts(test.param).name); });
 
-TEST(IsStricterForStatements, WhenLockWaitersAreNoLongerSpared)
+TEST(ComesIntoForceForStatements, WhenLockWaitersAreNoLongerSpared)
 {
 	PolicyBuilder before;
 	PolicyBuilder now;
 
 	before.limit(Limit::Statement, minute);
 	now.limit(Limit::Statement, minute).spare_lock_waiters(false);
-	EXPECT_TRUE(is_stricter(now, before, Limit::Statement));
+	EXPECT_TRUE(comes_into_force(now, before, Limit::Statement));
+	before.limit(Limit::Transaction, minute);
+	now.limit(Limit::Transaction, minute);
+	EXPECT_FALSE(comes_into_force(now, before, Limit::Transaction));
 }
 
 } // namespace

@@ -22,14 +22,18 @@ std::string
 duration_text(Duration duration)
 {
 	std::array<char, 100> buffer;
+	Text text(buffer);
 
-	return std::string(Text(buffer).append_duration(duration).view());
+	text.append_duration(duration);
+	EXPECT_EQ(text.c_str(), text.view());
+	return std::string(text.view());
 }
 
 struct DurationCase
 {
 	Duration duration;
 	const char *text;
+
 	friend std::ostream &
 	operator<<(std::ostream &out, const DurationCase &test)
 	{

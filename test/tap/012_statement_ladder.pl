@@ -1,0 +1,90 @@
+# The ladder of statement_timeout: one cancel, and one terminate for a statement
+# that still runs after cancel_grace.  A new statement starts at the bottom, and
+# with cancel_grace = 0 the ladder has one rung.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use GuardTest;
+use RawSession;
+use Test::More;
+
+my $node = guard_node(
+	'main',
+	'pg_session_guard.statement_timeout' => '400ms',
+	'pg_session_guard.cancel_grace' => '2s',
+	'pg_session_guard.naptime' => '100ms');
+
+# A statement that no cancel ends.
+my $stubborn = <<'SQL';
+DO $$
+BEGIN
+	LOOP
+		BEGIN
+			PERFORM pg_sleep(600);
+		EXCEPTION WHEN query_canceled THEN
+			NULL;
+		END;
+	END LOOP;
+END
+$$
+SQL
+
+# How often a session was cancelled and terminated.
+sub actions_on
+{
+	my ($session) = @_;
+	my $pid = $session->pid;
+
+	return [
+		scalar(guard_lines($node, qr/canceling statement of session $pid /)),
+		scalar(guard_lines($node, qr/terminating session $pid /))
+	];
+}
+
+my $trap = RawSession->connect($node);
+my $repeater = RawSession->connect($node);
+my $repeated = 0;
+
+$trap->send_query($stubborn);
+wait_until(
+	sub {
+		$repeater->query('SELECT pg_sleep(600)');
+		$repeated++;
+		return !is_alive($node, $trap->pid);
+	},
+	'the session that traps the cancel is gone');
+
+is_deeply(actions_on($trap), [ 1, 1 ], 'a trapped cancel is followed by one terminate');
+like(
+	(guard_lines($node, qr/terminating session/))[0],
+	qr/statement running for [^,]+, pg_session_guard.statement_timeout is 400 ms \(configuration file\), canceled 2[^,]* s ago, pg_session_guard.cancel_grace is 2 s$/,
+	'the line tells of the cancel');
+$trap->read_to_end;
+is($trap->sqlstate, '57P01', 'and the client was told');
+
+cmp_ok($repeated, '>', 1, 'another session had several statements cancelled meanwhile');
+is_deeply(actions_on($repeater), [ $repeated, 0 ], 'each got its own cancel, and none a terminate');
+is($repeater->query('SELECT 42'), '42', 'so its session lives on');
+
+# Without grace there is no second step, however long the statement goes on.
+set_limits($node, cancel_grace => '0');
+my $endless = RawSession->connect($node);
+
+$endless->send_query($stubborn);
+wait_until(sub { actions_on($endless)->[0] > 0 }, 'the statement is cancelled');
+wait_for_scan($node, 10);
+is_deeply(actions_on($endless), [ 1, 0 ], 'with cancel_grace = 0 there is one cancel and no more');
+ok(is_alive($node, $endless->pid), 'and the session stays');
+
+# The same session goes as soon as there is a grace again.
+set_limits($node, cancel_grace => '500ms');
+wait_for_end($node, $endless->pid);
+is_deeply(actions_on($endless), [ 1, 1 ], 'the grace was all that kept it');
+
+$repeater->quit;
+$node->stop;
+done_testing();
