@@ -181,7 +181,7 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit)
 		return false;
 	return before.mode != now.mode || old_value == 0 || value < old_value ||
 	       (before.exempt_superusers && !now.exempt_superusers) ||
-	       (before.spare_lock_waiters && !now.spare_lock_waiters);
+	       (limit == Limit::Statement && before.spare_lock_waiters && !now.spare_lock_waiters);
 }
 
 } // namespace session_guard
