@@ -1,0 +1,142 @@
+#!/bin/bash
+# Build and test against several majors of the server, each in a chroot of its own.
+#
+#   scripts/test-matrix.sh              15, 17, 18 and 19
+#   scripts/test-matrix.sh 17 18        these
+#
+# Runs the tests that need a server: regression, isolation, TAP; the rest does not depend on it.
+# Needs root, to make the chroots.  They are Debian's own releases, from the mirror that this
+# machine uses, and are kept for the next time in $ROOTS.  Inside, the tests run as an ordinary
+# user, without a network and with a read-only system.
+#
+# One line per server; the last line is "N passed, N failed", in servers.
+set -u
+. "$(dirname "$0")/common.sh"
+
+ROOTS=${ROOTS:-/var/tmp/pg_session_guard-roots}
+versions=("$@")
+[ ${#versions[@]} -gt 0 ] || versions=(15 17 18 19)
+
+if [ "$(id -u)" != 0 ]; then
+	echo "$0 makes chroots, which only root can do." >&2
+	exit 1
+fi
+
+# The release of Debian in which a major is found.
+suite_of() {
+	case $1 in
+		15) echo bookworm ;;
+		17) echo trixie ;;
+		18) echo sid ;;
+		19) echo experimental ;;
+		*) echo "there is no recipe for PostgreSQL $1, only for 15, 17, 18 and 19" >&2; return 1 ;;
+	esac
+}
+
+for version in "${versions[@]}"; do
+	suite_of "$version" >/dev/null || exit 2
+done
+need_packages mmdebstrap bubblewrap
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/$')
+security=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 security)
+
+sources_of() {
+	case $1 in
+		experimental) printf 'deb %s sid main\ndeb %s experimental main\n' "$mirror" "$mirror" ;;
+		bookworm)
+			echo "deb $mirror bookworm main"
+			[ -z "$security" ] || echo "deb $security bookworm-security main"
+			;;
+		*) echo "deb $mirror $1 main" ;;
+	esac
+}
+
+# Make the chroot of a major, unless it is there.
+#
+# The server's development files are only unpacked: what they depend on (clang, LLVM) is large
+# and not used, since the module is built without bitcode.
+setup() {
+	local version=$1 root=$ROOTS/$1 suite pin=()
+	[ -e "$root/.complete" ] && return
+	suite=$(suite_of "$version")
+	rm -rf "$root"
+	mkdir -p "$ROOTS"
+	# Only the server comes from experimental, everything else from where it belongs.
+	[ "$suite" != experimental ] ||
+		pin=(--setup-hook='mkdir -p "$1/etc/apt/preferences.d"
+			printf "Package: src:postgresql-19\nPin: release a=experimental\nPin-Priority: 990\n" \
+				>"$1/etc/apt/preferences.d/server"')
+	sources_of "$suite" | mmdebstrap --quiet --mode=root --variant=apt \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
+		--include="postgresql-$version,g++,make,libpq-dev,libssl-dev,libkrb5-dev,libipc-run-perl" \
+		"${pin[@]}" \
+		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		--essential-hook='mkdir -p "$1/etc/postgresql-common"
+			echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"' \
+		--customize-hook='chroot "$1" sh -euc "cd /tmp
+			apt-get -q download postgresql-server-dev-'"$version"'
+			for f in *.deb; do dpkg -x \$f /; rm \$f; done
+			chmod 1777 /dev/shm"' \
+		'' "$root" - && touch "$root/.complete"
+}
+
+# Run the tests of one major; the copy of the tree is at /mnt inside.
+run() {
+	bwrap --unshare-user --uid 65534 --gid 65534 --unshare-pid --unshare-ipc --unshare-net \
+		--die-with-parent --ro-bind "$ROOTS/$1" / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run \
+		--ro-bind "$work/src" /mnt --clearenv --setenv HOME /tmp --setenv LC_ALL C.UTF-8 \
+		--setenv PATH "/usr/lib/postgresql/$1/bin:/usr/bin:/bin" \
+		--setenv PG_CONFIG "/usr/lib/postgresql/$1/bin/pg_config" \
+		bash /mnt/scripts/test.sh --server-only
+}
+
+# Set up and test one major, and leave its result in a file.
+test_version() {
+	local version=$1 start=$SECONDS
+	if ! setup "$version" >"$work/$version.setup" 2>&1; then
+		# A release candidate comes and goes; the others are to be had.
+		[ "$version" = 19 ] && echo skipped >"$work/$version.result"
+		echo "PostgreSQL $version: its chroot could not be made"
+		tail -n 20 "$work/$version.setup" | sed 's/^/        /'
+		return
+	fi
+	if run "$version" >"$work/$version.log" 2>&1; then
+		echo passed >"$work/$version.result"
+	else
+		grep -E '^(not ok|    )' "$work/$version.log" | tail -n 80
+	fi
+	echo "$(sed -n 's/^Testing against \(PostgreSQL [^ ]*\).*/\1/p' "$work/$version.log"):" \
+		"$(tail -n 1 "$work/$version.log"), in $((SECONDS - start)) s"
+}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-matrix.XXXXXX")
+chmod 755 "$work"
+trap 'rm -rf "$work"' EXIT
+copy_project "$work/src"
+
+# As many at a time as there are cores, two at the most: each runs servers by the dozen.
+jobs=0
+for version in "${versions[@]}"; do
+	test_version "$version" &
+	jobs=$((jobs + 1))
+	[ $jobs -lt "$(nproc)" ] && [ $jobs -lt 2 ] || { wait -n; jobs=$((jobs - 1)); }
+done
+wait
+
+passed=0
+failed=0
+skipped=0
+for version in "${versions[@]}"; do
+	case $(cat "$work/$version.result" 2>/dev/null) in
+		passed) passed=$((passed + 1)) ;;
+		skipped) skipped=$((skipped + 1)) ;;
+		*) failed=$((failed + 1)) ;;
+	esac
+done
+if [ $skipped -gt 0 ]; then
+	echo "$passed passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ $failed -eq 0 ]
