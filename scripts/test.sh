@@ -102,7 +102,10 @@ installcheck() {
 	# A server's socket has a short path; the tests must not meet another server.
 	export PROVE_FLAGS="-j$(nproc)"
 	unset PGHOST PGPORT PGDATABASE PGUSER PGOPTIONS PGSERVICE
-	make -k installcheck
+	make installcheck || {
+		cat regression.diffs output_iso/regression.diffs 2>/dev/null
+		return 1
+	}
 }
 
 # Clean up if all went well, print the last line, and end.
