@@ -27,6 +27,22 @@ remember(Clock &clock, Step step)
 	clock.steps[clock.count++] = step;
 }
 
+/* Take a backward step off the forward steps, newest first: somebody has corrected the clock. */
+void
+take_back(Clock &clock, Duration step)
+{
+	while (step > 0 && clock.count > 0)
+	{
+		Step &newest = clock.steps[clock.count - 1];
+		Duration part = std::min(step, newest.amount);
+
+		newest.amount -= part;
+		step -= part;
+		if (newest.amount == 0)
+			clock.count--;
+	}
+}
+
 } // namespace
 
 Duration
@@ -45,6 +61,8 @@ read_clock(Clock &clock, Timestamp wall, Duration monotonic)
 			step = wall - expected;
 			remember(clock, {.until = clock.latest, .amount = step});
 		}
+		else if (expected - wall > smallest_step)
+			take_back(clock, expected - wall);
 	}
 	clock.latest = std::max(clock.latest, wall);
 	clock.wall = wall;

@@ -7,8 +7,9 @@
  * every episode that began before it.
  *
  * A backward step makes sessions look younger, never older, so nothing is
- * added for it.  But a stamp from before it lies ahead of the clock, and a
- * later forward step must still be taken off that stamp too.
+ * added for it; it only takes back forward steps that were noticed before.  But
+ * a stamp from before it lies ahead of the clock, and a later forward step must
+ * still be taken off that stamp too.
  */
 #pragma once
 

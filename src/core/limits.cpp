@@ -40,6 +40,22 @@ idle_in_transaction(const Session &session, const Memo &memo)
 	}
 }
 
+/*
+ * From when a transaction is measured, if its start is known.
+ *
+ * While the message that began it still runs, transactions of the same message
+ * may have gone before it: only the first look that saw this one is certain.
+ */
+std::optional<Episode>
+since_xact_start(const Session &session, const Memo &memo)
+{
+	Timestamp not_before = memo.transaction_restart;
+
+	if (is_running(session) && session.xact_start == statement_stamp(session))
+		not_before = std::max(not_before, memo.transaction_seen);
+	return since(session.xact_start, not_before);
+}
+
 std::optional<Episode>
 transaction(const Session &session, const Memo &memo)
 {
@@ -48,7 +64,7 @@ transaction(const Session &session, const Memo &memo)
 		case State::Active:
 		case State::Fastpath:
 		case State::IdleInTransaction:
-			return since(session.xact_start, memo.transaction_restart);
+			return since_xact_start(session, memo);
 		case State::IdleInTransactionAborted:
 			/*
 			 * A failed transaction has given up its xact_start with its locks
@@ -57,7 +73,7 @@ transaction(const Session &session, const Memo &memo)
 			 */
 			if (session.xact_start == unknown_time)
 				return since(session.state_change);
-			return since(session.xact_start, memo.transaction_restart);
+			return since_xact_start(session, memo);
 		default:
 			/* An idle session that serves an interrupt shows its last statement's start. */
 			return std::nullopt;

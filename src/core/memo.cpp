@@ -9,17 +9,44 @@ namespace session_guard
 namespace
 {
 
-/* Note when the client paused the pipeline; the status itself has no stamp of it. */
+/*
+ * Note when the client paused the pipeline; the status itself has no stamp of it.
+ *
+ * A status that was written to since is not that of one long pause.  A COPY
+ * that hides behind another command's progress is told from a pause by this.
+ */
 void
 observe_pause(Memo &memo, const Session &session, Timestamp now)
 {
 	if (!is_paused_pipeline(session))
 		memo.paused_since = unknown_time;
-	else if (memo.paused_since == unknown_time || memo.paused_state_change != session.state_change)
+	else if (memo.paused_since == unknown_time || memo.paused_changes != session.changes)
 	{
 		memo.paused_since = now;
-		memo.paused_state_change = session.state_change;
+		memo.paused_changes = session.changes;
 	}
+}
+
+/*
+ * Note which transaction this is.
+ *
+ * The server stamps all transactions of one message with the start of the
+ * message: those of VACUUM, or of "COMMIT; BEGIN" within one.  Under the same
+ * stamp a new transaction shows by its id only.
+ */
+void
+observe_transaction(Memo &memo, const Session &session, Timestamp now)
+{
+	if (session.transaction == 0)
+		return;
+	if (session.transaction != memo.transaction)
+	{
+		if (session.xact_start == memo.xact_start)
+			memo.transaction_restart = now;
+		memo.transaction_seen = now;
+	}
+	memo.transaction = session.transaction;
+	memo.xact_start = session.xact_start;
 }
 
 } // namespace
@@ -49,6 +76,7 @@ observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp n
 		memo.transaction_restart = now;
 
 	observe_pause(memo, session, now);
+	observe_transaction(memo, session, now);
 	memo.waited_for_lock = lock;
 	memo.waited_for_sync_rep = sync_rep;
 	memo.was_paused = paused;

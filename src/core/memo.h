@@ -27,11 +27,15 @@ struct Memo
 	bool was_paused;
 	/* Neither waits nor pauses count: no statement is measured from before this. */
 	Timestamp statement_restart;
-	/* Waits for synchronous replication do not count for a transaction either. */
+	/* Nor do waits for synchronous replication, nor earlier transactions, for a transaction. */
 	Timestamp transaction_restart;
-	/* The first look that found its pipeline paused since paused_state_change. */
+	/* The transaction it was last found in, what the server said was its start, the first look. */
+	std::uint32_t transaction;
+	Timestamp xact_start;
+	Timestamp transaction_seen;
+	/* The first look that found its pipeline paused, with no write to its status since. */
 	Timestamp paused_since;
-	Timestamp paused_state_change;
+	std::int32_t paused_changes;
 	/* How many looks in a row have found it over a limit and spared it. */
 	std::int32_t spared_looks;
 	Ladder ladder;

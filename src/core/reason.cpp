@@ -30,12 +30,14 @@ name_of(Source source)
 }
 
 std::string_view
-announcement_of(Action action)
+announcement_of(const Verdict &verdict)
 {
-	switch (action)
+	switch (verdict.action)
 	{
 		case Action::Log:
-			return "would end session";
+			return facts(verdict.limit).first_action == Action::Cancel
+			           ? "would cancel statement of session"
+			           : "would terminate session";
 		case Action::Cancel:
 			return "canceling statement of session";
 		case Action::Terminate:

@@ -15,8 +15,8 @@ namespace session_guard
 /* Where a threshold was set: "configuration file". */
 std::string_view name_of(Source source);
 
-/* What the log says of an action that is about to be taken: "terminating session". */
-std::string_view announcement_of(Action action);
+/* What the log says of a verdict that is about to be carried out: "terminating session". */
+std::string_view announcement_of(const Verdict &verdict);
 
 /*
  * Why: "idle in transaction for 5 min 2 s,

@@ -62,8 +62,10 @@ struct Session
 	/* It runs COPY, whose reading from the client is work and not a pause. */
 	bool copying;
 	Superuser superuser;
-	/* It holds a virtual transaction id, whatever its status says. */
-	bool has_transaction;
+	/* The local part of its virtual transaction id; 0 if it is in no transaction. */
+	std::uint32_t transaction;
+	/* How often its status entry has been written to (st_changecount). */
+	std::int32_t changes;
 	Timestamp xact_start;
 	Timestamp query_start;
 	Timestamp state_change;
@@ -102,14 +104,17 @@ is_running(const Session &session)
 /*
  * Is the session known to be between two transactions?
  *
- * With its activities not tracked only the transaction id tells; an idle
- * session that has one serves an interrupt of the server at this moment.
+ * With its activities not tracked, the transaction id and the wait for the
+ * next command have to tell.  An idle session that has a transaction serves an
+ * interrupt of the server at this moment.
  */
 constexpr bool
 is_outside_transaction(const Session &session)
 {
-	return (session.state == State::Idle || session.state == State::Disabled) &&
-	       session.xact_start == unknown_time && !session.has_transaction;
+	bool awaits_command = session.state == State::Idle ||
+	                      (session.state == State::Disabled && session.wait == Wait::ClientRead);
+
+	return awaits_command && session.xact_start == unknown_time && session.transaction == 0;
 }
 
 /* The stamp that tells one statement of a session from the next. */

@@ -61,13 +61,12 @@ Reading databases{.relation = DatabaseRelationId,
                   .count = 0,
                   .capacity = 0};
 
-/* Whether the locks were asked for in this transaction, and what came of it. */
-bool asked = false;
+/* Are the locks held in this transaction? */
 bool free_to_read = false;
 bool said_locked = false;
 
 void
-mark_stale(Datum reading, int, uint32)
+mark_stale(Datum reading, CacheId, uint32)
 {
 	reinterpret_cast<Reading *>(DatumGetPointer(reading))->is_stale = true;
 }
@@ -132,12 +131,16 @@ find(const Reading &reading, Oid oid)
 	return found != end && found->oid == oid ? found : nullptr;
 }
 
-/* Take the locks if nobody is in the way, and say once when somebody is. */
+/*
+ * Take the locks if nobody is in the way, and say once when somebody is.
+ *
+ * The index is for the server's own functions: they look roles up by it.
+ */
 void
 ask_for_locks()
 {
-	asked = true;
 	free_to_read = ConditionalLockRelationOid(roles.relation, AccessShareLock) &&
+	               ConditionalLockRelationOid(AuthIdOidIndexId, AccessShareLock) &&
 	               ConditionalLockRelationOid(databases.relation, AccessShareLock);
 	if (!free_to_read && !said_locked)
 		ereport(LOG, (errmsg("catalogs of roles and databases are locked"),
@@ -158,7 +161,7 @@ void
 refresh_catalogs()
 {
 	AcceptInvalidationMessages();
-	if (!asked)
+	if (!free_to_read)
 		ask_for_locks();
 	if (!free_to_read)
 		return;
@@ -176,7 +179,6 @@ catalogs_are_free()
 void
 release_catalogs()
 {
-	asked = false;
 	free_to_read = false;
 }
 

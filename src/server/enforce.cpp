@@ -7,6 +7,7 @@
 
 #include "server/attempt.h"
 #include "server/catalogs.h"
+#include "server/clock.h"
 #include "server/shared.h"
 
 #include <csignal>
@@ -54,7 +55,7 @@ announce(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
 	std::array<char, 1024> buffer;
 	Text text(buffer);
 
-	text.append(announcement_of(verdict.action)).append(" ");
+	text.append(announcement_of(verdict)).append(" ");
 	append_session(text, sighting);
 	append_reason(text.append(": "), verdict, policy);
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
@@ -85,10 +86,13 @@ call_server(int pid, Action action)
  * began before the line dies by it.
  */
 bool
-is_still_due(const Verdict &verdict, const Sighting &sighting, const Policy &policy, Timestamp now)
+is_still_due(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
 {
 	Sighting again;
 
+	/* Mercy may have been committed meanwhile, and time has passed. */
+	refresh_catalogs();
+	Timestamp now = take_time();
 	if (look_at_session(sighting.slot, sighting.session.id, again) != Sight::Seen)
 		return false;
 	again.session.superuser = superuser_of(again.role);
@@ -99,11 +103,12 @@ is_still_due(const Verdict &verdict, const Sighting &sighting, const Policy &pol
 	       decision.verdict.episode.stamp == verdict.episode.stamp;
 }
 
-/* Note the step before it is taken: a guard that is ended in between repeats nothing. */
+/* Note the step that was taken this moment, before anything can end the guard. */
 void
-note_step(const Verdict &verdict, const Sighting &sighting, Timestamp now)
+note_step(const Verdict &verdict, const Sighting &sighting)
 {
 	Ladder &ladder = memo_of(sighting.slot).ladder;
+	Timestamp now = take_time();
 
 	if (verdict.action == Action::Cancel)
 		note_cancel(ladder, verdict.episode.stamp, now);
@@ -132,19 +137,29 @@ log_only(const Verdict &verdict, const Sighting &sighting)
 } // namespace
 
 Outcome
-carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy, Timestamp now)
+carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
 {
 	int pid = sighting.session.id.pid;
 
 	announce(verdict, sighting, policy);
 	if (verdict.action == Action::Log)
 		return log_only(verdict, sighting);
-	if (!is_still_due(verdict, sighting, policy, now))
+	if (!is_still_due(verdict, sighting, policy))
 		return report_raced(sighting);
 
-	note_step(verdict, sighting, now);
-	if (!catalogs_are_free() || !attempt([=] { call_server(pid, verdict.action); }))
+	if (!catalogs_are_free() || !attempt(
+	                                [&]
+	                                {
+		                                call_server(pid, verdict.action);
+		                                note_step(verdict, sighting);
+	                                }))
+	{
+		/* The lock that was in the way has taken its time, too. */
+		if (!is_still_due(verdict, sighting, policy))
+			return report_raced(sighting);
 		signal_process(pid, verdict.action);
+		note_step(verdict, sighting);
+	}
 	count(verdict.action == Action::Cancel ? shared()->counters.canceled
 	                                       : shared()->counters.terminated);
 	return Outcome::Signaled;

@@ -21,7 +21,6 @@ enum class Outcome
 };
 
 /* Carry out a verdict on the session of this sighting, in a transaction. */
-Outcome carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy,
-                  Timestamp now);
+Outcome carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy);
 
 } // namespace session_guard

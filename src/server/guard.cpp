@@ -7,6 +7,7 @@
 #include "core/reason.h"
 
 #include "server/catalogs.h"
+#include "server/clock.h"
 #include "server/enforce.h"
 #include "server/scan.h"
 #include "server/settings.h"
@@ -14,7 +15,6 @@
 #include "server/status.h"
 
 #include <algorithm>
-#include <ctime>
 
 namespace session_guard
 {
@@ -23,7 +23,7 @@ namespace
 {
 
 /* Floors that keep the guard calm, whatever the limits are. */
-constexpr Duration scan_floor = 100 * millisecond;
+constexpr Duration scan_floor = smallest_threshold / 2;
 constexpr Duration wake_floor = 2 * millisecond;
 
 Policy policy;
@@ -45,15 +45,6 @@ std::size_t
 index_of(Limit limit)
 {
 	return static_cast<std::size_t>(limit);
-}
-
-Duration
-monotonic_now()
-{
-	timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * second + now.tv_nsec / 1000;
 }
 
 Deadlines
@@ -85,15 +76,6 @@ next_wake()
 	return std::min({next_scan(), pending.next_wake(), catch_up});
 }
 
-/* Limits came into force before the step, and the deadlines of that time move with it. */
-void
-move_ahead(Duration step)
-{
-	for (Timestamp &since : in_force_since)
-		if (since != unknown_time)
-			since += step;
-}
-
 /* After the clock was set back, nothing that was planned by it may lie hours ahead. */
 void
 forget_the_future(Timestamp now)
@@ -105,30 +87,13 @@ forget_the_future(Timestamp now)
 		since = std::min(since, now);
 }
 
-/* Take the time for this wake-up, and notice a step of the wall clock. */
-Timestamp
-take_time()
-{
-	Timestamp now = GetCurrentTimestamp();
-
-	if (Duration step = read_clock(shared()->clock, now, monotonic_now()); step > 0)
-	{
-		std::array<char, 128> buffer;
-		Text text(buffer);
-
-		move_ahead(step);
-		text.append_duration(step);
-		ereport(LOG, (errmsg("wall clock has moved ahead by %s", text.c_str()),
-		              errdetail("The session guard does not count that as time passed.")));
-	}
-	forget_the_future(now);
-	return now;
-}
-
 bool
 is_catch_up(const Verdict &verdict)
 {
-	return verdict.since_cancel == 0 && verdict.deadline <= in_force_since[index_of(verdict.limit)];
+	/* Like the deadline, the time before a step of the clock moves with it. */
+	Timestamp in_force = deadline_of(shared()->clock, in_force_since[index_of(verdict.limit)], 0);
+
+	return verdict.since_cancel == 0 && verdict.deadline <= in_force;
 }
 
 /* Put a decision about a limit of a session where it will be acted on. */
@@ -249,7 +214,7 @@ act(const Deadline &deadline, const Sighting &sighting, const Decision &decision
 		return;
 	}
 
-	Outcome outcome = carry_out(decision.verdict, sighting, policy, now);
+	Outcome outcome = carry_out(decision.verdict, sighting, policy);
 	if (outcome == Outcome::Raced)
 	{
 		Deadline again = deadline;
@@ -267,15 +232,20 @@ act(const Deadline &deadline, const Sighting &sighting, const Decision &decision
 		spend_turn(now);
 }
 
-/* Look at the session of a deadline, and do what its present state asks for. */
+/*
+ * Look at the session of a deadline, and do what its present state asks for.
+ *
+ * The time is taken anew: others before it may have kept the guard busy.
+ */
 void
-handle(const Deadline &deadline, Timestamp now)
+handle(const Deadline &deadline)
 {
 	Sighting sighting;
 	Memo &memo = memo_of(deadline.slot);
 
 	refresh_catalogs();
 	count(shared()->counters.looks);
+	Timestamp now = take_time();
 	Sight sight = look_at_session(deadline.slot, deadline.session, sighting);
 	if (sight == Sight::Gone)
 		return;
@@ -314,9 +284,9 @@ void
 handle_due(Timestamp now)
 {
 	while (pending.next_wake() <= now && !is_interrupted())
-		handle(pending.pop(), now);
+		handle(pending.pop());
 	while (!backlog.empty() && next_catch_up <= now && !is_interrupted())
-		handle(backlog.pop(), now);
+		handle(backlog.pop());
 }
 
 } // namespace
@@ -330,18 +300,23 @@ prepare_guard()
 	watch_catalogs();
 	pending = allocate_deadlines(slots * limit_count);
 	backlog = allocate_deadlines(slots * limit_count);
+	prepare_scan();
 	StartTransactionCommand();
 	refresh_catalogs();
-	prepare_scan();
 	CommitTransactionCommand();
 	release_catalogs();
+	/* While the catalogs are locked nothing is known, and nobody ended as nobody's superuser. */
+	if (superuser_of(BOOTSTRAP_SUPERUSERID) == Superuser::No)
+		ereport(FATAL, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		                errmsg("session guard must run as a superuser"),
+		                errdetail("The bootstrap superuser has lost the attribute.")));
 }
 
 void
 adopt_settings()
 {
 	Policy before = policy;
-	Timestamp now = GetCurrentTimestamp();
+	Timestamp now = take_time();
 
 	policy = configured_policy();
 	for (Limit limit : all_limits)
@@ -351,6 +326,8 @@ adopt_settings()
 			in_force_since[index_of(limit)] = now;
 			is_to_be_announced[index_of(limit)] = true;
 		}
+		else if (policy.mode == Mode::Off || threshold_of(policy.limits, limit).value == 0)
+			is_to_be_announced[index_of(limit)] = false;
 	}
 	/* What was planned by the old settings must not be done by the new ones. */
 	pending.clear();
@@ -366,6 +343,7 @@ wake_up()
 {
 	Timestamp now = take_time();
 
+	forget_the_future(now);
 	if (now < next_wake())
 		return;
 	last_wake = now;
@@ -389,7 +367,9 @@ sleep_time()
 		return -1;
 	/* Rounded up: to wake a moment too early would be to wake twice. */
 	Duration pause = std::max(wake, last_wake + wake_floor) - GetCurrentTimestamp();
-	return static_cast<long>((std::max<Duration>(pause, 0) + millisecond - 1) / millisecond);
+	/* No wake-up lies further ahead than a scan, unless the clock was set back this moment. */
+	pause = std::clamp<Duration>(pause, 0, naptime());
+	return static_cast<long>((pause + millisecond - 1) / millisecond);
 }
 
 } // namespace session_guard

@@ -46,6 +46,9 @@ extern "C"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
+#if PG_VERSION_NUM < 170000
+#include "storage/sinvaladt.h"
+#endif
 }
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
@@ -68,6 +71,13 @@ extern "C"
 namespace session_guard
 {
 
+/* 19 has a type of its own for the number of a system cache. */
+#if PG_VERSION_NUM >= 190000
+using CacheId = SysCacheIdentifier;
+#else
+using CacheId = int;
+#endif
+
 /*
  * Where the own entry stands in the backend-status array.
  *
@@ -84,14 +94,25 @@ own_status_slot()
 #endif
 }
 
-/* Does the process hold a virtual transaction id?  From 17 on it is in a struct of its own. */
-inline bool
-has_virtual_transaction(const PGPROC *proc)
+/* The process in a place of the backend-status array; nullptr if there is none. */
+inline PGPROC *
+proc_in_slot(int slot)
 {
 #if PG_VERSION_NUM >= 170000
-	return LocalTransactionIdIsValid(proc->vxid.lxid);
+	return ProcNumberGetProc(slot);
 #else
-	return LocalTransactionIdIsValid(proc->lxid);
+	return BackendIdGetProc(slot + 1);
+#endif
+}
+
+/* The local part of the virtual transaction id.  From 17 on it is in a struct of its own. */
+inline LocalTransactionId
+local_transaction(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return proc->vxid.lxid;
+#else
+	return proc->lxid;
 #endif
 }
 

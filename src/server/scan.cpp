@@ -177,12 +177,11 @@ add_session(const Row &row, int pid)
 	session.id = {.pid = pid, .backend_start = row.number(BackendStart, time_value)};
 	session.state = state_in(row);
 	session.wait = wait_in(row);
-	session.copying = is_copying(slot);
 	session.superuser = superuser_of(static_cast<Oid>(row.number(UserId, oid_value)));
 	session.xact_start = row.number(XactStart, time_value);
 	session.query_start = row.number(QueryStart, time_value);
 	session.state_change = row.number(StateChange, time_value);
-	session.has_transaction = session.xact_start != unknown_time;
+	add_unpublished(slot, session);
 	scanned[scanned_count++] = {.session = session, .slot = slot};
 }
 
@@ -209,6 +208,19 @@ mark_waiting_leaders()
 		    waiting_leaders, waiting_leaders + waiting_leader_count, scanned[i].session.id.pid);
 }
 
+/* Prepare the query once, at the first scan that no lock is in the way of. */
+void
+prepare_plan()
+{
+	if (plan != nullptr)
+		return;
+
+	SPIPlanPtr prepared = SPI_prepare(query, 0, nullptr);
+	if (prepared == nullptr || SPI_keepplan(prepared) != 0)
+		elog(ERROR, "could not prepare the scan of backend status");
+	plan = prepared;
+}
+
 /* Scan through SPI. */
 void
 run_query()
@@ -218,6 +230,7 @@ run_query()
 	read_places();
 
 	SPI_connect();
+	prepare_plan();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute_plan(plan, nullptr, nullptr, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read backend status");
@@ -268,12 +281,6 @@ prepare_scan()
 	scanned = allocate<Scanned>(slots);
 	places = allocate<Place>(slots);
 	waiting_leaders = allocate<int>(slots);
-
-	SPI_connect();
-	plan = SPI_prepare(query, 0, nullptr);
-	if (plan == nullptr || SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not prepare the scan of backend status");
-	SPI_finish();
 }
 
 std::span<const Scanned>

@@ -20,7 +20,7 @@ struct Scanned
 	int slot;
 };
 
-/* Prepare the plan and the memory.  Once, in a transaction. */
+/* Prepare the memory.  Once. */
 void prepare_scan();
 
 /*

@@ -8,8 +8,6 @@
 #include "core/clock.h"
 #include "core/memo.h"
 
-#include <span>
-
 namespace session_guard
 {
 

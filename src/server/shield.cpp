@@ -61,8 +61,14 @@ connect()
 void
 force_settings()
 {
+	/* Whoever the database or the role says we are: it has no setting to fall back on. */
+	SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
 	for (const Forced &setting : forced_settings)
-		SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
+	{
+		/* Not every server has them all: transaction_timeout came with 17. */
+		if (GetConfigOption(setting.name, true, false) != nullptr)
+			SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
+	}
 }
 
 /* Undo what ALTER ROLE or ALTER DATABASE did to the level of the guard's own messages. */
@@ -76,18 +82,6 @@ restore_log_level(const char *server_level)
 		SetConfigOption("log_min_messages", server_level, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-/* Refuse to guard as anybody but a superuser. */
-void
-check_superuser()
-{
-	StartTransactionCommand();
-	if (!superuser())
-		ereport(FATAL, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-		                errmsg("session guard must run as a superuser"),
-		                errdetail("The bootstrap superuser has lost the attribute.")));
-	CommitTransactionCommand();
-}
-
 } // namespace
 
 void
@@ -99,7 +93,6 @@ connect_guard()
 	force_settings();
 	restore_log_level(server_level);
 	pfree(server_level);
-	check_superuser();
 }
 
 } // namespace session_guard

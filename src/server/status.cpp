@@ -42,6 +42,25 @@ state_of(BackendState state)
 	}
 }
 
+/* The wait of a session, given what its process shows. */
+Wait
+wait_from_info(uint32 wait_event_info)
+{
+	constexpr uint32 class_mask = 0xFF000000U;
+
+	if ((wait_event_info & class_mask) == PG_WAIT_LOCK)
+		return Wait::Lock;
+	switch (wait_event_info)
+	{
+		case WAIT_EVENT_SYNC_REP:
+			return Wait::SyncRep;
+		case WAIT_EVENT_CLIENT_READ:
+			return Wait::ClientRead;
+		default:
+			return Wait::Other;
+	}
+}
+
 /* Copy what is needed of an entry, by the server's change-count protocol. */
 bool
 copy_entry(volatile PgBackendStatus *entry, PgBackendStatus &copy, char *application_name)
@@ -99,7 +118,8 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, PGPROC *proc)
 	    .worker_waits_for_lock = worker_waits_for_lock(proc),
 	    .copying = entry.st_progress_command == PROGRESS_COMMAND_COPY,
 	    .superuser = Superuser::Unknown,
-	    .has_transaction = has_virtual_transaction(proc),
+	    .transaction = local_transaction(proc),
+	    .changes = entry.st_changecount,
 	    .xact_start = entry.st_xact_start_timestamp,
 	    .query_start = entry.st_activity_start_timestamp,
 	    .state_change = entry.st_state_start_timestamp,
@@ -163,28 +183,16 @@ look_at_session(int slot, SessionId id, Sighting &sighting)
 	return sight;
 }
 
-bool
-is_copying(int slot)
+void
+add_unpublished(int slot, Session &session)
 {
-	return entry_at(slot)->st_progress_command == PROGRESS_COMMAND_COPY;
-}
+	volatile PgBackendStatus *entry = entry_at(slot);
+	PGPROC *proc = proc_in_slot(slot);
 
-Wait
-wait_from_info(uint32 wait_event_info)
-{
-	constexpr uint32 class_mask = 0xFF000000U;
-
-	if ((wait_event_info & class_mask) == PG_WAIT_LOCK)
-		return Wait::Lock;
-	switch (wait_event_info)
-	{
-		case WAIT_EVENT_SYNC_REP:
-			return Wait::SyncRep;
-		case WAIT_EVENT_CLIENT_READ:
-			return Wait::ClientRead;
-		default:
-			return Wait::Other;
-	}
+	session.copying = entry->st_progress_command == PROGRESS_COMMAND_COPY;
+	session.changes = entry->st_changecount;
+	session.transaction =
+	    proc != nullptr && proc->pid == session.id.pid ? local_transaction(proc) : 0;
 }
 
 } // namespace session_guard

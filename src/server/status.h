@@ -51,10 +51,7 @@ Sight look_at_slot(int slot, Sighting &sighting);
 /* Look at a session that is known to have been in that place. */
 Sight look_at_session(int slot, SessionId id, Sighting &sighting);
 
-/* Does the session in this place run COPY? */
-bool is_copying(int slot);
-
-/* The wait of a session, given what its process shows. */
-Wait wait_from_info(uint32 wait_event_info);
+/* Add to a session that a scan found in this place what pg_stat_get_activity() does not tell. */
+void add_unpublished(int slot, Session &session);
 
 } // namespace session_guard

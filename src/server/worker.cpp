@@ -3,6 +3,7 @@
  */
 #include "server/pg.h"
 
+#include "server/clock.h"
 #include "server/guard.h"
 #include "server/settings.h"
 #include "server/shared.h"
@@ -42,13 +43,13 @@ back_off()
 	if (failures > 0)
 	{
 		long seconds = failures > 6 ? 60 : std::min(1L << (failures - 1), 60L);
-		TimestampTz until = GetCurrentTimestamp() + seconds * second;
+		Duration until = monotonic_now() + seconds * second;
 
-		ereport(LOG, (errmsg("session guard could not start in database \"%s\", "
+		ereport(LOG, (errmsg("could not start the session guard in database \"%s\", "
 		                     "trying again in %ld s",
 		                     guard_database(), seconds),
 		              errhint("The setting is pg_session_guard.database.")));
-		for (TimestampTz now = GetCurrentTimestamp(); now < until; now = GetCurrentTimestamp())
+		for (Duration now = monotonic_now(); now < until; now = monotonic_now())
 			nap((until - now) / millisecond + 1);
 	}
 	pg_atomic_write_u32(&shared()->failed_starts, failures + 1);

@@ -71,11 +71,13 @@ class SessionBuilder
 	{
 		return state(State::Fastpath).stamps(since + millisecond, since - hour, since);
 	}
-	/* A session that does not track its activities. */
+	/* A session that does not track its activities, and waits for a command. */
 	SessionBuilder &
 	disabled()
 	{
-		return state(State::Disabled).stamps(unknown_time, unknown_time, unknown_time);
+		return state(State::Disabled)
+		    .waiting_for(Wait::ClientRead)
+		    .stamps(unknown_time, unknown_time, unknown_time);
 	}
 
 	SessionBuilder &
@@ -115,9 +117,15 @@ class SessionBuilder
 		return *this;
 	}
 	SessionBuilder &
-	with_transaction_id()
+	with_transaction_id(std::uint32_t id = 17)
 	{
-		session_.has_transaction = true;
+		session_.transaction = id;
+		return *this;
+	}
+	SessionBuilder &
+	status_changes(std::int32_t count)
+	{
+		session_.changes = count;
 		return *this;
 	}
 	SessionBuilder &

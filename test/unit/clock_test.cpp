@@ -141,6 +141,37 @@ TEST_F(ClockTest, StampMadeBetweenTheLastReadingAndABackwardStepIsFromBeforeIt)
 	EXPECT_LE(elapsed_since(stamp), 0);
 }
 
+TEST_F(ClockTest, ForwardStepThatWasTakenBackCountsNoMore)
+{
+	Timestamp stamp = wall;
+
+	pass(minute);
+	set(hour);
+	read();
+	pass(minute);
+	set(-hour);
+	read();
+	EXPECT_EQ(elapsed_since(stamp), 2 * minute);
+	pass(minute);
+	EXPECT_EQ(elapsed_since(wall - minute), minute);
+}
+
+TEST_F(ClockTest, BackwardStepTakesBackOnlyAsMuchAsItIs)
+{
+	Timestamp stamp = wall;
+
+	set(hour);
+	read();
+	set(2 * hour);
+	read();
+	set(-2 * hour - 30 * minute);
+	read();
+	EXPECT_EQ(stepped_since(clock, stamp), 30 * minute);
+	set(-hour);
+	read();
+	EXPECT_EQ(stepped_since(clock, stamp), 0);
+}
+
 TEST_F(ClockTest, StepOfASecondIsTooSmall)
 {
 	set(second);

@@ -219,6 +219,20 @@ TEST(EpisodeStart, AbortedTransactionThatStillHasXactStartCountsFromIt)
 	    noon - hour);
 }
 
+TEST(EpisodeStart, TransactionOfTheRunningMessageCountsFromTheFirstLook)
+{
+	Session session = SessionBuilder().running(noon).transaction_since(noon);
+	Memo memo{};
+
+	memo.transaction_seen = noon + second;
+	EXPECT_EQ(episode_of(Limit::Transaction, session, memo)->start, noon + second);
+	session.query_start = noon + 1;
+	EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon);
+	session = SessionBuilder().idle_in_transaction(noon).transaction_since(noon - minute);
+	session.query_start = session.xact_start;
+	EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon - minute);
+}
+
 TEST(EpisodeStart, TransactionCountsFromItsRestart)
 {
 	for (State state : {State::Active, State::Fastpath, State::IdleInTransaction,

@@ -54,7 +54,10 @@ full_memo(const SessionId &session)
 	memo.statement_restart = 1;
 	memo.transaction_restart = 2;
 	memo.paused_since = 3;
-	memo.paused_state_change = 4;
+	memo.transaction = 9;
+	memo.xact_start = 10;
+	memo.transaction_seen = 11;
+	memo.paused_changes = 4;
 	memo.spared_looks = 5;
 	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
 	memo.logged.fill(8);
@@ -81,7 +84,10 @@ TEST(Observe, ForgetsEverythingOfAnotherSession)
 		EXPECT_EQ(memo.statement_restart, unknown_time);
 		EXPECT_EQ(memo.transaction_restart, unknown_time);
 		EXPECT_EQ(memo.paused_since, unknown_time);
-		EXPECT_EQ(memo.paused_state_change, unknown_time);
+		EXPECT_EQ(memo.paused_changes, 0);
+		EXPECT_EQ(memo.transaction, 0U);
+		EXPECT_EQ(memo.xact_start, unknown_time);
+		EXPECT_EQ(memo.transaction_seen, unknown_time);
 		EXPECT_EQ(memo.spared_looks, 0);
 		EXPECT_EQ(memo.ladder.rung, Rung::Ground);
 		for (Timestamp logged : memo.logged)
@@ -233,21 +239,18 @@ TEST(ObservePause, BeginsAtTheFirstLookThatSeesIt)
 
 	observe(memo, paused(), true, first_look);
 	EXPECT_EQ(memo.paused_since, first_look);
-	EXPECT_EQ(memo.paused_state_change, noon);
 	observe(memo, paused(), true, second_look);
 	EXPECT_EQ(memo.paused_since, first_look);
-	EXPECT_EQ(memo.paused_state_change, noon);
 }
 
-TEST(ObservePause, AfterAnotherMessageIsANewOne)
+TEST(ObservePause, IsANewOneWhenTheStatusWasWrittenTo)
 {
 	Memo memo{};
 
-	observe(memo, paused(), true, first_look);
-	observe(memo, SessionBuilder().paused(noon + 1), true, second_look);
+	observe(memo, SessionBuilder().paused(noon).status_changes(2), true, first_look);
+	observe(memo, SessionBuilder().paused(noon).status_changes(4), true, second_look);
 	EXPECT_EQ(memo.paused_since, second_look);
-	EXPECT_EQ(memo.paused_state_change, noon + 1);
-	observe(memo, SessionBuilder().paused(noon + 1), true, third_look);
+	observe(memo, SessionBuilder().paused(noon).status_changes(4), true, third_look);
 	EXPECT_EQ(memo.paused_since, second_look);
 }
 
@@ -269,6 +272,59 @@ TEST(ObservePause, IsNoneWhileCopyReadsFromTheClient)
 	observe(memo, SessionBuilder().paused(noon).copying(), true, first_look);
 	EXPECT_EQ(memo.paused_since, unknown_time);
 	EXPECT_EQ(memo.statement_restart, unknown_time);
+}
+
+/* A transaction with this id, in a message that began at noon. */
+Session
+in_transaction(std::uint32_t id)
+{
+	return SessionBuilder().running(noon).transaction_since(noon).with_transaction_id(id);
+}
+
+TEST(ObserveTransaction, BeginsAtTheFirstLookThatSeesIt)
+{
+	Memo memo{};
+
+	observe(memo, in_transaction(1), true, first_look);
+	observe(memo, in_transaction(1), true, second_look);
+	EXPECT_EQ(memo.transaction_seen, first_look);
+	EXPECT_EQ(memo.transaction_restart, unknown_time);
+}
+
+TEST(ObserveTransaction, AnotherUnderTheSameStampRestartsItsClock)
+{
+	Memo memo{};
+
+	observe(memo, in_transaction(1), true, first_look);
+	observe(memo, in_transaction(2), true, second_look);
+	EXPECT_EQ(memo.transaction_seen, second_look);
+	EXPECT_EQ(memo.transaction_restart, second_look);
+	observe(memo, in_transaction(2), true, third_look);
+	EXPECT_EQ(memo.transaction_restart, second_look);
+}
+
+TEST(ObserveTransaction, AnotherWithAStampOfItsOwnNeedsNone)
+{
+	Memo memo{};
+	Session next = in_transaction(2);
+
+	observe(memo, in_transaction(1), true, first_look);
+	next.xact_start = noon + 1;
+	observe(memo, next, true, second_look);
+	EXPECT_EQ(memo.transaction_seen, second_look);
+	EXPECT_EQ(memo.transaction_restart, unknown_time);
+}
+
+TEST(ObserveTransaction, IsRememberedBetweenTwo)
+{
+	Memo memo{};
+	Session between = in_transaction(0);
+
+	observe(memo, in_transaction(1), true, first_look);
+	between.xact_start = unknown_time;
+	observe(memo, between, true, second_look);
+	observe(memo, in_transaction(2), true, third_look);
+	EXPECT_EQ(memo.transaction_restart, third_look);
 }
 
 } // namespace

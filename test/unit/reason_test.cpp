@@ -53,12 +53,27 @@ TEST(NameOf, EverySource)
 	EXPECT_EQ(name_of(static_cast<Source>(99)), "unknown");
 }
 
+std::string_view
+announcement(Limit limit, Action action)
+{
+	Verdict announced{};
+
+	announced.limit = limit;
+	announced.action = action;
+	return announcement_of(announced);
+}
+
 TEST(AnnouncementOf, EveryAction)
 {
-	EXPECT_EQ(announcement_of(Action::Log), "would end session");
-	EXPECT_EQ(announcement_of(Action::Cancel), "canceling statement of session");
-	EXPECT_EQ(announcement_of(Action::Terminate), "terminating session");
-	EXPECT_EQ(announcement_of(static_cast<Action>(99)), "unknown");
+	EXPECT_EQ(announcement(Limit::Statement, Action::Cancel), "canceling statement of session");
+	EXPECT_EQ(announcement(Limit::Statement, Action::Terminate), "terminating session");
+	EXPECT_EQ(announcement(Limit::Statement, static_cast<Action>(99)), "unknown");
+}
+
+TEST(AnnouncementOf, LogSaysWhatWouldBeDone)
+{
+	EXPECT_EQ(announcement(Limit::Statement, Action::Log), "would cancel statement of session");
+	EXPECT_EQ(announcement(Limit::IdleSession, Action::Log), "would terminate session");
 }
 
 TEST(Reason, NamesLimitValueSourceAndWhatWasMeasured)

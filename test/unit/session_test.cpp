@@ -84,8 +84,14 @@ TEST(Running, AFunctionCallThatReadsItsArguments)
 TEST(OutsideTransaction, IdleAndDisabledOnly)
 {
 	for (State state : all_states)
-		EXPECT_EQ(is_outside_transaction(SessionBuilder().idle(noon).state(state)),
+		EXPECT_EQ(is_outside_transaction(
+		              SessionBuilder().idle(noon).state(state).waiting_for(Wait::ClientRead)),
 		          state == State::Idle || state == State::Disabled);
+}
+
+TEST(OutsideTransaction, UntrackedOnlyWhileItWaitsForACommand)
+{
+	EXPECT_FALSE(is_outside_transaction(SessionBuilder().disabled().waiting_for(Wait::Other)));
 }
 
 TEST(OutsideTransaction, NotWithATransactionStart)
