@@ -8,25 +8,24 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 
+work=
 keep=
-case "${1:-}" in
-	'') ;;
-	--keep) keep=1 ;;
-	*) echo "usage: $0 [--keep]" >&2; exit 2 ;;
-esac
+while [ $# -gt 0 ]; do
+	case $1 in
+		--in) take_folder "$2"; shift ;;
+		--keep) keep=1 ;;
+		*) echo "usage: $0 [--keep]" >&2; exit 2 ;;
+	esac
+	shift
+done
 
-if [ -z "${work:-}" ]; then
+if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
 	need_packages g++ make libkrb5-dev libssl-dev $(server_packages)
 	find_server
-	work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-demo.XXXXXX")
-	chmod 755 "$work"
-	copy_project "$work/src"
-	export work
-	leave_root "$0" "$@"
+	continue_in_copy demo ${keep:+--keep}
 fi
 find_server
-unset PGHOST PGPORT PGDATABASE PGUSER PGOPTIONS PGSERVICE
 
 data=$work/data
 socket=$work/socket
@@ -44,7 +43,7 @@ clean_up() {
 	if [ -n "$keep" ] && [ $status -eq 0 ]; then exit 0; fi
 	if [ $status -ne 0 ] && [ -f "$log" ]; then tail -n 30 "$log" >&2; fi
 	"$bindir/pg_ctl" -s -D "$data" -m immediate stop 2>/dev/null || true
-	rm -rf "$work"
+	remove_folder
 	exit $status
 }
 trap clean_up EXIT
@@ -115,7 +114,6 @@ say "Opening sessions of role web:
     forgotten  has asked something, and now sits idle
     pgbench    four clients that simply work"
 "$bindir/pgbench" -n -c 4 -T 12 -U web >"$work/pgbench.out" 2>&1 &
-pgbench=$!
 open_session holder 4
 echo "BEGIN; UPDATE stock SET n = n - 1 WHERE item = 'lamp';" >&4
 state_is holder "state = 'idle in transaction'"
@@ -142,7 +140,7 @@ is_gone forgotten
 echo "SELECT 'back again?' AS holder;" >&4
 echo "SELECT 'back again?' AS forgotten;" >&7
 exec 4>&- 5>&- 6>&- 7>&-
-wait $pgbench || true
+wait
 
 # Show what a client was told, in its own words.
 show() {
@@ -177,7 +175,7 @@ if [ -n "$keep" ]; then
 	say "The server goes on running. To connect to it:
     $bindir/psql -h $socket -U postgres shop
 To stop it and leave nothing behind:
-    kill -INT \$(head -n 1 $data/postmaster.pid); rm -rf $work"
+    pid=\$(head -n 1 $data/postmaster.pid); kill -INT \$pid; tail --pid=\$pid -f /dev/null; rm -rf $work"
 else
 	say "Done; the server is stopped and removed."
 fi

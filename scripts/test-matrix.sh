@@ -88,7 +88,7 @@ run() {
 		--ro-bind "$work/src" /mnt --clearenv --setenv HOME /tmp --setenv LC_ALL C.UTF-8 \
 		--setenv PATH "/usr/lib/postgresql/$1/bin:/usr/bin:/bin" \
 		--setenv PG_CONFIG "/usr/lib/postgresql/$1/bin/pg_config" \
-		bash /mnt/scripts/test.sh --server-only
+		/mnt/scripts/test.sh --server-only
 }
 
 # Set up and test one major, and leave its result in a file.
@@ -112,7 +112,8 @@ test_version() {
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-matrix.XXXXXX")
 chmod 755 "$work"
-trap 'rm -rf "$work"' EXIT
+touch "$work/.pg_session_guard"
+trap remove_folder EXIT
 copy_project "$work/src"
 
 # As many at a time as there are cores, two at the most: each runs servers by the dozen.

@@ -9,24 +9,23 @@
 set -u
 . "$(dirname "$0")/common.sh"
 
+work=
 server_only=
-case "${1:-}" in
-	'') ;;
-	--server-only) server_only=1 ;;
-	*) echo "usage: $0 [--server-only]" >&2; exit 2 ;;
-esac
+while [ $# -gt 0 ]; do
+	case $1 in
+		--in) take_folder "$2"; shift ;;
+		--server-only) server_only=1 ;;
+		*) echo "usage: $0 [--server-only]" >&2; exit 2 ;;
+	esac
+	shift
+done
 
-if [ -z "${work:-}" ]; then
+if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
-	[ -n "$server_only" ] || need_packages g++ make cmake clang-format clang-tidy libgtest-dev libbenchmark-dev \
-		libipc-run-perl libkrb5-dev libssl-dev libpq-dev python3-psycopg2 libfaketime \
-		$(server_packages)
+	[ -n "$server_only" ] || need_packages g++ make cmake clang-format clang-tidy libgtest-dev \
+		libbenchmark-dev libipc-run-perl libkrb5-dev libssl-dev libpq-dev $(server_packages)
 	find_server
-	work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-test.XXXXXX")
-	chmod 755 "$work"
-	copy_project "$work/src"
-	export work
-	leave_root "$0" "$@"
+	continue_in_copy test ${server_only:+--server-only}
 fi
 find_server
 cd "$work/src" || exit 1
@@ -97,11 +96,9 @@ build() {
 }
 
 installcheck() {
-	settings_for_build "$work/install" >"$work/temp_config"
+	settings_for_build "$work/install" >"$work/temp_config" || return
 	export TEMP_CONFIG=$work/temp_config
-	# A server's socket has a short path; the tests must not meet another server.
 	export PROVE_FLAGS="-j$(nproc)"
-	unset PGHOST PGPORT PGDATABASE PGUSER PGOPTIONS PGSERVICE
 	make installcheck || {
 		cat regression.diffs output_iso/regression.diffs 2>/dev/null
 		return 1
@@ -111,8 +108,7 @@ installcheck() {
 # Clean up if all went well, print the last line, and end.
 report() {
 	if [ $failed -eq 0 ]; then
-		chmod -R u+w "$work"
-		rm -rf "$work"
+		remove_folder
 	else
 		echo "What was built and logged is kept in $work"
 	fi

@@ -133,15 +133,16 @@ sub wait_for_state
 	return;
 }
 
-# Wait until sessions have been in their present state for longer than an interval.
+# Wait until sessions have been in their present state for longer than an
+# interval; whether they are still there is for the test to say.
 sub wait_until_unchanged_for
 {
 	my ($node, $interval, @pids) = @_;
 	my $list = join ', ', @pids;
 
 	$node->poll_query_until('postgres',
-		"SELECT count(*) = ${\ scalar @pids } FROM pg_stat_activity
-		 WHERE pid IN ($list) AND state_change < clock_timestamp() - interval '$interval'")
+		"SELECT count(*) = 0 FROM pg_stat_activity
+		 WHERE pid IN ($list) AND state_change >= clock_timestamp() - interval '$interval'")
 	  or die "not all of $list stayed as they were for $interval";
 	return;
 }

@@ -27,12 +27,14 @@ my $prepared = RawSession->connect($node);
 my $copy_from = RawSession->connect($node);
 my $copy_to = RawSession->connect($node);
 my $select = RawSession->connect($node);
+my $slow_copy = RawSession->connect($node);
 my $good_copy = RawSession->connect($node);
 my $rows = q{SELECT repeat('x', 1000) FROM generate_series(1, 10000000)};
 
 # Nothing of what the server sends from here on is read.
 $copy_from->send_query('COPY t FROM STDIN');
 $copy_from->copy_data("the only row\n");
+$slow_copy->send_query('COPY t FROM STDIN');
 $copy_to->send_query("COPY ($rows) TO STDOUT");
 $select->send_query($rows);
 
@@ -41,9 +43,10 @@ $prepared->parse('long', 'SELECT pg_sleep(600)');
 $prepared->sync;
 $prepared->read_result;
 
-# Who does not stall may COPY as often as he likes.
+# Who does not stall may COPY as often as he likes, but not in one COPY without end.
 wait_until(
 	sub {
+		$slow_copy->copy_data("one row more\n");
 		$good_copy->send_query('COPY t FROM STDIN');
 		$good_copy->read_until('G');
 		$good_copy->copy_data("a row\n");
@@ -55,6 +58,10 @@ wait_until(
 	'all that stalled are gone');
 
 is($good_copy->query('SELECT 42'), '42', 'a session whose copies do not stall stays');
+$slow_copy->copy_done;
+$slow_copy->read_result;
+is($slow_copy->sqlstate, '57014', 'a COPY that is fed slowly is timed from its start');
+is($slow_copy->query('SELECT 42'), '42', 'its session lives on');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM t WHERE x = 'the only row'}),
 	'0', 'nothing of the stalled COPY was kept');
 
@@ -89,7 +96,7 @@ cmp_ok(time - $sent, '>=', 2, 'but from its Execute');
 is($prepared->sqlstate, '57014', 'and is cancelled as any statement');
 is($prepared->query('SELECT 42'), '42', 'its session lives on');
 
-$_->quit for $prepared, $good_copy;
+$_->quit for $prepared, $slow_copy, $good_copy;
 $_->abandon for $copy_from, $copy_to, $select;
 $node->stop;
 done_testing();

@@ -26,7 +26,7 @@ my ($idle_pid, $in_transaction_pid) = map { pid_of($_) } $idle, $in_transaction;
 sub logged
 {
 	my ($pid, $offset) = @_;
-	my @lines = guard_lines($node, qr/LOG:  would end session $pid /, $offset);
+	my @lines = guard_lines($node, qr/LOG:  would terminate session $pid /, $offset);
 
 	return join ' ', sort map { /pg_session_guard\.(\w+) is/ } @lines;
 }
@@ -51,7 +51,7 @@ is(logged($idle_pid, $offset), 'idle_session_timeout', 'one line about one episo
 is(logged($in_transaction_pid, $offset), $both, 'one line for each limit');
 ok(is_alive($node, $idle_pid) && is_alive($node, $in_transaction_pid), 'nobody is ended');
 like(
-	(guard_lines($node, qr/would end session $idle_pid /, $offset))[0],
+	(guard_lines($node, qr/would terminate session $idle_pid /, $offset))[0],
 	qr/\(user "web", .*\): idle for \S+ m?s, pg_session_guard.idle_session_timeout is 300 ms/,
 	'the line says who and why');
 

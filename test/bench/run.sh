@@ -1,0 +1,258 @@
+#!/bin/bash
+# Benchmarks against a throw-away server, each beside what it is measured by in the same run.
+#
+#   test/bench/run.sh [lateness|quiet|busy|scan|core|all]...
+#
+# Nothing here is a test: figures depend on the machine, ratios hardly do.
+set -eu
+. "$(dirname "$0")/../../scripts/common.sh"
+
+work=
+if [ "${1:-}" = --in ]; then
+	take_folder "$2"
+	shift 2
+fi
+if [ -z "$work" ]; then
+	# shellcheck disable=SC2046
+	need_packages g++ make cmake libgtest-dev libbenchmark-dev libpq-dev libkrb5-dev libssl-dev \
+		$(server_packages)
+	find_server
+	continue_in_copy bench "$@"
+fi
+find_server
+# Each of thousands of sessions needs a file descriptor in its client.
+ulimit -n "$(ulimit -H -n)"
+export PGHOST=$work PGPORT=5432 PGAPPNAME=bench
+idle_clients=
+
+cleanup() {
+	[ -z "$idle_clients" ] || kill "$idle_clients" 2>/dev/null || true
+	[ ! -f "$work/data/postmaster.pid" ] || "$bindir/pg_ctl" -s -D "$work/data" -m immediate stop || true
+	remove_folder
+}
+trap cleanup EXIT
+
+build() {
+	make -s -C "$work/src" -j"$(nproc)" >/dev/null
+	make -s -C "$work/src" install DESTDIR="$work/install" >/dev/null
+	g++ -std=c++20 -O2 -Wall -Wextra -I"$("$PG_CONFIG" --includedir)" -I"$work/src/test" \
+		"$work/src/test/bench/lateness.cpp" -o "$work/lateness" \
+		-L"$("$PG_CONFIG" --libdir)" -Wl,-rpath,"$("$PG_CONFIG" --libdir)" -lpq -pthread
+}
+
+start_server() {
+	"$bindir/initdb" -N -A trust -U postgres -D "$work/data" >/dev/null
+	{
+		settings_for_build "$work/install"
+		cat <<-CONF
+			listen_addresses = ''
+			unix_socket_directories = '$work'
+			shared_preload_libraries = 'pg_session_guard'
+			max_connections = 2100
+			fsync = off
+			autovacuum = off
+		CONF
+	} >>"$work/data/postgresql.conf"
+	"$bindir/pg_ctl" -s -w -D "$work/data" -l "$work/log" start
+	sql 'CREATE EXTENSION pg_session_guard; CREATE ROLE web LOGIN; GRANT ALL ON SCHEMA public TO web'
+	sql 'CREATE ROLE timed LOGIN'
+}
+
+sql() {
+	"$bindir/psql" -XAtq -F ' ' -v ON_ERROR_STOP=1 -U postgres -d postgres -c "$1"
+}
+
+# Change settings of the guard, NAME=VALUE, and give everybody the time to take them over.
+guard() {
+	local setting
+	for setting; do
+		sql "ALTER SYSTEM SET pg_session_guard.${setting%%=*} = '${setting#*=}'"
+	done
+	sql 'SELECT pg_reload_conf()' >/dev/null
+	sleep 0.5
+}
+
+# All limits off, everything else as it is by default.
+reset_guard() {
+	sql 'ALTER SYSTEM RESET ALL'
+	sql 'SELECT pg_reload_conf()' >/dev/null
+	sleep 0.5
+}
+
+guard_pid() {
+	sql 'SELECT worker_pid FROM session_guard.stats'
+}
+
+# What a process has had of a processor so far, in nanoseconds.
+cpu_time() {
+	cut -d ' ' -f 1 "/proc/$1/schedstat"
+}
+
+# Open so many sessions that are idle and stay so.
+open_idle() {
+	echo '\sleep 1800 s' >"$work/idle.sql"
+	"$bindir/pgbench" -n -U web -c "$1" -t 1 -f "$work/idle.sql" postgres >"$work/idle.log" 2>&1 &
+	idle_clients=$!
+	until [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'web' AND state = 'idle'")" -ge "$1" ]; do
+		kill -0 "$idle_clients" || { cat "$work/idle.log" >&2; exit 1; }
+		sleep 0.5
+	done
+}
+
+close_idle() {
+	kill "$idle_clients"
+	wait "$idle_clients" 2>/dev/null || true
+	idle_clients=
+	until [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'web'")" = 0 ]; do
+		sleep 0.2
+	done
+}
+
+# From one number a line: a percentile, by rank.
+percentile() {
+	sort -n "$2" | awk -v p="$1" '{ a[NR] = $1 } END { i = int(NR * p / 100 + 0.999); print a[i < 1 ? 1 : i] }'
+}
+
+median() {
+	percentile 50 "$1"
+}
+
+calculate() {
+	awk "BEGIN { printf \"$1\", $2 }"
+}
+
+lateness() {
+	local rounds=5 limit=2000 sessions=200 round who p
+	echo "lateness: $sessions sessions go idle at random phases, limit $limit ms, $rounds rounds each, in ms"
+	sql "ALTER ROLE timed SET idle_session_timeout = $limit"
+	rm -f "$work"/late.*
+	for ((round = 0; round < rounds; round++)); do
+		guard mode=off "idle_session_timeout=$limit"
+		"$work/lateness" "host=$work dbname=postgres user=timed" $limit $sessions >>"$work/late.server"
+		guard mode=enforce
+		"$work/lateness" "host=$work dbname=postgres user=web" $limit $sessions >>"$work/late.guard"
+	done
+	printf '  %-24s %7s %7s %7s %7s %7s\n' '' min p50 p95 p99 max
+	for who in server guard; do
+		printf '  %-24s' "$who"
+		for p in 0 50 95 99 100; do
+			printf ' %7s' "$(calculate %.2f "$(percentile $p "$work/late.$who") / 1000")"
+		done
+		echo
+	done
+	echo "  p99 guard / server: $(calculate %.2f "$(percentile 99 "$work/late.guard") / $(percentile 99 "$work/late.server")")"
+}
+
+quiet() {
+	local seconds=40 sessions=1000 before after pid wakes
+	echo "quiet: $sessions idle sessions, limit 1 h, naptime 10 s, over $seconds s"
+	guard idle_session_timeout=1h naptime=10s
+	open_idle $sessions
+	pid=$(guard_pid)
+	sleep 2
+	wakes=$(sql 'SELECT wake_ups FROM session_guard.stats')
+	before=$(cpu_time "$pid")
+	sleep $seconds
+	after=$(cpu_time "$pid")
+	wakes=$(($(sql 'SELECT wake_ups FROM session_guard.stats') - wakes))
+	echo "  wake-ups: $wakes"
+	echo "  processor: $(calculate %.1f "($after - $before) / 1e6") ms, $(calculate %.4f "($after - $before) / ($seconds * 1e7)") % of a core"
+	close_idle
+}
+
+# One short round of pgbench; adds its tps to the file of "on" or "off".
+busy_round() {
+	local seconds=8
+	"$bindir/pgbench" -n -S -U web -c 500 -j 2 -T $seconds postgres 2>/dev/null |
+		sed -n 's/^tps = \([0-9.]*\).*/\1/p' >>"$work/tps.$1"
+}
+
+busy() {
+	local order='on off off on on off off on on off off on' state pid before start cpu=0 wall=0
+	echo "busy: pgbench -S, 500 clients, scale 10, guard's statement limit 1 s on and off"
+	"$bindir/pgbench" -i -q -s 10 -U web postgres >/dev/null 2>&1
+	guard statement_timeout=1s
+	rm -f "$work"/tps.*
+	pid=$(guard_pid)
+	busy_round warm
+	for state in $order; do
+		if [ "$state" = on ]; then guard mode=enforce; else guard mode=off; fi
+		before=$(cpu_time "$pid")
+		start=$(date +%s%N)
+		busy_round "$state"
+		if [ "$state" = on ]; then
+			cpu=$((cpu + $(cpu_time "$pid") - before))
+			wall=$((wall + $(date +%s%N) - start))
+		fi
+	done
+	echo "  tps off: $(sort -n "$work/tps.off" | xargs)"
+	echo "  tps on:  $(sort -n "$work/tps.on" | xargs)"
+	echo "  median on / off: $(calculate %.3f "$(median "$work/tps.on") / $(median "$work/tps.off")")"
+	echo "  guard while on: $(calculate %.2f "100 * $cpu / $wall") % of a core"
+	"$bindir/pgbench" -i -I d -U web postgres >/dev/null 2>&1
+}
+
+# Both read all sessions at the same pace, side by side: from a cold cache, as it is in life.
+scan() {
+	local sessions
+	echo "scan: median time of the guard's scan and of SELECT pid FROM pg_stat_get_activity(NULL), in ms"
+	sql "CREATE OR REPLACE FUNCTION compare_scans(runs int, OUT guard float8, OUT bare float8) LANGUAGE plpgsql AS
+		\$\$
+		DECLARE
+			before session_guard.stats;
+			after session_guard.stats;
+			start timestamptz;
+			times_guard float8[];
+			times_bare float8[];
+		BEGIN
+			SELECT * INTO before FROM session_guard.stats;
+			WHILE coalesce(cardinality(times_guard), 0) < runs LOOP
+				PERFORM pg_stat_clear_snapshot(), pg_sleep(0.1);
+				start = clock_timestamp();
+				PERFORM pid FROM pg_stat_get_activity(NULL);
+				times_bare = times_bare || extract(epoch FROM clock_timestamp() - start)::float8 * 1000;
+				SELECT * INTO after FROM session_guard.stats;
+				IF after.scans > before.scans THEN
+					times_guard = times_guard ||
+						((after.scan_time - before.scan_time) / (after.scans - before.scans));
+				END IF;
+				before = after;
+			END LOOP;
+			SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO guard FROM unnest(times_guard) t;
+			SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO bare FROM unnest(times_bare) t;
+		END
+		\$\$"
+	guard idle_session_timeout=1h naptime=100ms
+	printf '  %8s %8s %8s %8s\n' sessions guard bare ratio
+	for sessions in 100 500 1000 2000; do
+		open_idle $sessions
+		sleep 1
+		sql 'SELECT guard, bare, guard / bare FROM compare_scans(150)' |
+			awk -v n="$sessions" '{ printf "  %8d %8.3f %8.3f %8.2f\n", n, $1, $2, $3 }'
+		close_idle
+	done
+}
+
+core() {
+	echo "core: decisions and deadlines of 10 000 sessions"
+	cmake -S "$work/src" -B "$work/core" -DCMAKE_BUILD_TYPE=Release >/dev/null
+	cmake --build "$work/core" --target core_bench -j"$(nproc)" >/dev/null
+	"$work/core/core_bench" --benchmark_color=false 2>/dev/null | sed 's/^/  /'
+}
+
+names=("$@")
+if [ ${#names[@]} -eq 0 ] || [ "${names[*]}" = all ]; then names=(lateness quiet busy scan core); fi
+for name in "${names[@]}"; do
+	case $name in
+		lateness | quiet | busy | scan | core) ;;
+		*) echo "usage: test/bench/run.sh [lateness|quiet|busy|scan|core|all]..." >&2; exit 2 ;;
+	esac
+done
+
+build
+start_server
+echo "$("$PG_CONFIG" --version), $(nproc) processors"
+for name in "${names[@]}"; do
+	"$name"
+	reset_guard
+done

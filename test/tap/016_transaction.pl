@@ -1,0 +1,63 @@
+# transaction_timeout: one long transaction of short statements goes, many short
+# transactions do not make a long one.  An idle session that serves an interrupt
+# of the server shows the start of its last statement as the start of a
+# transaction, and must not be taken for one that has lasted as long.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use GuardTest;
+use RawSession;
+use Test::More;
+
+my $node = guard_node(
+	'main',
+	'pg_session_guard.transaction_timeout' => '2s',
+	'pg_session_guard.naptime' => '100ms');
+
+my $long = RawSession->connect($node);
+my $idle = RawSession->connect($node);
+my $listener = RawSession->connect($node);
+my @short = map { RawSession->connect($node) } 1 .. 2;
+
+$idle->query('SELECT 1');
+$listener->query('LISTEN news');
+$long->query('BEGIN');
+wait_until(
+	sub {
+		$long->query('SELECT 1');
+		$short[0]->query('SELECT 1');
+		$short[1]->query($_) for 'BEGIN', 'SELECT 1', 'COMMIT';
+		return $long->is_closed;
+	},
+	'the long transaction is gone');
+
+is($long->sqlstate, '57P01', 'a long transaction of short statements was terminated');
+ok(is_alive($node, $_->pid), 'a session with many short transactions stays') for @short;
+ok(is_alive($node, $idle->pid), 'an idle session stays');
+
+# More news than fits between server and client: as the listener does not read,
+# its server process is stuck in delivering them, idle and in a transaction.
+$node->safe_psql('postgres',
+	q{SELECT pg_notify('news', n || repeat('x', 7900)) FROM generate_series(1, 200) AS n});
+wait_for_status(
+	$node,
+	$listener->pid,
+	"state = 'idle' AND wait_event = 'ClientWrite' AND clock_timestamp() - xact_start > '3 s'");
+wait_for_scan($node, 5);
+ok(is_alive($node, $listener->pid), 'a long idle session that serves an interrupt stays');
+is($listener->query('SELECT 42'), '42', 'and goes on when its client reads');
+
+my @lines = guard_lines($node, qr/LOG:  (terminating|canceling)/);
+is(scalar @lines, 1, 'nobody else was meant');
+like(
+	$lines[0],
+	qr/terminating session ${\$long->pid} \(user "web", .*\): in a transaction for \d[^,]*, pg_session_guard.transaction_timeout is 2 s \(configuration file\)$/,
+	'the line says who and why');
+
+$_->quit for $idle, $listener, @short;
+$node->stop;
+done_testing();

@@ -1,0 +1,94 @@
+# A new session in the place of an ended one starts afresh: neither what its
+# predecessor was due for nor what was done to it counts for the new one.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use GuardTest;
+use RawSession;
+use Test::More;
+
+# The few connections make the server reuse its places soon.
+my $node = guard_node(
+	'main',
+	'pg_session_guard.idle_session_timeout' => '2s',
+	'max_connections' => 12,
+	'max_wal_senders' => 0);
+
+# The place of a session, as its virtual transaction ids show it.
+sub place_of
+{
+	my ($session) = @_;
+
+	return scalar $session->query(
+		q{SELECT split_part(virtualtransaction, '/', 1) FROM pg_locks WHERE pid = pg_backend_pid() LIMIT 1}
+	);
+}
+
+# Connect until a session has got a certain place.
+sub connect_to_place
+{
+	my ($place) = @_;
+	my ($session, @others);
+
+	# The others keep their places for a while, lest the same be given again.
+	wait_until(
+		sub {
+			$session = RawSession->connect($node);
+			return 1 if place_of($session) == $place;
+			push @others, $session;
+			(shift @others)->quit if @others > 4;
+			return 0;
+		},
+		"place $place is taken again");
+	$_->quit for @others;
+	return $session;
+}
+
+my $older = RawSession->connect($node);
+my $first = RawSession->connect($node);
+my $place = place_of($first);
+my $short_lived = 0;
+
+# The first one leaves when it is nearly due, and its successor is kept busy
+# until the one that is as old as the first is gone.
+wait_for_status($node, $first->pid, "clock_timestamp() - state_change > '1 s'");
+$first->quit;
+my $second = connect_to_place($place);
+wait_until(
+	sub {
+		my $passing = RawSession->connect($node);
+
+		$short_lived++ if ($passing->query('SELECT 42') // '') eq '42';
+		$passing->quit;
+		$second->query('SELECT 1');
+		return !is_alive($node, $older->pid);
+	},
+	'the older session is gone');
+is($second->query('SELECT 42'), '42', 'the successor of one that was nearly due stays');
+cmp_ok($short_lived, '>', 5, 'so do those that come and go');
+
+# The same place again, after its session was terminated.
+wait_for_end($node, $second->pid);
+my $third = connect_to_place($place);
+my $beside = RawSession->connect($node);
+
+wait_until(
+	sub {
+		$third->query('SELECT 1');
+		return !is_alive($node, $beside->pid);
+	},
+	'the session beside it is gone');
+is($third->query('SELECT 42'), '42', 'the successor of one that was terminated stays');
+wait_for_end($node, $third->pid);
+pass('until it is idle for too long itself');
+
+my @ended = map { /terminating session (\d+)/ ? $1 : () } guard_lines($node, qr/LOG:/);
+is_deeply(\@ended, [ map { $_->pid } $older, $second, $beside, $third ], 'nobody else was meant');
+
+$_->abandon for $older, $first, $second, $third, $beside;
+$node->stop;
+done_testing();

@@ -1,0 +1,62 @@
+# pg_session_guard.database names a database that does not exist: the server
+# runs, the log says what is wrong, the guard tries again less and less often,
+# and it works as soon as the database is there.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use GuardTest;
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf(
+	'postgresql.conf', q(
+shared_preload_libraries = 'pg_session_guard'
+pg_session_guard.database = 'nope'
+pg_session_guard.idle_in_transaction_session_timeout = '500ms'
+));
+$node->start;
+$node->safe_psql('postgres', 'CREATE ROLE web LOGIN');
+
+# The pauses that the log announces, in seconds.
+sub pauses
+{
+	return join ' ',
+	  map { /could not start the session guard in database "nope", trying again in (\d+) s$/ }
+	  guard_lines($node, qr/LOG:  could not start the session guard/);
+}
+
+my ($culprit, $idle) = map { open_session($node) } 1 .. 2;
+my ($culprit_pid, $idle_pid) = map { pid_of($_) } $culprit, $idle;
+$culprit->query('BEGIN');
+
+wait_until(sub { pauses() =~ / .* / }, 'the guard has tried three times');
+is(pauses(), '1 2 4', 'each pause is twice the one before');
+is(scalar guard_lines($node, qr/FATAL:  database "nope" does not exist$/), 3, 'each attempt is one line');
+is( scalar guard_lines($node, qr/HINT:  The setting is pg_session_guard\.database\.$/),
+	3,
+	'the log says where to look');
+ok(is_alive($node, $culprit_pid), 'without a guard nobody is ended');
+
+$node->safe_psql('postgres', 'CREATE DATABASE nope');
+wait_for_end($node, $culprit_pid);
+ok(is_alive($node, $idle_pid), 'with the database the guard works, and ends whom it must');
+is(pauses(), '1 2 4', 'at the next attempt');
+is(scalar guard_lines($node, qr/LOG:  session guard started in database "nope"$/), 1, 'it says that it has started');
+
+# The next failure is a first one again.
+my $guard = $node->safe_psql('postgres',
+	q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_session_guard'));
+my $offset = log_size($node);
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($guard)");
+wait_until(sub { guard_lines($node, qr/LOG:  session guard started/, $offset) }, 'the guard is back');
+is(scalar guard_lines($node, qr/could not start/, $offset), 0, 'after a good start nothing is held against it');
+
+close_sessions($culprit, $idle);
+$node->stop;
+done_testing();

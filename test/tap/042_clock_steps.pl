@@ -1,0 +1,96 @@
+# The wall clock is set an hour ahead under twenty idle sessions and one that
+# is about to be over its limit: only that one ends.  After the clock was set
+# back the guard does not sleep for an hour.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use GuardTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# The server gets a wall clock that adds the offset in this file.
+my $shim = "${PostgreSQL::Test::Utils::tmp_check}/clock_shim.so";
+my $offset_file = "${PostgreSQL::Test::Utils::tmp_check}/clock_offset";
+my $compiler = $ENV{CC} // 'cc';
+if (system("$compiler --version > /dev/null 2>&1") != 0)
+{
+	plan skip_all => 'no C compiler to build a clock that can be set';
+}
+PostgreSQL::Test::Utils::system_or_bail(split(' ', $compiler), '-shared', '-fPIC', '-O2',
+	'-o', $shim, "$FindBin::RealBin/../perl/clock_shim.c", '-ldl');
+
+# Set the server's wall clock this many seconds ahead of the real one.
+sub set_clock
+{
+	my ($seconds) = @_;
+
+	open my $file, (-e $offset_file ? '+<' : '>'), $offset_file or die "$offset_file: $!";
+	syswrite($file, pack('q', $seconds * 1_000_000)) == 8 or die "$offset_file: $!";
+	close $file or die "$offset_file: $!";
+	return;
+}
+
+set_clock(0);
+my $node = do
+{
+	local $ENV{LD_PRELOAD} = $shim;
+	local $ENV{CLOCK_SHIM_FILE} = $offset_file;
+	guard_node(
+		'main',
+		'max_connections' => 60,
+		'pg_session_guard.naptime' => '200ms',
+		'pg_session_guard.idle_session_timeout' => '30min',
+		'pg_session_guard.idle_in_transaction_session_timeout' => '2s');
+};
+
+# How far the server's wall clock is ahead, in hours.
+sub hours_ahead
+{
+	return $node->safe_psql('postgres', 'SELECT round((extract(epoch FROM clock_timestamp()) - ' . time . ') / 3600)');
+}
+
+my @idle = map { open_session($node) } 1 .. 20;
+my @idle_pids = map { pid_of($_) } @idle;
+my @culprits = map { open_session($node) } 1 .. 2;
+my @culprit_pids = map { pid_of($_) } @culprits;
+my $all_idle = 'SELECT count(*) FROM pg_stat_activity WHERE pid IN (' . join(', ', @idle_pids) . ')';
+
+# His two seconds are not over when the clock is set, and the hour is not his.
+$culprits[0]->query('BEGIN');
+set_clock(3600);
+is(hours_ahead(), '1', 'the clock is an hour ahead');
+wait_for_end($node, $culprit_pids[0]);
+like(
+	(guard_lines($node, qr/LOG:  terminating session/))[0],
+	qr/terminating session $culprit_pids[0] .*: idle in transaction for [\d.]+ s, /,
+	'he is ended for the seconds that he took');
+wait_for_scan($node, 2);
+is($node->safe_psql('postgres', $all_idle), '20', 'whom the clock alone makes look old stays');
+
+my @steps = guard_lines($node, qr/LOG:  wall clock has moved ahead by/);
+is(scalar @steps, 1, 'the log says once that the clock has moved');
+like($steps[0], qr/ahead by (1 h|59 min 59(\.\d+)? s)/, 'and how far');
+
+# A new guard has not forgotten it.
+my $guard = wait_for_guard($node);
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($guard)");
+wait_for_guard($node, $guard);
+wait_for_scan($node, 2);
+is($node->safe_psql('postgres', $all_idle), '20', 'nor does a new guard end them');
+
+set_clock(0);
+is(hours_ahead(), '0', 'the clock is set back');
+$culprits[1]->query('BEGIN');
+wait_for_end($node, $culprit_pids[1]);
+pass('who is over his limit after that is ended');
+is($node->safe_psql('postgres', $all_idle), '20', 'and nobody else');
+is(scalar guard_lines($node, qr/LOG:  terminating session/), 2, 'two sessions were ended in all');
+
+close_sessions(@idle, @culprits);
+$node->stop;
+done_testing();
