@@ -140,11 +140,18 @@ may_pass_soon(Spared spared)
 }
 
 Duration
-pause_before_look(std::int32_t looks)
+pause_before_look(Spared spared, std::int32_t looks)
 {
 	constexpr std::array<Duration, 3> pauses{10 * millisecond, 100 * millisecond, second};
+	auto count = static_cast<std::size_t>(looks);
 
-	return pauses[std::min<std::size_t>(static_cast<std::size_t>(looks), pauses.size() - 1)];
+	/*
+	 * Between two transactions a busy session may show itself for microseconds
+	 * only, and each look is a throw of the dice: many at first, then fewer.
+	 */
+	if (spared == Spared::InTransaction)
+		return std::min(10 * millisecond + looks * (millisecond / 5), second);
+	return pauses[std::min(count, pauses.size() - 1)];
 }
 
 Duration

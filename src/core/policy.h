@@ -94,8 +94,8 @@ Spared spared_from(Limit limit, const Session &session, const Policy &policy);
  */
 bool may_pass_soon(Spared spared);
 
-/* How long to wait before the next look at a session that was spared so many times in a row. */
-Duration pause_before_look(std::int32_t looks);
+/* How long to wait before the next look at a session that was spared for this so often in a row. */
+Duration pause_before_look(Spared spared, std::int32_t looks);
 
 /* Decide about one limit of one session.  Writes nothing; observe() came before. */
 Decision decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy,

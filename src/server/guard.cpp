@@ -113,7 +113,8 @@ plan(Limit limit, SessionId session, int slot, const Decision &decision, Timesta
 		case Outlook::Spared:
 			if (may_pass_soon(decision.spared))
 			{
-				deadline.wake = now + pause_before_look(memo_of(slot).spared_looks);
+				deadline.wake =
+				    now + pause_before_look(decision.spared, memo_of(slot).spared_looks);
 				pending.push(deadline);
 			}
 			return;
@@ -219,7 +220,8 @@ act(const Deadline &deadline, const Sighting &sighting, const Decision &decision
 	{
 		Deadline again = deadline;
 
-		again.wake = now + pause_before_look(memo_of(deadline.slot).spared_looks++);
+		again.wake =
+		    now + pause_before_look(Spared::InTransaction, memo_of(deadline.slot).spared_looks++);
 		pending.push(again);
 		return;
 	}
@@ -253,7 +255,7 @@ handle(const Deadline &deadline)
 	{
 		Deadline again = deadline;
 
-		again.wake = now + pause_before_look(0);
+		again.wake = now + pause_before_look(Spared::Unreadable, 0);
 		pending.push(again);
 		return;
 	}

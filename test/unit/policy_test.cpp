@@ -585,11 +585,21 @@ TEST(MayPassSoon, NotWhatLasts)
 
 TEST(PauseBeforeLook, GrowsToASecond)
 {
-	EXPECT_EQ(pause_before_look(0), 10 * millisecond);
-	EXPECT_EQ(pause_before_look(1), 100 * millisecond);
-	EXPECT_EQ(pause_before_look(2), second);
-	EXPECT_EQ(pause_before_look(3), second);
-	EXPECT_EQ(pause_before_look(std::numeric_limits<std::int32_t>::max()), second);
+	EXPECT_EQ(pause_before_look(Spared::SyncRep, 0), 10 * millisecond);
+	EXPECT_EQ(pause_before_look(Spared::SyncRep, 1), 100 * millisecond);
+	EXPECT_EQ(pause_before_look(Spared::SyncRep, 2), second);
+	EXPECT_EQ(pause_before_look(Spared::SyncRep, 3), second);
+	EXPECT_EQ(pause_before_look(Spared::SyncRep, std::numeric_limits<std::int32_t>::max()), second);
+}
+
+TEST(PauseBeforeLook, GrowsSlowlyForTheGapBetweenTwoTransactions)
+{
+	EXPECT_EQ(pause_before_look(Spared::InTransaction, 0), 10 * millisecond);
+	EXPECT_EQ(pause_before_look(Spared::InTransaction, 1), 10200);
+	EXPECT_EQ(pause_before_look(Spared::InTransaction, 4949), second - 200);
+	EXPECT_EQ(pause_before_look(Spared::InTransaction, 4950), second);
+	EXPECT_EQ(pause_before_look(Spared::InTransaction, std::numeric_limits<std::int32_t>::max()),
+	          second);
 }
 
 /* ---- The ladder: a statement that was cancelled at its limit. ---- */
