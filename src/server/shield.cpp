@@ -27,9 +27,12 @@ constexpr Forced forced_settings[] = {
     {"statement_timeout", "0"},
     {"idle_in_transaction_session_timeout", "0"},
     {"idle_session_timeout", "0"},
-    {"lock_timeout", "100ms"},
+    {"transaction_timeout", "0"},
+    {"lock_timeout", "0"},
     {"default_transaction_isolation", "read committed"},
     {"default_transaction_deferrable", "off"},
+    {"default_transaction_read_only", "off"},
+    {"exit_on_error", "off"},
     {"jit", "off"},
     {"row_security", "off"},
     {"stats_fetch_consistency", "none"},
@@ -58,11 +61,13 @@ connect()
 	emit_log_hook = previous_emit_log_hook;
 }
 
+/*
+ * Force them before connecting: connecting itself is a transaction that a
+ * timeout could end, and what is forced, the catalogs cannot change any more.
+ */
 void
 force_settings()
 {
-	/* Whoever the database or the role says we are: it has no setting to fall back on. */
-	SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
 	for (const Forced &setting : forced_settings)
 	{
 		/* Not every server has them all: transaction_timeout came with 17. */
@@ -89,8 +94,12 @@ connect_guard()
 {
 	char *server_level = pstrdup(GetConfigOption("log_min_messages", false, false));
 
-	connect();
 	force_settings();
+	connect();
+	/* Whoever the database or the role says we are; there is no value to force that by. */
+	SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
+	/* Connecting may wait for a lock as long as it takes; at work the guard may not. */
+	SetConfigOption("lock_timeout", "100ms", PGC_SUSET, PGC_S_OVERRIDE);
 	restore_log_level(server_level);
 	pfree(server_level);
 }

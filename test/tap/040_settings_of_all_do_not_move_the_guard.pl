@@ -41,6 +41,7 @@ $node->safe_psql(
 	'CREATE ROLE weak',
 	'GRANT pg_monitor TO weak',
 	q(ALTER DATABASE postgres SET role = 'weak'),
+	q(ALTER DATABASE postgres SET session_authorization = 'weak'),
 	map { "ALTER ROLE ALL SET $_ = '$for_all{$_}'" } sort keys %for_all);
 is($node->safe_psql('postgres', 'SELECT current_user'), 'weak', 'a new session is weak');
 
