@@ -143,4 +143,91 @@ guard_wait_event()
 #endif
 }
 
+/* An area of shared memory, as the server of 19 has it registered. */
+struct SharedArea
+{
+	const char *name;
+	/* Asked when MaxBackends is known. */
+	Size (*size)();
+	/* Called once for the fresh, zeroed memory, again after a crash of the server. */
+	void (*init)(void *memory);
+	/* Where its address is kept in this process. */
+	void **pointer;
+};
+
+#if PG_VERSION_NUM >= 190000
+
+/* Have an area made at postmaster start; the description must live as long as the server. */
+inline void
+register_shared_area(const SharedArea &area)
+{
+	static ShmemCallbacks callbacks;
+
+	callbacks.opaque_arg = const_cast<SharedArea *>(&area);
+	callbacks.request_fn = [](void *arg)
+	{
+		auto requested = static_cast<const SharedArea *>(arg);
+		ShmemStructOpts options{};
+
+		options.name = requested->name;
+		options.size = static_cast<ssize_t>(requested->size());
+		options.ptr = requested->pointer;
+		ShmemRequestStructWithOpts(&options);
+	};
+	callbacks.init_fn = [](void *arg)
+	{
+		auto allocated = static_cast<const SharedArea *>(arg);
+
+		MemSet(*allocated->pointer, 0, allocated->size());
+		allocated->init(*allocated->pointer);
+	};
+	RegisterShmemCallbacks(&callbacks);
+}
+
+#else
+
+inline const SharedArea *shared_area = nullptr;
+inline shmem_request_hook_type previous_shmem_request_hook = nullptr;
+inline shmem_startup_hook_type previous_shmem_startup_hook = nullptr;
+
+inline void
+request_shared_area()
+{
+	if (previous_shmem_request_hook)
+		previous_shmem_request_hook();
+	RequestAddinShmemSpace(shared_area->size());
+}
+
+inline void
+start_shared_area()
+{
+	bool found;
+
+	if (previous_shmem_startup_hook)
+		previous_shmem_startup_hook();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	void *memory = ShmemInitStruct(shared_area->name, shared_area->size(), &found);
+	*shared_area->pointer = memory;
+	if (!found)
+	{
+		MemSet(memory, 0, shared_area->size());
+		shared_area->init(memory);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+/* Have an area made at postmaster start; the description must live as long as the server. */
+inline void
+register_shared_area(const SharedArea &area)
+{
+	shared_area = &area;
+	previous_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = request_shared_area;
+	previous_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = start_shared_area;
+}
+
+#endif
+
 } // namespace session_guard

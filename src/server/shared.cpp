@@ -10,22 +10,12 @@ namespace
 {
 
 Shared *state = nullptr;
-shmem_request_hook_type previous_request_hook = nullptr;
-shmem_startup_hook_type previous_startup_hook = nullptr;
 
 Size
 shared_size()
 {
 	return add_size(MAXALIGN(sizeof(Shared)),
 	                mul_size(sizeof(Memo), static_cast<Size>(MaxBackends)));
-}
-
-void
-request_memory()
-{
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(shared_size());
 }
 
 void
@@ -39,35 +29,27 @@ init_counters(Counters &counters)
 }
 
 void
-start_memory()
+init_shared(void *memory)
 {
-	bool found;
+	auto fresh = static_cast<Shared *>(memory);
 
-	if (previous_startup_hook)
-		previous_startup_hook();
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	state = static_cast<Shared *>(ShmemInitStruct("pg_session_guard", shared_size(), &found));
-	if (!found)
-	{
-		MemSet(state, 0, shared_size());
-		pg_atomic_init_u32(&state->worker_pid, 0);
-		pg_atomic_init_u64(&state->worker_start, 0);
-		pg_atomic_init_u32(&state->failed_starts, 0);
-		init_counters(state->counters);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	pg_atomic_init_u32(&fresh->worker_pid, 0);
+	pg_atomic_init_u64(&fresh->worker_start, 0);
+	pg_atomic_init_u32(&fresh->failed_starts, 0);
+	init_counters(fresh->counters);
 }
+
+const SharedArea area{.name = "pg_session_guard",
+                      .size = shared_size,
+                      .init = init_shared,
+                      .pointer = reinterpret_cast<void **>(&state)};
 
 } // namespace
 
 void
 request_shared_memory()
 {
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = start_memory;
+	register_shared_area(area);
 }
 
 Shared *
