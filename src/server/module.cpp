@@ -5,7 +5,7 @@
 
 #include "server/settings.h"
 #include "server/shared.h"
-#include "server/worker.h"
+#include "server/succession.h"
 
 extern "C"
 {

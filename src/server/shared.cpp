@@ -33,6 +33,7 @@ init_shared(void *memory)
 {
 	auto fresh = static_cast<Shared *>(memory);
 
+	pg_atomic_init_u32(&fresh->office, 0);
 	pg_atomic_init_u32(&fresh->worker_pid, 0);
 	pg_atomic_init_u64(&fresh->worker_start, 0);
 	pg_atomic_init_u32(&fresh->failed_starts, 0);

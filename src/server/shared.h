@@ -30,7 +30,9 @@ struct Counters
 
 struct Shared
 {
-	/* The guard that runs now; 0 if none does. */
+	/* The process that is the guard, or is about to be; 0 if none is. */
+	pg_atomic_uint32 office;
+	/* The guard that is at work now; 0 if none is. */
 	pg_atomic_uint32 worker_pid;
 	pg_atomic_uint64 worker_start;
 	/* How often in a row a guard has gone away before it was connected. */

@@ -1,5 +1,5 @@
 /*
- * The guard as a background worker (see worker.h).
+ * The life of the guard as a background worker: start, sleep, work.
  */
 #include "server/pg.h"
 
@@ -8,7 +8,7 @@
 #include "server/settings.h"
 #include "server/shared.h"
 #include "server/shield.h"
-#include "server/worker.h"
+#include "server/succession.h"
 
 #include <algorithm>
 
@@ -55,13 +55,6 @@ back_off()
 	pg_atomic_write_u32(&shared()->failed_starts, failures + 1);
 }
 
-/* Leave the shared memory so that nobody takes a dead guard for a living one. */
-void
-sign_off(int, Datum)
-{
-	pg_atomic_write_u32(&shared()->worker_pid, 0);
-}
-
 void
 sign_on()
 {
@@ -72,15 +65,15 @@ sign_on()
 }
 
 void
-start()
+start(bool is_successor)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 
+	take_office(is_successor);
 	back_off();
 	connect_guard();
-	before_shmem_exit(sign_off, 0);
 	prepare_guard();
 	adopt_settings();
 	sign_on();
@@ -106,28 +99,11 @@ run()
 }
 
 } // namespace
-
-void
-register_guard()
-{
-	BackgroundWorker worker{};
-
-	worker.bgw_flags =
-	    BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION | BGWORKER_INTERRUPTIBLE;
-	worker.bgw_start_time = BgWorkerStart_ConsistentState;
-	worker.bgw_restart_time = 1;
-	strlcpy(worker.bgw_name, "pg_session_guard", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "pg_session_guard", BGW_MAXLEN);
-	strlcpy(worker.bgw_library_name, "pg_session_guard", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "pg_session_guard_main", BGW_MAXLEN);
-	RegisterBackgroundWorker(&worker);
-}
-
 } // namespace session_guard
 
 void
-pg_session_guard_main(Datum)
+pg_session_guard_main(Datum is_successor)
 {
-	session_guard::start();
+	session_guard::start(DatumGetBool(is_successor));
 	session_guard::run();
 }
