@@ -18,7 +18,7 @@ use Time::HiRes qw(time);
 my $node = guard_node(
 	'main',
 	'pg_session_guard.statement_timeout' => '2s',
-	'pg_session_guard.cancel_grace' => '1s',
+	'pg_session_guard.cancel_grace' => '4s',
 	'pg_session_guard.naptime' => '100ms');
 
 $node->safe_psql('postgres', 'CREATE TABLE t (x text); GRANT ALL ON t TO web');
