@@ -97,8 +97,9 @@ is_still_due(const Verdict &verdict, const Sighting &sighting, const Policy &pol
 		return false;
 	again.session.superuser = superuser_of(again.role);
 
-	Decision decision =
-	    decide(verdict.limit, again.session, memo_of(sighting.slot), policy, shared()->clock, now);
+	Memo &memo = memo_of(sighting.slot);
+	observe(memo, again.session, policy.spare_lock_waiters, now);
+	Decision decision = decide(verdict.limit, again.session, memo, policy, shared()->clock, now);
 	return decision.outlook == Outlook::Due && decision.verdict.action == verdict.action &&
 	       decision.verdict.episode.stamp == verdict.episode.stamp;
 }
@@ -147,12 +148,12 @@ carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy
 	if (!is_still_due(verdict, sighting, policy))
 		return report_raced(sighting);
 
-	if (!catalogs_are_free() || !attempt(
-	                                [&]
-	                                {
-		                                call_server(pid, verdict.action);
-		                                note_step(verdict, sighting);
-	                                }))
+	auto signal_by_server = [&]
+	{
+		call_server(pid, verdict.action);
+		note_step(verdict, sighting);
+	};
+	if (!catalogs_are_free() || !attempt(signal_by_server))
 	{
 		/* The lock that was in the way has taken its time, too. */
 		if (!is_still_due(verdict, sighting, policy))
