@@ -38,11 +38,19 @@ need_packages() {
 		echo 'create_main_cluster = false' | as_root tee "$config" >/dev/null
 		made=1
 	fi
-	as_root apt-get update -qq &&
-		as_root env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
-		{ echo "They could not be installed." >&2; exit 1; }
-	[ -z "$made" ] || as_root rm -f "$config"
+	local status=0
+	{
+		as_root apt-get update -qq &&
+			as_root env DEBIAN_FRONTEND=noninteractive \
+				apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+	} || status=$?
+	# Leave the package's own settings, whatever came of it.
+	if [ -n "$made" ]; then
+		as_root rm -f "$config"
+		[ ! -e /usr/share/postgresql-common/createcluster.conf ] ||
+			as_root cp /usr/share/postgresql-common/createcluster.conf "$config"
+	fi
+	[ $status -eq 0 ] || { echo "They could not be installed." >&2; exit 1; }
 }
 
 # The packages of the server to build for, if it is one of Debian's: that of PG_CONFIG, the newest
@@ -84,10 +92,10 @@ copy_project() {
 	if git -c safe.directory='*' -C "$project" rev-parse --is-inside-work-tree >/dev/null 2>&1; then
 		git -c safe.directory='*' -C "$project" ls-files -z --cached --others --exclude-standard |
 			(cd "$project" && xargs -0 -r sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh) |
-			tar -C "$project" --null -T - -cf - | tar -C "$1" -xf -
+			tar -C "$project" --null -T - -cf - | tar -C "$1" --no-same-owner -xf -
 	else
 		tar -C "$project" --exclude=.git --exclude='*.o' --exclude='*.d' --exclude='*.so' \
-			--exclude='tmp_*' -cf - . | tar -C "$1" -xf -
+			--exclude='tmp_*' -cf - . | tar -C "$1" --no-same-owner -xf -
 	fi
 }
 
@@ -120,9 +128,9 @@ take_folder() {
 }
 
 remove_folder() {
-	[ -f "$work/.pg_session_guard" ] || return
+	[ -f "$work/.pg_session_guard" ] || return 0
 	cd /
-	chmod -R u+w "$work"
+	chmod -R u+w "$work" || true
 	rm -rf "$work"
 }
 

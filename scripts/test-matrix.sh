@@ -36,6 +36,20 @@ suite_of() {
 for version in "${versions[@]}"; do
 	suite_of "$version" >/dev/null || exit 2
 done
+
+# The chroots are run and removed as root, so their folder must be root's and of our making.
+if mkdir "$ROOTS" 2>/dev/null; then
+	chmod 755 "$ROOTS"
+	touch "$ROOTS/.pg_session_guard"
+fi
+if [ -L "$ROOTS" ] || [ ! -f "$ROOTS/.pg_session_guard" ] ||
+	[ "$(stat -c '%u %a' "$ROOTS")" != '0 755' ]; then
+	echo "$ROOTS is not a folder that this script has made." >&2
+	exit 1
+fi
+# One run at a time.
+exec 9>"$ROOTS/.lock"
+flock 9
 need_packages mmdebstrap bubblewrap
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/$')
 security=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 security)
@@ -60,7 +74,6 @@ setup() {
 	[ -e "$root/.complete" ] && return
 	suite=$(suite_of "$version")
 	rm -rf "$root"
-	mkdir -p "$ROOTS"
 	# Only the server comes from experimental, everything else from where it belongs.
 	[ "$suite" != experimental ] ||
 		pin=(--setup-hook='mkdir -p "$1/etc/apt/preferences.d"
@@ -110,7 +123,7 @@ test_version() {
 		"$(tail -n 1 "$work/$version.log"), in $((SECONDS - start)) s"
 }
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-matrix.XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-matrix.XXXXXX") || exit 1
 chmod 755 "$work"
 touch "$work/.pg_session_guard"
 trap remove_folder EXIT

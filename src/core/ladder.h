@@ -3,8 +3,8 @@
  *
  * A statement over statement_timeout is cancelled once; if the very same
  * statement still runs after cancel_grace, its session is terminated once.
- * The state is kept in the session's memo and is written before the signal, so
- * that a worker that comes back never repeats a step.
+ * The state is kept in the session's memo and is written right after the signal,
+ * so that a worker that comes back never repeats a step.
  */
 #pragma once
 
@@ -35,7 +35,7 @@ static_assert(std::is_trivially_destructible_v<Ladder>);
 /* Does the ladder still hold a session whose present statement is this one? */
 bool is_climbing(const Ladder &ladder, Timestamp statement);
 
-/* Note the step that is about to be taken. */
+/* Note the step that was taken. */
 void note_cancel(Ladder &ladder, Timestamp statement, Timestamp now);
 void note_terminate(Ladder &ladder, Timestamp now);
 

@@ -49,6 +49,10 @@ idle_in_transaction(const Session &session, const Memo &memo)
 std::optional<Episode>
 since_xact_start(const Session &session, const Memo &memo)
 {
+	/* It is over already, and only its stamp has not been taken away yet. */
+	if (session.transaction == 0)
+		return std::nullopt;
+
 	Timestamp not_before = memo.transaction_restart;
 
 	if (is_running(session) && session.xact_start == statement_stamp(session))

@@ -39,6 +39,8 @@ struct Memo
 	/* How many looks in a row have found it over a limit and spared it. */
 	std::int32_t spared_looks;
 	Ladder ladder;
+	/* The episode whose end was announced in the log and has not been brought about, by limit. */
+	std::array<Timestamp, limit_count> announced;
 	/* With mode = log: the episode that was last written about, by limit. */
 	std::array<Timestamp, limit_count> logged;
 };

@@ -143,8 +143,11 @@ ask_for_locks()
 	               ConditionalLockRelationOid(AuthIdOidIndexId, AccessShareLock) &&
 	               ConditionalLockRelationOid(databases.relation, AccessShareLock);
 	if (!free_to_read && !said_locked)
-		ereport(LOG, (errmsg("catalogs of roles and databases are locked"),
-		              errdetail("The session guard goes on with what it read of them last.")));
+		ereport(LOG,
+		        (errmsg("catalogs of roles and databases are locked"),
+		         roles.count == 0
+		             ? errdetail("The session guard has not read them yet, and ends nobody.")
+		             : errdetail("The session guard goes on with what it read of them last.")));
 	said_locked = !free_to_read;
 }
 

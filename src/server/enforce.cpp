@@ -104,6 +104,13 @@ is_still_due(const Verdict &verdict, const Sighting &sighting, const Policy &pol
 	       decision.verdict.episode.stamp == verdict.episode.stamp;
 }
 
+/* The place in the memo that tells whether this episode's end was announced already. */
+Timestamp &
+announced(const Verdict &verdict, const Sighting &sighting)
+{
+	return memo_of(sighting.slot).announced[static_cast<std::size_t>(verdict.limit)];
+}
+
 /* Note the step that was taken this moment, before anything can end the guard. */
 void
 note_step(const Verdict &verdict, const Sighting &sighting)
@@ -111,6 +118,7 @@ note_step(const Verdict &verdict, const Sighting &sighting)
 	Ladder &ladder = memo_of(sighting.slot).ladder;
 	Timestamp now = take_time();
 
+	announced(verdict, sighting) = unknown_time;
 	if (verdict.action == Action::Cancel)
 		note_cancel(ladder, verdict.episode.stamp, now);
 	else
@@ -118,10 +126,11 @@ note_step(const Verdict &verdict, const Sighting &sighting)
 }
 
 Outcome
-report_raced(const Sighting &sighting)
+report_raced(const Sighting &sighting, bool is_first_try)
 {
 	count(shared()->counters.raced);
-	ereport(LOG, (errmsg("left session %d alone, it has moved on", sighting.session.id.pid)));
+	if (is_first_try)
+		ereport(LOG, (errmsg("left session %d alone, it has moved on", sighting.session.id.pid)));
 	return Outcome::Raced;
 }
 
@@ -142,11 +151,15 @@ carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy
 {
 	int pid = sighting.session.id.pid;
 
-	announce(verdict, sighting, policy);
+	/* A busy session may have to be tried many times; one line is enough. */
+	bool is_first_try = announced(verdict, sighting) != verdict.episode.stamp;
+	if (is_first_try)
+		announce(verdict, sighting, policy);
 	if (verdict.action == Action::Log)
 		return log_only(verdict, sighting);
+	announced(verdict, sighting) = verdict.episode.stamp;
 	if (!is_still_due(verdict, sighting, policy))
-		return report_raced(sighting);
+		return report_raced(sighting, is_first_try);
 
 	auto signal_by_server = [&]
 	{
@@ -157,7 +170,7 @@ carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy
 	{
 		/* The lock that was in the way has taken its time, too. */
 		if (!is_still_due(verdict, sighting, policy))
-			return report_raced(sighting);
+			return report_raced(sighting, is_first_try);
 		signal_process(pid, verdict.action);
 		note_step(verdict, sighting);
 	}

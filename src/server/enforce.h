@@ -1,6 +1,6 @@
 /*
- * From a verdict to a signal: the line in the log, one last look, the step
- * noted, the server's own function.
+ * From a verdict to a signal: the line in the log, one last look, the
+ * server's own function, the step noted.
  */
 #pragma once
 

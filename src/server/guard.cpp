@@ -170,13 +170,15 @@ count_scan(std::size_t sessions, Timestamp now)
 
 /* Read all sessions, and make the heaps anew. */
 void
-scan(Timestamp now)
+scan(Timestamp start)
 {
 	std::array<int64, limit_count> sessions_over{};
 
 	pending.clear();
 	backlog.clear();
 	std::span<const Scanned> found = scan_sessions();
+	/* The scan has taken its time, and what it found is not older than this. */
+	Timestamp now = take_time();
 	for (const Scanned &one : found)
 	{
 		observe(memo_of(one.slot), one.session, policy.spare_lock_waiters, now);
@@ -189,11 +191,11 @@ scan(Timestamp now)
 			sessions_over[index_of(limit)] += decision.outlook == Outlook::Due;
 		}
 	}
-	last_scan = now;
+	last_scan = start;
 	scan_is_asked_for = false;
 	announce_limits(sessions_over);
 	show_activity(found.size());
-	count_scan(found.size(), now);
+	count_scan(found.size(), start);
 }
 
 /* Note that one of the backlog has ended; a wake-up that came late is made up for, but no more. */
@@ -273,21 +275,21 @@ handle(const Deadline &deadline)
 	memo.spared_looks = decision.outlook == Outlook::Spared ? memo.spared_looks + 1 : 0;
 }
 
-/* Must the batch be left, because the settings it goes by have changed? */
+/* Must the batch be left, because the settings or the time that it goes by hold no more? */
 bool
-is_interrupted()
+is_interrupted(Timestamp now)
 {
 	CHECK_FOR_INTERRUPTS();
-	return ConfigReloadPending;
+	return ConfigReloadPending || GetCurrentTimestamp() < now;
 }
 
 /* Handle all that is due now. */
 void
 handle_due(Timestamp now)
 {
-	while (pending.next_wake() <= now && !is_interrupted())
+	while (pending.next_wake() <= now && !is_interrupted(now))
 		handle(pending.pop());
-	while (!backlog.empty() && next_catch_up <= now && !is_interrupted())
+	while (!backlog.empty() && next_catch_up <= now && !is_interrupted(now))
 		handle(backlog.pop());
 }
 

@@ -41,6 +41,8 @@ struct Place
 {
 	int pid;
 	int slot;
+	/* Of its status entry, before the scan read it: whatever comes later is a change. */
+	int changes;
 };
 
 SPIPlanPtr plan = nullptr;
@@ -65,18 +67,19 @@ read_places()
 	place_count = 0;
 	for (int slot = 0; slot < slot_count(); slot++)
 		if (int pid = pid_in_slot(slot); pid > 0)
-			places[place_count++] = {.pid = pid, .slot = slot};
+			places[place_count++] = {.pid = pid, .slot = slot, .changes = changes_in_slot(slot)};
 	std::sort(places, places + place_count, by_pid);
 }
 
-int
-slot_of(int pid)
+/* Where a process was when the places were read; nullptr if it came later. */
+const Place *
+place_of(int pid)
 {
 	const Place *end = places + place_count;
 	const Place *found = std::lower_bound(static_cast<const Place *>(places), end,
-	                                      Place{.pid = pid, .slot = -1}, by_pid);
+	                                      Place{.pid = pid, .slot = -1, .changes = 0}, by_pid);
 
-	return found != end && found->pid == pid ? found->slot : -1;
+	return found != end && found->pid == pid ? found : nullptr;
 }
 
 /* One row of the result, column by column. */
@@ -167,10 +170,10 @@ wait_in(const Row &row)
 void
 add_session(const Row &row, int pid)
 {
-	int slot = slot_of(pid);
+	const Place *place = place_of(pid);
 
-	/* It came after the places were read: the next scan is for it. */
-	if (slot < 0)
+	/* The next scan is for those who came after the places were read. */
+	if (place == nullptr)
 		return;
 
 	Session session{};
@@ -181,8 +184,9 @@ add_session(const Row &row, int pid)
 	session.xact_start = row.number(XactStart, time_value);
 	session.query_start = row.number(QueryStart, time_value);
 	session.state_change = row.number(StateChange, time_value);
-	add_unpublished(slot, session);
-	scanned[scanned_count++] = {.session = session, .slot = slot};
+	session.changes = place->changes;
+	add_unpublished(place->slot, session);
+	scanned[scanned_count++] = {.session = session, .slot = place->slot};
 }
 
 void

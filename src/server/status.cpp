@@ -155,6 +155,12 @@ pid_in_slot(int slot)
 	return entry_at(slot)->st_procpid;
 }
 
+int
+changes_in_slot(int slot)
+{
+	return entry_at(slot)->st_changecount;
+}
+
 Sight
 look_at_slot(int slot, Sighting &sighting)
 {
@@ -190,7 +196,6 @@ add_unpublished(int slot, Session &session)
 	PGPROC *proc = proc_in_slot(slot);
 
 	session.copying = entry->st_progress_command == PROGRESS_COMMAND_COPY;
-	session.changes = entry->st_changecount;
 	session.transaction =
 	    proc != nullptr && proc->pid == session.id.pid ? local_transaction(proc) : 0;
 }

@@ -45,13 +45,16 @@ int slot_count();
 /* The pid in a place of the array, 0 if it is free. */
 int pid_in_slot(int slot);
 
+/* How often the entry in a place has been written to. */
+int changes_in_slot(int slot);
+
 /* Look at whoever is in a place of the array. */
 Sight look_at_slot(int slot, Sighting &sighting);
 
 /* Look at a session that is known to have been in that place. */
 Sight look_at_session(int slot, SessionId id, Sighting &sighting);
 
-/* Add to a session that a scan found in this place what pg_stat_get_activity() does not tell. */
+/* Add to a session that a scan found here what it does now and pg_stat_get_activity() hides. */
 void add_unpublished(int slot, Session &session);
 
 } // namespace session_guard

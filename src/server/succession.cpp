@@ -34,10 +34,19 @@ void
 register_successor()
 {
 	BackgroundWorker worker = describe_guard(true);
+	constexpr int tries = 100;
 
-	if (BGWORKER_INTERRUPTIBLE != 0 && !RegisterDynamicBackgroundWorker(&worker, nullptr))
-		ereport(WARNING, (errmsg("could not register a successor of the session guard"),
-		                  errhint("Increase \"max_worker_processes\".")));
+	if (BGWORKER_INTERRUPTIBLE == 0)
+		return;
+	/* All slots may be taken by parallel queries, for a moment. */
+	for (int i = 0; i < tries; i++)
+	{
+		if (RegisterDynamicBackgroundWorker(&worker, nullptr))
+			return;
+		pg_usleep(10000L);
+	}
+	ereport(WARNING, (errmsg("could not register a successor of the session guard"),
+	                  errhint("Increase \"max_worker_processes\".")));
 }
 
 /* Give up the office, at the end of the process. */

@@ -162,7 +162,7 @@ quiet() {
 
 # One short round of pgbench; adds its tps to the file of "on" or "off".
 busy_round() {
-	local seconds=8
+	local seconds=5
 	"$bindir/pgbench" -n -S -U web -c 500 -j 2 -T $seconds postgres 2>/dev/null |
 		sed -n 's/^tps = \([0-9.]*\).*/\1/p' >>"$work/tps.$1"
 }
@@ -175,7 +175,7 @@ busy() {
 	rm -f "$work"/tps.*
 	pid=$(guard_pid)
 	busy_round warm
-	for state in $order; do
+	for state in $order $order; do
 		if [ "$state" = on ]; then guard mode=enforce; else guard mode=off; fi
 		before=$(cpu_time "$pid")
 		start=$(date +%s%N)
@@ -188,6 +188,16 @@ busy() {
 	echo "  tps off: $(sort -n "$work/tps.off" | xargs)"
 	echo "  tps on:  $(sort -n "$work/tps.on" | xargs)"
 	echo "  median on / off: $(calculate %.3f "$(median "$work/tps.on") / $(median "$work/tps.off")")"
+	# How far the mean ratio may be off by the noise of the rounds alone.
+	awk 'FNR == 1 { file++ } { n[file]++; sum[file] += $1; square[file] += $1 * $1 }
+		END {
+			for (i = 1; i <= 2; i++) {
+				mean[i] = sum[i] / n[i]
+				error[i] = sqrt((square[i] / n[i] - mean[i] ^ 2) / (n[i] - 1)) / mean[i]
+			}
+			printf "  mean on / off: %.3f, standard error %.3f\n", mean[1] / mean[2],
+				sqrt(error[1] ^ 2 + error[2] ^ 2) * mean[1] / mean[2]
+		}' "$work/tps.on" "$work/tps.off"
 	echo "  guard while on: $(calculate %.2f "100 * $cpu / $wall") % of a core"
 	"$bindir/pgbench" -i -I d -U web postgres >/dev/null 2>&1
 }

@@ -86,10 +86,12 @@ class SessionBuilder
 		session_.state = state;
 		return *this;
 	}
+	/* Where there is a start there is an id, too, unless it is taken away again. */
 	SessionBuilder &
 	transaction_since(Timestamp xact_start)
 	{
 		session_.xact_start = xact_start;
+		session_.transaction = xact_start == unknown_time ? 0 : 17;
 		return *this;
 	}
 	SessionBuilder &
@@ -131,7 +133,7 @@ class SessionBuilder
 	SessionBuilder &
 	stamps(Timestamp xact_start, Timestamp query_start, Timestamp state_change)
 	{
-		session_.xact_start = xact_start;
+		transaction_since(xact_start);
 		session_.query_start = query_start;
 		session_.state_change = state_change;
 		return *this;

@@ -233,6 +233,14 @@ TEST(EpisodeStart, TransactionOfTheRunningMessageCountsFromTheFirstLook)
 	EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon - minute);
 }
 
+TEST(EpisodeStart, TransactionThatIsOverInAllButItsStampIsNone)
+{
+	for (SessionBuilder session :
+	     {SessionBuilder().running(noon), SessionBuilder().idle_in_transaction(noon)})
+		EXPECT_FALSE(
+		    episode_of(Limit::Transaction, session.with_transaction_id(0), Memo{}).has_value());
+}
+
 TEST(EpisodeStart, TransactionCountsFromItsRestart)
 {
 	for (State state : {State::Active, State::Fastpath, State::IdleInTransaction,

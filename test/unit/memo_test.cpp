@@ -61,6 +61,7 @@ full_memo(const SessionId &session)
 	memo.spared_looks = 5;
 	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
 	memo.logged.fill(8);
+	memo.announced.fill(12);
 	return memo;
 }
 
@@ -85,13 +86,15 @@ TEST(Observe, ForgetsEverythingOfAnotherSession)
 		EXPECT_EQ(memo.transaction_restart, unknown_time);
 		EXPECT_EQ(memo.paused_since, unknown_time);
 		EXPECT_EQ(memo.paused_changes, 0);
-		EXPECT_EQ(memo.transaction, 0U);
-		EXPECT_EQ(memo.xact_start, unknown_time);
-		EXPECT_EQ(memo.transaction_seen, unknown_time);
+		EXPECT_EQ(memo.transaction, session.transaction);
+		EXPECT_EQ(memo.xact_start, session.xact_start);
+		EXPECT_EQ(memo.transaction_seen, first_look);
 		EXPECT_EQ(memo.spared_looks, 0);
 		EXPECT_EQ(memo.ladder.rung, Rung::Ground);
 		for (Timestamp logged : memo.logged)
 			EXPECT_EQ(logged, unknown_time);
+		for (Timestamp announced : memo.announced)
+			EXPECT_EQ(announced, unknown_time);
 	}
 }
 
