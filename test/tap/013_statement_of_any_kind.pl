@@ -29,7 +29,8 @@ my $copy_to = RawSession->connect($node);
 my $select = RawSession->connect($node);
 my $slow_copy = RawSession->connect($node);
 my $good_copy = RawSession->connect($node);
-my $rows = q{SELECT repeat('x', 1000) FROM generate_series(1, 10000000)};
+# Rows that come from the first moment on: the server must be stuck in sending when the limit is met.
+my $rows = q{SELECT repeat('x', 1000), generate_series(1, 10000000)};
 
 # Nothing of what the server sends from here on is read.
 $copy_from->send_query('COPY t FROM STDIN');
