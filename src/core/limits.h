@@ -60,10 +60,17 @@ inline constexpr std::array<Limit, limit_count> all_limits{
     Limit::Session,
 };
 
+/* Where a limit stands in an array that has an element for each. */
+constexpr std::size_t
+index_of(Limit limit)
+{
+	return static_cast<std::size_t>(limit);
+}
+
 constexpr const LimitFacts &
 facts(Limit limit)
 {
-	return limit_facts[static_cast<std::size_t>(limit)];
+	return limit_facts[index_of(limit)];
 }
 
 /* Thresholds below this are refused: the guard is not made for them. */
@@ -86,7 +93,7 @@ using Thresholds = std::array<Threshold, limit_count>;
 constexpr const Threshold &
 threshold_of(const Thresholds &thresholds, Limit limit)
 {
-	return thresholds[static_cast<std::size_t>(limit)];
+	return thresholds[index_of(limit)];
 }
 
 /* The stretch that a limit measures. */

@@ -50,9 +50,8 @@ decide_step(const Decision &due, const Session &session, const Memo &memo, const
             const Clock &clock, Timestamp now)
 {
 	if (policy.mode == Mode::Log)
-		return memo.logged[static_cast<std::size_t>(due.verdict.limit)] == due.verdict.episode.stamp
-		           ? nothing
-		           : due;
+		return memo.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
+		                                                                             : due;
 	if (!is_climbing(memo.ladder, is_running(session) ? statement_stamp(session) : unknown_time))
 		return due;
 	if (memo.ladder.rung == Rung::Terminated)

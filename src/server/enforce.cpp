@@ -108,7 +108,7 @@ is_still_due(const Verdict &verdict, const Sighting &sighting, const Policy &pol
 Timestamp &
 announced(const Verdict &verdict, const Sighting &sighting)
 {
-	return memo_of(sighting.slot).announced[static_cast<std::size_t>(verdict.limit)];
+	return memo_of(sighting.slot).announced[index_of(verdict.limit)];
 }
 
 /* Note the step that was taken this moment, before anything can end the guard. */
@@ -139,7 +139,7 @@ log_only(const Verdict &verdict, const Sighting &sighting)
 {
 	Memo &memo = memo_of(sighting.slot);
 
-	memo.logged[static_cast<std::size_t>(verdict.limit)] = verdict.episode.stamp;
+	memo.logged[index_of(verdict.limit)] = verdict.episode.stamp;
 	count(shared()->counters.logged);
 	return Outcome::Logged;
 }

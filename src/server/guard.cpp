@@ -41,12 +41,6 @@ Timestamp last_scan;
 Timestamp last_wake;
 bool scan_is_asked_for;
 
-std::size_t
-index_of(Limit limit)
-{
-	return static_cast<std::size_t>(limit);
-}
-
 Deadlines
 allocate_deadlines(std::size_t count)
 {
