@@ -3,7 +3,7 @@
 \echo Use "CREATE EXTENSION pg_session_guard" to load this file. \quit
 
 CREATE SCHEMA session_guard;
-COMMENT ON SCHEMA session_guard IS 'views of pg_session_guard';
+COMMENT ON SCHEMA session_guard IS 'views, types and helpers of pg_session_guard';
 GRANT USAGE ON SCHEMA session_guard TO PUBLIC;
 
 CREATE FUNCTION session_guard.get_stats(
@@ -50,3 +50,279 @@ COMMENT ON COLUMN session_guard.stats.raced IS
 COMMENT ON COLUMN session_guard.stats.last_scan IS 'time of the last scan';
 COMMENT ON COLUMN session_guard.stats.sessions IS 'client sessions found by the last scan';
 COMMENT ON COLUMN session_guard.stats.deadlines IS 'deadlines known after the last scan';
+
+-- What the verbs return: one row per session.
+CREATE TYPE session_guard.result AS (
+	pid integer,
+	backend_start timestamp with time zone,
+	datname name,
+	usename name,
+	application_name text,
+	client_addr inet,
+	state text,
+	query text,
+	action text,
+	outcome text,
+	note text);
+COMMENT ON TYPE session_guard.result IS 'what became of one session that a verb was about';
+COMMENT ON COLUMN session_guard.result.state IS 'its state when it was selected';
+COMMENT ON COLUMN session_guard.result.query IS 'its query when it was selected';
+COMMENT ON COLUMN session_guard.result.action IS 'cancel or terminate';
+COMMENT ON COLUMN session_guard.result.outcome IS
+	'canceled, terminated (both confirmed), signaled, gone, raced, spared, denied, survived or dry run';
+COMMENT ON COLUMN session_guard.result.note IS 'more about the outcome';
+
+-- An absent filter must differ from NULL.  The C code looks for the call itself, which
+-- therefore must not be folded into a constant.
+CREATE FUNCTION session_guard.not_given()
+RETURNS text
+AS 'MODULE_PATHNAME', 'session_guard_not_given'
+LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION session_guard.not_given() IS 'the default of a filter: it is not given';
+
+-- The verbs are in the schema chosen at CREATE EXTENSION.
+
+CREATE FUNCTION terminate_db_sessions(
+	dbname text,
+	except_self boolean DEFAULT true,
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_terminate_db_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_db_sessions IS
+	'terminate the sessions of a database';
+
+CREATE FUNCTION terminate_user_sessions(
+	username text,
+	except_self boolean DEFAULT true,
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_terminate_user_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_user_sessions IS
+	'terminate the sessions of a role';
+
+CREATE FUNCTION terminate_all_sessions(
+	except_self boolean DEFAULT true,
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_terminate_all_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_all_sessions IS
+	'terminate the sessions of the whole server';
+
+CREATE FUNCTION terminate_idle_sessions(
+	idle_for interval,
+	dbname text DEFAULT session_guard.not_given(),
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_terminate_idle_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_idle_sessions IS
+	'terminate sessions that have been idle for longer';
+
+CREATE FUNCTION terminate_idle_in_transaction_sessions(
+	idle_for interval,
+	dbname text DEFAULT session_guard.not_given(),
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_terminate_idle_in_transaction_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_idle_in_transaction_sessions IS
+	'terminate sessions that have been idle in transaction for longer';
+
+CREATE FUNCTION terminate_blocking_sessions(
+	blocking_for interval DEFAULT '0',
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_terminate_blocking_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_blocking_sessions IS
+	'terminate the sessions at the root of lock waits that have lasted for longer';
+
+CREATE FUNCTION terminate_session(
+	pid integer,
+	backend_start timestamp with time zone DEFAULT session_guard.not_given()::timestamp with time zone,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_terminate_session'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_session IS
+	'terminate the process with this ID; with backend_start only if it is that session';
+
+CREATE FUNCTION terminate_sessions(
+	dbname text DEFAULT session_guard.not_given(),
+	username text DEFAULT session_guard.not_given(),
+	application_name text DEFAULT session_guard.not_given(),
+	client_addr inet DEFAULT session_guard.not_given()::inet,
+	state text DEFAULT session_guard.not_given(),
+	query text DEFAULT session_guard.not_given(),
+	longer_than interval DEFAULT session_guard.not_given()::interval,
+	except_self boolean DEFAULT true,
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_terminate_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION terminate_sessions IS
+	'terminate the sessions that pass all filters given';
+
+CREATE FUNCTION cancel_db_queries(
+	dbname text,
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_cancel_db_queries'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cancel_db_queries IS
+	'cancel the statements running in a database';
+
+CREATE FUNCTION cancel_user_queries(
+	username text,
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_cancel_user_queries'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cancel_user_queries IS
+	'cancel the statements running for a role';
+
+CREATE FUNCTION cancel_long_queries(
+	running_for interval,
+	dbname text DEFAULT session_guard.not_given(),
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_cancel_long_queries'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cancel_long_queries IS
+	'cancel statements that have been running for longer';
+
+CREATE FUNCTION cancel_query(
+	pid integer,
+	backend_start timestamp with time zone DEFAULT session_guard.not_given()::timestamp with time zone,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_cancel_query'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cancel_query IS
+	'cancel the statement of the process with this ID; with backend_start only if it is that session';
+
+CREATE FUNCTION cancel_queries(
+	dbname text DEFAULT session_guard.not_given(),
+	username text DEFAULT session_guard.not_given(),
+	application_name text DEFAULT session_guard.not_given(),
+	client_addr inet DEFAULT session_guard.not_given()::inet,
+	state text DEFAULT session_guard.not_given(),
+	query text DEFAULT session_guard.not_given(),
+	longer_than interval DEFAULT session_guard.not_given()::interval,
+	except_self boolean DEFAULT true,
+	include_sync_rep boolean DEFAULT false,
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_cancel_queries'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cancel_queries IS
+	'cancel the statements of the sessions that pass all filters given';
+
+CREATE FUNCTION stop_query(
+	pid integer,
+	grace interval DEFAULT '10 s',
+	"timeout" interval DEFAULT '5 s',
+	reason text DEFAULT NULL,
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_stop_query'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION stop_query IS
+	'cancel a statement, and terminate its session if the same statement still runs after the grace';
+
+CREATE FUNCTION session_guard.get_sessions(
+	OUT pid integer,
+	OUT is_self boolean,
+	OUT backend_start timestamp with time zone,
+	OUT datname name,
+	OUT usename name,
+	OUT application_name text,
+	OUT client_addr inet,
+	OUT state text,
+	OUT state_age interval,
+	OUT query_age interval,
+	OUT transaction_age interval,
+	OUT session_age interval,
+	OUT wait_event_type text,
+	OUT wait_event text,
+	OUT blocked_by integer[],
+	OUT blocks integer,
+	OUT horizon_age integer,
+	OUT parallel_workers integer,
+	OUT query text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_sessions'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION session_guard.get_sessions() IS 'client sessions, as they are now';
+
+CREATE VIEW session_guard.session AS
+	SELECT pid, is_self, backend_start, datname, usename, application_name, client_addr, state,
+		state_age, query_age, transaction_age, session_age, wait_event_type, wait_event,
+		blocked_by, blocks, horizon_age, parallel_workers, query
+	FROM session_guard.get_sessions();
+GRANT SELECT ON session_guard.session TO PUBLIC;
+COMMENT ON VIEW session_guard.session IS
+	'client sessions, as they are now: what one needs to know to choose whom to end';
+COMMENT ON COLUMN session_guard.session.pid IS 'process ID';
+COMMENT ON COLUMN session_guard.session.is_self IS 'is it the session that asks?';
+COMMENT ON COLUMN session_guard.session.backend_start IS
+	'when it connected; with the pid it names the session';
+COMMENT ON COLUMN session_guard.session.datname IS 'database';
+COMMENT ON COLUMN session_guard.session.usename IS 'role that it logged in as';
+COMMENT ON COLUMN session_guard.session.application_name IS 'what the client calls itself';
+COMMENT ON COLUMN session_guard.session.client_addr IS
+	'address of the client; null for a Unix-domain socket';
+COMMENT ON COLUMN session_guard.session.state IS 'as in pg_stat_activity';
+COMMENT ON COLUMN session_guard.session.state_age IS 'how long it has been in this state';
+COMMENT ON COLUMN session_guard.session.query_age IS
+	'how long its statement has been running; null if none is';
+COMMENT ON COLUMN session_guard.session.transaction_age IS 'how long its transaction has been open';
+COMMENT ON COLUMN session_guard.session.session_age IS 'how long it has been connected';
+COMMENT ON COLUMN session_guard.session.wait_event_type IS 'kind of what it waits for';
+COMMENT ON COLUMN session_guard.session.wait_event IS 'what it waits for';
+COMMENT ON COLUMN session_guard.session.blocked_by IS
+	'who holds the lock that it waits for, or is ahead of it in the queue; 0 is a prepared transaction';
+COMMENT ON COLUMN session_guard.session.blocks IS 'how many it blocks directly';
+COMMENT ON COLUMN session_guard.session.horizon_age IS
+	'transactions since the oldest that it keeps vacuum from cleaning up after';
+COMMENT ON COLUMN session_guard.session.parallel_workers IS 'parallel workers that it leads';
+COMMENT ON COLUMN session_guard.session.query IS 'its statement, or the last one';

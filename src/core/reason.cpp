@@ -30,20 +30,18 @@ name_of(Source source)
 }
 
 std::string_view
+announcement_of(Action action)
+{
+	return action == Action::Cancel ? "canceling statement of session" : "terminating session";
+}
+
+std::string_view
 announcement_of(const Verdict &verdict)
 {
-	switch (verdict.action)
-	{
-		case Action::Log:
-			return facts(verdict.limit).first_action == Action::Cancel
-			           ? "would cancel statement of session"
-			           : "would terminate session";
-		case Action::Cancel:
-			return "canceling statement of session";
-		case Action::Terminate:
-			return "terminating session";
-	}
-	return "unknown";
+	if (verdict.action != Action::Log)
+		return announcement_of(verdict.action);
+	return facts(verdict.limit).first_action == Action::Cancel ? "would cancel statement of session"
+	                                                           : "would terminate session";
 }
 
 void

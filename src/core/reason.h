@@ -15,7 +15,11 @@ namespace session_guard
 /* Where a threshold was set: "configuration file". */
 std::string_view name_of(Source source);
 
-/* What the log says of a verdict that is about to be carried out: "terminating session". */
+/* What the log says of an action that is about to be done: "terminating session".  NUL-terminated.
+ */
+std::string_view announcement_of(Action action);
+
+/* The same of a verdict, which with mode = log is not done. */
 std::string_view announcement_of(const Verdict &verdict);
 
 /*

@@ -8,7 +8,10 @@
 
 #include "core/time.h"
 
+#include <array>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace session_guard
 {
@@ -34,6 +37,17 @@ enum class State : std::uint8_t
 	Fastpath,
 	Disabled,
 };
+
+/* As pg_stat_activity calls them; NUL-terminated. */
+inline constexpr std::array<std::pair<std::string_view, State>, 7> state_names{{
+    {"active", State::Active},
+    {"idle", State::Idle},
+    {"idle in transaction", State::IdleInTransaction},
+    {"idle in transaction (aborted)", State::IdleInTransactionAborted},
+    {"fastpath function call", State::Fastpath},
+    {"disabled", State::Disabled},
+    {"starting", State::Starting},
+}};
 
 /* The waits that change a decision. */
 enum class Wait : std::uint8_t
@@ -61,6 +75,8 @@ struct Session
 	bool worker_waits_for_lock;
 	/* It runs COPY, whose reading from the client is work and not a pause. */
 	bool copying;
+	/* It runs VACUUM, ANALYZE, CREATE INDEX, REINDEX, CLUSTER or REPACK. */
+	bool maintaining;
 	Superuser superuser;
 	/* The local part of its virtual transaction id; 0 if it is in no transaction. */
 	std::uint32_t transaction;

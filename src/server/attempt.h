@@ -1,5 +1,5 @@
 /*
- * Work that may run into somebody's lock, in a subtransaction of its own.
+ * Work that may fail in an expected way, in a subtransaction of its own.
  */
 #pragma once
 
@@ -11,12 +11,12 @@ namespace session_guard
 {
 
 /*
- * Run the work; false if it ran into a lock and was undone.  Any other error
- * goes on.  The worker's lock_timeout bounds the wait.
+ * Run the work; false if it failed with the expected error and was undone.
+ * Any other error goes on.
  */
 template <typename Work>
 bool
-attempt(Work work)
+attempt(Work work, int expected_error)
 {
 	static_assert(std::is_trivially_destructible_v<Work>);
 	MemoryContext context = CurrentMemoryContext;
@@ -24,6 +24,7 @@ attempt(Work work)
 	volatile bool done = false;
 
 	BeginInternalSubTransaction(nullptr);
+	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
 		work();
@@ -32,7 +33,7 @@ attempt(Work work)
 	}
 	PG_CATCH();
 	{
-		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+		if (geterrcode() != expected_error)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();

@@ -9,44 +9,13 @@
 #include "server/catalogs.h"
 #include "server/clock.h"
 #include "server/shared.h"
-
-#include <csignal>
+#include "server/signals.h"
 
 namespace session_guard
 {
 
 namespace
 {
-
-/* The address as people know it: "10.1.2.3", or "[local]" for a Unix-domain socket. */
-void
-append_address(Text &text, const SockAddr &address)
-{
-	char host[NI_MAXHOST];
-
-	if (address.addr.ss_family == AF_UNIX)
-		text.append("[local]");
-	else if (pg_getnameinfo_all(&address.addr, static_cast<int>(address.salen), host, sizeof(host),
-	                            nullptr, 0, NI_NUMERICHOST) == 0)
-		text.append(host);
-	else
-		text.append("?");
-}
-
-void
-append_session(Text &text, const Sighting &sighting)
-{
-	text.append(sighting.session.id.pid)
-	    .append(" (user \"")
-	    .append(role_name(sighting.role))
-	    .append("\", database \"")
-	    .append(database_name(sighting.database))
-	    .append("\", application \"")
-	    .append(sighting.application_name)
-	    .append("\", client ");
-	append_address(text, sighting.client_address);
-	text.append(")");
-}
 
 /* Write what is about to be done, to whom and why. */
 void
@@ -56,26 +25,9 @@ announce(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
 	Text text(buffer);
 
 	text.append(announcement_of(verdict)).append(" ");
-	append_session(text, sighting);
+	append_session(text, sighting, role_name(sighting.role), database_name(sighting.database));
 	append_reason(text.append(": "), verdict, policy);
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
-}
-
-/* Send what the server's function would send, without the catalogs that it asks first. */
-void
-signal_process(int pid, Action action)
-{
-	kill(-pid, action == Action::Cancel ? SIGINT : SIGTERM);
-}
-
-/* Call the server's own function; it must not find a lock in its way. */
-void
-call_server(int pid, Action action)
-{
-	if (action == Action::Cancel)
-		DirectFunctionCall1(pg_cancel_backend, Int32GetDatum(pid));
-	else
-		DirectFunctionCall2(pg_terminate_backend, Int32GetDatum(pid), Int64GetDatum(0));
 }
 
 /*
@@ -141,7 +93,7 @@ log_only(const Verdict &verdict, const Sighting &sighting)
 
 	memo.logged[index_of(verdict.limit)] = verdict.episode.stamp;
 	count(shared()->counters.logged);
-	return Outcome::Logged;
+	return Outcome::DryRun;
 }
 
 } // namespace
@@ -161,12 +113,12 @@ carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy
 	if (!is_still_due(verdict, sighting, policy))
 		return report_raced(sighting, is_first_try);
 
-	auto signal_by_server = [&]
+	auto call_server = [&]
 	{
-		call_server(pid, verdict.action);
+		(void)signal_by_server(pid, verdict.action);
 		note_step(verdict, sighting);
 	};
-	if (!catalogs_are_free() || !attempt(signal_by_server))
+	if (!catalogs_are_free() || !attempt(call_server, ERRCODE_LOCK_NOT_AVAILABLE))
 	{
 		/* The lock that was in the way has taken its time, too. */
 		if (!is_still_due(verdict, sighting, policy))

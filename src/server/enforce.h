@@ -6,21 +6,16 @@
 
 #include "server/status.h"
 
+#include "core/outcome.h"
 #include "core/policy.h"
 
 namespace session_guard
 {
 
-/* What became of a verdict (a word of session_guard.stats as well). */
-enum class Outcome
-{
-	Logged,
-	Signaled,
-	/* No longer the same episode or condition. */
-	Raced,
-};
-
-/* Carry out a verdict on the session of this sighting, in a transaction. */
+/*
+ * Carry out a verdict on the session of this sighting, in a transaction.
+ * Signaled, raced, or a dry run with mode = log.
+ */
 Outcome carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy);
 
 } // namespace session_guard

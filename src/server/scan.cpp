@@ -8,7 +8,7 @@
 #include "server/status.h"
 
 #include <algorithm>
-#include <cstring>
+#include <string_view>
 
 namespace session_guard
 {
@@ -101,7 +101,7 @@ class Row
 	}
 
 	bool
-	is(Column column, const char *word) const
+	is(Column column, std::string_view word) const
 	{
 		bool isnull;
 		Datum value = SPI_getbinval(tuple_, desc_, column, &isnull);
@@ -109,8 +109,7 @@ class Row
 		if (isnull)
 			return false;
 		text *found = DatumGetTextPP(value);
-		std::size_t length = strlen(word);
-		return VARSIZE_ANY_EXHDR(found) == length && memcmp(VARDATA_ANY(found), word, length) == 0;
+		return word == std::string_view(VARDATA_ANY(found), VARSIZE_ANY_EXHDR(found));
 	}
 
   private:
@@ -139,17 +138,7 @@ time_value(Datum value)
 State
 state_in(const Row &row)
 {
-	constexpr std::pair<const char *, State> names[] = {
-	    {"idle", State::Idle},
-	    {"active", State::Active},
-	    {"idle in transaction", State::IdleInTransaction},
-	    {"idle in transaction (aborted)", State::IdleInTransactionAborted},
-	    {"fastpath function call", State::Fastpath},
-	    {"disabled", State::Disabled},
-	    {"starting", State::Starting},
-	};
-
-	for (auto [name, state] : names)
+	for (auto [name, state] : state_names)
 		if (row.is(StateName, name))
 			return state;
 	return State::Unknown;
@@ -261,7 +250,7 @@ scan_by_looks()
 	{
 		Sighting sighting;
 
-		if (look_at_slot(slot, sighting) != Sight::Seen || !sighting.is_client_backend)
+		if (look_at_slot(slot, sighting) != Sight::Seen || !is_client_backend(sighting))
 			continue;
 		sighting.session.superuser = superuser_of(sighting.role);
 		scanned[scanned_count++] = {.session = sighting.session, .slot = slot};
@@ -292,7 +281,7 @@ scan_sessions()
 {
 	start_over();
 	/* Even pg_stat_get_activity() asks pg_authid who we are. */
-	if (!catalogs_are_free() || !attempt(run_query))
+	if (!catalogs_are_free() || !attempt(run_query, ERRCODE_LOCK_NOT_AVAILABLE))
 	{
 		start_over();
 		scan_by_looks();

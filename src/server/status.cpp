@@ -42,6 +42,14 @@ state_of(BackendState state)
 	}
 }
 
+/* Whatever else reports its progress keeps the database in shape. */
+bool
+is_maintenance(ProgressCommandType command)
+{
+	return command != PROGRESS_COMMAND_INVALID && command != PROGRESS_COMMAND_COPY &&
+	       command != PROGRESS_COMMAND_BASEBACKUP;
+}
+
 /* The wait of a session, given what its process shows. */
 Wait
 wait_from_info(uint32 wait_event_info)
@@ -63,7 +71,8 @@ wait_from_info(uint32 wait_event_info)
 
 /* Copy what is needed of an entry, by the server's change-count protocol. */
 bool
-copy_entry(volatile PgBackendStatus *entry, PgBackendStatus &copy, char *application_name)
+copy_entry(volatile PgBackendStatus *entry, PgBackendStatus &copy, char *application_name,
+           char *query)
 {
 	for (int i = 0; i < read_tries; i++)
 	{
@@ -74,7 +83,11 @@ copy_entry(volatile PgBackendStatus *entry, PgBackendStatus &copy, char *applica
 		memcpy(&copy, const_cast<PgBackendStatus *>(entry), sizeof(copy));
 		/* A free entry's text may have been another session's. */
 		if (copy.st_procpid > 0)
+		{
 			strlcpy(application_name, copy.st_appname, NAMEDATALEN);
+			if (query != nullptr)
+				strlcpy(query, copy.st_activity_raw, query_size());
+		}
 		pgstat_end_read_activity(entry, after);
 		if (pgstat_read_activity_complete(before, after))
 			return true;
@@ -89,34 +102,51 @@ lock_group_member(dlist_node *link)
 	                                  offsetof(PGPROC, lockGroupLink));
 }
 
-/* Does a parallel worker of this process wait for a lock? */
-bool
-worker_waits_for_lock(PGPROC *leader)
+/* What the parallel workers of a process are at. */
+struct Workers
 {
+	int count;
+	bool one_waits_for_lock;
+};
+
+Workers
+workers_of(PGPROC *leader)
+{
+	Workers workers{};
+
 	/* Only who has led a parallel query belongs to a lock group, and then for good. */
 	if (leader->lockGroupLeader != leader)
-		return false;
+		return workers;
 
-	bool waits = false;
 	LWLock *lock = LockHashPartitionLockByProc(leader);
 	dlist_node *head = &leader->lockGroupMembers.head;
 
 	LWLockAcquire(lock, LW_SHARED);
-	for (dlist_node *link = head->next; link != head && !waits; link = link->next)
-		waits = wait_from_info(lock_group_member(link)->wait_event_info) == Wait::Lock;
+	for (dlist_node *link = head->next; link != head; link = link->next)
+	{
+		PGPROC *member = lock_group_member(link);
+
+		if (wait_from_info(member->wait_event_info) == Wait::Lock)
+			workers.one_waits_for_lock = true;
+		if (member != leader)
+			workers.count++;
+	}
 	LWLockRelease(lock);
-	return waits;
+	return workers;
 }
 
 void
 fill(Sighting &sighting, int slot, const PgBackendStatus &entry, PGPROC *proc)
 {
+	Workers workers = workers_of(proc);
+
 	sighting.session = {
 	    .id = {.pid = entry.st_procpid, .backend_start = entry.st_proc_start_timestamp},
 	    .state = state_of(entry.st_state),
 	    .wait = wait_from_info(proc->wait_event_info),
-	    .worker_waits_for_lock = worker_waits_for_lock(proc),
+	    .worker_waits_for_lock = workers.one_waits_for_lock,
 	    .copying = entry.st_progress_command == PROGRESS_COMMAND_COPY,
+	    .maintaining = is_maintenance(entry.st_progress_command),
 	    .superuser = Superuser::Unknown,
 	    .transaction = local_transaction(proc),
 	    .changes = entry.st_changecount,
@@ -127,7 +157,13 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, PGPROC *proc)
 	sighting.slot = slot;
 	sighting.role = entry.st_userid;
 	sighting.database = entry.st_databaseid;
-	sighting.is_client_backend = entry.st_backendType == B_BACKEND;
+	sighting.kind = entry.st_backendType;
+	sighting.process = proc;
+	sighting.wait_event_info = proc->wait_event_info;
+	sighting.backend_xid = proc->xid;
+	sighting.backend_xmin = proc->xmin;
+	sighting.parallel_workers = workers.count;
+	sighting.status_flags = proc->statusFlags;
 	sighting.client_address = entry.st_clientaddr;
 }
 
@@ -140,7 +176,7 @@ check_status_array()
 
 	if (MyBEEntry == nullptr || slot < 0 || slot >= slot_count() ||
 	    entry_at(slot)->st_procpid != MyProcPid || BackendPidGetProc(MyProcPid) != MyProc)
-		elog(FATAL, "backend status is not where it is expected");
+		elog(ERROR, "backend status is not where it is expected");
 }
 
 int
@@ -162,11 +198,11 @@ changes_in_slot(int slot)
 }
 
 Sight
-look_at_slot(int slot, Sighting &sighting)
+look_at_slot(int slot, Sighting &sighting, char *query)
 {
 	PgBackendStatus entry;
 
-	if (!copy_entry(entry_at(slot), entry, sighting.application_name))
+	if (!copy_entry(entry_at(slot), entry, sighting.application_name, query))
 		return Sight::Unreadable;
 	if (entry.st_procpid <= 0)
 		return Sight::Gone;
@@ -180,13 +216,43 @@ look_at_slot(int slot, Sighting &sighting)
 }
 
 Sight
-look_at_session(int slot, SessionId id, Sighting &sighting)
+look_at_session(int slot, SessionId id, Sighting &sighting, char *query)
 {
-	Sight sight = look_at_slot(slot, sighting);
+	Sight sight = look_at_slot(slot, sighting, query);
 
 	if (sight == Sight::Seen && sighting.session.id != id)
 		return Sight::Gone;
 	return sight;
+}
+
+std::size_t
+query_size()
+{
+	return static_cast<std::size_t>(pgstat_track_activity_query_size);
+}
+
+bool
+has_left(const Sighting &sighting)
+{
+	/* ProcKill() clears the pid after the process has left the ProcArray. */
+	return *const_cast<const volatile int *>(&sighting.process->pid) != sighting.session.id.pid;
+}
+
+int
+slot_of(int pid)
+{
+	for (int slot = 0; slot < slot_count(); slot++)
+		if (pid_in_slot(slot) == pid)
+			return slot;
+	return -1;
+}
+
+bool
+is_maintaining(int pid)
+{
+	int slot = slot_of(pid);
+
+	return slot >= 0 && is_maintenance(entry_at(slot)->st_progress_command);
 }
 
 void
@@ -196,6 +262,7 @@ add_unpublished(int slot, Session &session)
 	PGPROC *proc = proc_in_slot(slot);
 
 	session.copying = entry->st_progress_command == PROGRESS_COMMAND_COPY;
+	session.maintaining = is_maintenance(entry->st_progress_command);
 	session.transaction =
 	    proc != nullptr && proc->pid == session.id.pid ? local_transaction(proc) : 0;
 }

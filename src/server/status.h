@@ -21,11 +21,26 @@ struct Sighting
 	int slot;
 	Oid role;
 	Oid database;
-	/* Not a walsender, not a worker of any kind. */
-	bool is_client_backend;
+	BackendType kind;
+	/* Its process, for as long as that has this pid. */
+	const PGPROC *process;
+	/* As pg_stat_activity shows it. */
+	uint32 wait_event_info;
+	TransactionId backend_xid;
+	TransactionId backend_xmin;
+	int parallel_workers;
+	/* PROC_IN_VACUUM and its like (storage/proc.h). */
+	uint8 status_flags;
 	char application_name[NAMEDATALEN];
 	SockAddr client_address;
 };
+
+/* Not a walsender, not a worker of any kind. */
+inline bool
+is_client_backend(const Sighting &sighting)
+{
+	return sighting.kind == B_BACKEND;
+}
 
 enum class Sight
 {
@@ -36,7 +51,8 @@ enum class Sight
 	Unreadable,
 };
 
-/* Stop with an error unless the array is where this code expects it.  Once, at start. */
+/* Stop with an error unless the array is where this code expects it.  Once, before the first look.
+ */
 void check_status_array();
 
 /* How many places there are for client backends. */
@@ -48,11 +64,27 @@ int pid_in_slot(int slot);
 /* How often the entry in a place has been written to. */
 int changes_in_slot(int slot);
 
-/* Look at whoever is in a place of the array. */
-Sight look_at_slot(int slot, Sighting &sighting);
+/*
+ * Look at whoever is in a place of the array.  The text of its query is copied
+ * too if there is a buffer of query_size() bytes for it; it may end in the
+ * middle of a character.
+ */
+Sight look_at_slot(int slot, Sighting &sighting, char *query = nullptr);
 
 /* Look at a session that is known to have been in that place. */
-Sight look_at_session(int slot, SessionId id, Sighting &sighting);
+Sight look_at_session(int slot, SessionId id, Sighting &sighting, char *query = nullptr);
+
+/* The space that the text of a query may take (track_activity_query_size). */
+std::size_t query_size();
+
+/* Has the process of a sighting left the server? */
+bool has_left(const Sighting &sighting);
+
+/* Where a process stands in the array; -1 if it is not there. */
+int slot_of(int pid);
+
+/* Is a process known to run a maintenance command? */
+bool is_maintaining(int pid);
 
 /* Add to a session that a scan found here what it does now and pg_stat_get_activity() hides. */
 void add_unpublished(int slot, Session &session);

@@ -76,7 +76,8 @@ take_office(bool is_successor)
 	/* The guard before may only have been terminated: then the postmaster starts it again. */
 	if (is_successor)
 	{
-		(void)WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 2000, guard_wait_event());
+		(void)WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 2000,
+		                own_wait_event("PgSessionGuardMain"));
 		CHECK_FOR_INTERRUPTS();
 	}
 	if (!pg_atomic_compare_exchange_u32(&shared()->office, &nobody, static_cast<uint32>(MyProcPid)))

@@ -29,7 +29,7 @@ nap(long milliseconds)
 {
 	int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds >= 0 ? WL_TIMEOUT : 0);
 
-	(void)WaitLatch(MyLatch, events, milliseconds, guard_wait_event());
+	(void)WaitLatch(MyLatch, events, milliseconds, own_wait_event("PgSessionGuardMain"));
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }

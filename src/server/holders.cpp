@@ -1,0 +1,142 @@
+/*
+ * What keeps a database in use (see holders.h).
+ */
+#include "server/holders.h"
+
+#include "server/attempt.h"
+
+#include <algorithm>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* So many are named; of the rest only the number is told. */
+constexpr int named_at_most = 20;
+
+/* What was found, as a list for people. */
+struct Holders
+{
+	StringInfoData text;
+	int count;
+	bool has_new_sessions;
+};
+
+void
+begin_holder(Holders &holders)
+{
+	if (holders.count++ > 0)
+		appendStringInfoString(&holders.text, ", ");
+}
+
+void
+add_holder(Holders &holders, const char *kind, int pid)
+{
+	if (holders.count >= named_at_most)
+	{
+		holders.count++;
+		return;
+	}
+	begin_holder(holders);
+	appendStringInfo(&holders.text, "%s %d", kind, pid);
+}
+
+/* Autovacuum workers give way by themselves. */
+const char *
+kind_of_holder(const Sighting &sighting)
+{
+	const char *worker;
+
+	switch (sighting.kind)
+	{
+		case B_BACKEND:
+			return "session";
+		case B_AUTOVAC_WORKER:
+			return nullptr;
+		case B_BG_WORKER:
+			worker = GetBackgroundWorkerTypeByPid(sighting.session.id.pid);
+			return worker != nullptr ? worker : "background worker";
+		default:
+			return GetBackendTypeDesc(sighting.kind);
+	}
+}
+
+bool
+is_new(const Sighting &sighting, const Targets &targets)
+{
+	return is_client_backend(sighting) &&
+	       std::ranges::none_of(targets.all(), [&](const Target &target)
+	                            { return target.sighting.session.id == sighting.session.id; });
+}
+
+void
+add_processes(Holders &holders, Oid database, const Targets &targets)
+{
+	for (int slot = 0; slot < slot_count(); slot++)
+	{
+		Sighting sighting;
+
+		if (look_at_slot(slot, sighting) != Sight::Seen || sighting.database != database ||
+		    sighting.session.id.pid == MyProcPid)
+			continue;
+		if (is_new(sighting, targets))
+			holders.has_new_sessions = true;
+		if (const char *kind = kind_of_holder(sighting))
+			add_holder(holders, kind, sighting.session.id.pid);
+	}
+}
+
+/* Read what has no process, by the functions behind the server's own views. */
+void
+add_objects(Holders &holders, Oid database)
+{
+	constexpr char query[] =
+	    "SELECT 'prepared transaction', gid FROM pg_catalog.pg_prepared_xact()"
+	    " WHERE dbid OPERATOR(pg_catalog.=) $1"
+	    " UNION ALL SELECT 'replication slot', slot_name::pg_catalog.text"
+	    " FROM pg_catalog.pg_get_replication_slots() WHERE datoid OPERATOR(pg_catalog.=) $1";
+	Oid types[] = {OIDOID};
+	Datum values[] = {ObjectIdGetDatum(database)};
+
+	SPI_connect();
+	if (SPI_execute_with_args(query, 1, types, values, nullptr, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read what uses the database");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple row = SPI_tuptable->vals[i];
+
+		begin_holder(holders);
+		appendStringInfo(&holders.text, "%s \"%s\"", SPI_getvalue(row, SPI_tuptable->tupdesc, 1),
+		                 SPI_getvalue(row, SPI_tuptable->tupdesc, 2));
+	}
+	SPI_finish();
+}
+
+} // namespace
+
+void
+warn_of_holders(Oid database, const Targets &targets)
+{
+	Holders holders{};
+	const char *name = get_database_name(database);
+
+	initStringInfo(&holders.text);
+	add_processes(holders, database, targets);
+	int unnamed = std::max(0, holders.count - named_at_most);
+	if (unnamed > 0)
+		appendStringInfo(&holders.text, ", %d more", unnamed);
+	/* What the caller may not read must not undo what has been done. */
+	(void)attempt([&] { add_objects(holders, database); }, ERRCODE_INSUFFICIENT_PRIVILEGE);
+	if (holders.count == 0)
+		return;
+	ereport(WARNING, (errmsg("database \"%s\" is still in use", name != nullptr ? name : "?"),
+	                  errdetail("Still there: %s.", holders.text.data),
+	                  holders.has_new_sessions
+	                      ? errhint("ALTER DATABASE ... ALLOW_CONNECTIONS false keeps new sessions "
+	                                "out.")
+	                      : 0));
+}
+
+} // namespace session_guard

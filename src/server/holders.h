@@ -1,0 +1,18 @@
+/*
+ * What keeps a database in use.
+ */
+#pragma once
+
+#include "server/orders.h"
+
+namespace session_guard
+{
+
+/*
+ * Give a WARNING that names what still uses a database after an order was to
+ * empty it: its sessions, walsenders, workers, prepared transactions and
+ * replication slots.  The caller's own session is not named.
+ */
+void warn_of_holders(Oid database, const Targets &targets);
+
+} // namespace session_guard

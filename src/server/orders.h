@@ -1,0 +1,82 @@
+/*
+ * An order: what a DBA's verb asks for, and how it is carried out.
+ *
+ * All sessions of an order are looked at again and signalled first, then
+ * awaited together, so that the whole takes as long as the slowest of them.
+ */
+#pragma once
+
+#include "server/selection.h"
+
+#include "core/limits.h"
+#include "core/outcome.h"
+
+#include <span>
+
+namespace session_guard
+{
+
+struct Order
+{
+	/* The SQL function, for log and messages. */
+	const char *verb;
+	Action action;
+	/* How long to wait for the effect; 0 does not wait. */
+	Duration timeout;
+	/* What the caller says of it; nullptr if nothing. */
+	const char *reason;
+	bool dry_run;
+
+	Filter filter;
+	bool except_self = true;
+	/* Also sessions that wait for a synchronous standby. */
+	bool include_sync_rep = false;
+	/* Say what still uses the filter's database when all is done. */
+	bool empties_database = false;
+
+	/* Only this process, of whatever kind it is and whatever it is at; there is no filter then. */
+	std::optional<int> pid;
+	/* ... and only if it is this session. */
+	std::optional<Timestamp> backend_start;
+	/* After a cancel: terminate if the very same statement still runs after this. */
+	std::optional<Duration> grace;
+};
+
+/* One process of an order, and what became of it. */
+struct Target
+{
+	/* Of a process without a status entry only the pid is known. */
+	bool is_known;
+	Sighting sighting;
+	/* The text of its query when it was selected. */
+	text *query;
+	/* The stamp of the statement to be canceled. */
+	Timestamp statement;
+	Action action;
+	bool is_signaled;
+	/* None while it is yet to be signalled, or its effect to be awaited. */
+	std::optional<Outcome> outcome;
+	/* nullptr if there is nothing to add. */
+	const char *note;
+};
+
+/* The targets of an order, in the current memory context. */
+struct Targets
+{
+	Target *first;
+	std::size_t count;
+
+	std::span<Target>
+	all() const
+	{
+		return {first, count};
+	}
+};
+
+/* Carry out an order; the targets are sorted by the age of their session. */
+Targets carry_out(const Order &order);
+
+/* Is it the process that gave the order? */
+bool is_self(const Target &target);
+
+} // namespace session_guard

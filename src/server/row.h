@@ -1,0 +1,56 @@
+/*
+ * One row of a set-returning function.
+ */
+#pragma once
+
+#include "server/pg.h"
+
+#include <array>
+#include <cstddef>
+
+namespace session_guard
+{
+
+/* A row in the making: NULL where nothing is set. */
+template <std::size_t columns> class Row
+{
+  public:
+	Row()
+	{
+		nulls_.fill(true);
+	}
+
+	void
+	set(std::size_t column, Datum value)
+	{
+		values_[column] = value;
+		nulls_[column] = false;
+	}
+
+	/* NULL for nullptr. */
+	void
+	set_text(std::size_t column, const char *value)
+	{
+		if (value != nullptr)
+			set(column, CStringGetTextDatum(value));
+	}
+
+	void
+	set_name(std::size_t column, const char *value)
+	{
+		if (value != nullptr)
+			set(column, DirectFunctionCall1(namein, CStringGetDatum(value)));
+	}
+
+	void
+	put(ReturnSetInfo &result)
+	{
+		tuplestore_putvalues(result.setResult, result.setDesc, values_.data(), nulls_.data());
+	}
+
+  private:
+	std::array<Datum, columns> values_{};
+	std::array<bool, columns> nulls_;
+};
+
+} // namespace session_guard

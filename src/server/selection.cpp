@@ -1,0 +1,160 @@
+/*
+ * Which sessions an order is about (see selection.h).
+ */
+#include "server/selection.h"
+
+#include "server/rights.h"
+#include "server/show.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace session_guard
+{
+
+namespace
+{
+
+bool
+is_like(const char *value, Datum pattern)
+{
+	return DatumGetBool(DirectFunctionCall2Coll(textlike, DEFAULT_COLLATION_OID,
+	                                            PointerGetDatum(shown_text(value)), pattern));
+}
+
+bool
+matches_regex(const char *value, Datum pattern)
+{
+	return DatumGetBool(DirectFunctionCall2Coll(texticregexeq, DEFAULT_COLLATION_OID,
+	                                            PointerGetDatum(shown_text(value)), pattern));
+}
+
+bool
+is_within(const SockAddr &address, Datum network)
+{
+	std::optional<Datum> client = shown_address(address);
+
+	return client.has_value() && DatumGetBool(DirectFunctionCall2(network_subeq, *client, network));
+}
+
+/* What pg_stat_activity shows to everybody. */
+bool
+passes_identity(const Filter &filter, const Sighting &sighting)
+{
+	return (!filter.database || *filter.database == sighting.database) &&
+	       (!filter.role || *filter.role == sighting.role) &&
+	       (!filter.application_name ||
+	        is_like(sighting.application_name, *filter.application_name));
+}
+
+/* Where the session comes from, and the text of its query. */
+bool
+passes_content(const Filter &filter, const Sighting &sighting, const char *query)
+{
+	return (!filter.client_addr || is_within(sighting.client_address, *filter.client_addr)) &&
+	       (!filter.query || matches_regex(query, *filter.query));
+}
+
+bool
+is_longer(Timestamp since, Duration threshold, Timestamp now)
+{
+	return threshold == 0 || (since != unknown_time && later(since, threshold) < now);
+}
+
+/* Has it blocked others for long enough, by its own doing? */
+bool
+passes_blocking(Duration blocking_for, const Sighting &sighting, const WaitGraph &graph,
+                Timestamp now)
+{
+	const Session &session = sighting.session;
+	std::optional<Timestamp> guilty = graph.guilty_since(session.id.pid);
+
+	if (!guilty || waits_for_lock(session))
+		return false;
+	return later(std::max(*guilty, session.xact_start), blocking_for) < now;
+}
+
+/* What the session is at, and for how long. */
+bool
+passes_activity(const Filter &filter, const Session &session, Timestamp now)
+{
+	Timestamp since =
+	    filter.since == Since::StateChange ? session.state_change : statement_stamp(session);
+
+	return (!filter.states || (*filter.states & state_bit(session.state)) != 0) &&
+	       (!filter.running || is_running(session)) && is_longer(since, filter.longer_than, now);
+}
+
+/* An empty pattern is what a script makes of a variable that it has not set. */
+void
+check_not_empty(Datum pattern, const char *name)
+{
+	if (*TextDatumGetCString(pattern) == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("argument \"%s\" must not be empty", name)));
+}
+
+/* textlike() complains of this only when it gets that far. */
+void
+check_like_pattern(Datum pattern)
+{
+	const char *characters = TextDatumGetCString(pattern);
+	std::size_t backslashes = 0;
+
+	for (std::size_t i = strlen(characters); i > 0 && characters[i - 1] == '\\'; i--)
+		backslashes++;
+	if (backslashes % 2 != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_ESCAPE_SEQUENCE),
+		                errmsg("LIKE pattern must not end with escape character")));
+}
+
+} // namespace
+
+std::uint32_t
+state_named(Datum name)
+{
+	const char *wanted = TextDatumGetCString(name);
+
+	for (auto [known, state] : state_names)
+		if (known == wanted)
+			return state_bit(state);
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown state \"%s\"", wanted),
+	         errhint("States are \"active\", \"idle\", \"idle in transaction\", \"idle in "
+	                 "transaction (aborted)\", \"fastpath function call\" and \"disabled\".")));
+}
+
+void
+check_patterns(const Filter &filter)
+{
+	if (filter.application_name)
+	{
+		check_not_empty(*filter.application_name, "application_name");
+		check_like_pattern(*filter.application_name);
+	}
+	if (filter.query)
+	{
+		check_not_empty(*filter.query, "query");
+		(void)matches_regex("", *filter.query);
+	}
+}
+
+Match
+matches(const Filter &filter, const Sighting &sighting, const char *query, const WaitGraph &graph,
+        Timestamp now)
+{
+	bool wants_content = filter.client_addr || filter.query;
+	bool wants_activity = filter.states || filter.running || filter.longer_than > 0;
+
+	if (!passes_identity(filter, sighting))
+		return Match::No;
+	if (filter.blocking_for && !passes_blocking(*filter.blocking_for, sighting, graph, now))
+		return Match::No;
+	if ((wants_content && !may_see(sighting.role)) || (wants_activity && !may_judge(sighting.role)))
+		return Match::Hidden;
+	return passes_activity(filter, sighting.session, now) && passes_content(filter, sighting, query)
+	           ? Match::Yes
+	           : Match::No;
+}
+
+} // namespace session_guard

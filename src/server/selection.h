@@ -1,0 +1,72 @@
+/*
+ * Which sessions an order is about.
+ */
+#pragma once
+
+#include "server/status.h"
+
+#include "core/blocking.h"
+
+#include <optional>
+
+namespace session_guard
+{
+
+/* What "longer than" is counted from. */
+enum class Since
+{
+	StateChange,
+	StatementStart,
+};
+
+/* A session has to pass all of these; one that is absent lets everybody pass. */
+struct Filter
+{
+	std::optional<Oid> database;
+	std::optional<Oid> role;
+	/* text: a LIKE pattern. */
+	std::optional<Datum> application_name;
+	/* inet: a network that contains the client's address. */
+	std::optional<Datum> client_addr;
+	/* text: a regular expression, case-insensitive. */
+	std::optional<Datum> query;
+	/* A set of states, as made by states_named(). */
+	std::optional<std::uint32_t> states;
+	/* A statement or a function call runs. */
+	bool running = false;
+	/* It is the root of a chain of lock waits. */
+	std::optional<Duration> blocking_for;
+	/* Strictly; 0 lets everybody pass. */
+	Duration longer_than = 0;
+	Since since = Since::StateChange;
+};
+
+/* What a session is compared with, besides the filter. */
+enum class Match
+{
+	No,
+	Yes,
+	/* It depends on what the caller may not see. */
+	Hidden,
+};
+
+constexpr std::uint32_t
+state_bit(State state)
+{
+	return 1U << static_cast<unsigned>(state);
+}
+
+/* The set of one state, named as in pg_stat_activity; an error if there is none of that name. */
+std::uint32_t state_named(Datum name);
+
+/* Stop with an error unless patterns can be compared with anything. */
+void check_patterns(const Filter &filter);
+
+/*
+ * Does a session pass?  The graph is used only if the filter is about blocking,
+ * the text of the query only if it is about that.
+ */
+Match matches(const Filter &filter, const Sighting &sighting, const char *query,
+              const WaitGraph &graph, Timestamp now);
+
+} // namespace session_guard

@@ -1,0 +1,29 @@
+/*
+ * What status entries hold, as SQL values.
+ */
+#pragma once
+
+#include "server/status.h"
+
+#include <optional>
+
+namespace session_guard
+{
+
+/*
+ * Text of another session as a text of this database.  That session's database
+ * may have another encoding: what is not valid here has its other bytes
+ * escaped, as \xe4.
+ */
+text *shown_text(const char *value);
+
+/* The same for a query, which may have been cut inside a character. */
+text *shown_query(const char *query);
+
+/* The address as inet; none for a Unix-domain socket. */
+std::optional<Datum> shown_address(const SockAddr &address);
+
+/* The name as pg_stat_activity.state has it; nullptr if there is none. */
+const char *shown_state(State state);
+
+} // namespace session_guard

@@ -1,0 +1,27 @@
+/*
+ * The signals that end a statement or a session, and how a session is called
+ * in the log line about them.
+ */
+#pragma once
+
+#include "server/status.h"
+
+#include "core/limits.h"
+#include "core/text.h"
+
+namespace session_guard
+{
+
+/*
+ * Call the server's own function, which asks for the caller's right and sends
+ * the signal.  False if it found nobody; its WARNING about that is not shown.
+ */
+bool signal_by_server(int pid, Action action);
+
+/* Send what the server's function would send, without the catalogs that it asks first. */
+void signal_process(int pid, Action action);
+
+/* 4808 (user "web", database "shop", application "billing", client 10.1.2.3) */
+void append_session(Text &text, const Sighting &sighting, const char *role, const char *database);
+
+} // namespace session_guard

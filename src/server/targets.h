@@ -1,0 +1,29 @@
+/*
+ * Whom an order is about.
+ */
+#pragma once
+
+#include "server/orders.h"
+
+namespace session_guard
+{
+
+/* Select the targets of an order, and tell the caller whom it had to leave out. */
+Targets select_targets(const Order &order);
+
+/*
+ * Add sessions that were not to be seen yet when the first were selected
+ * though they had begun to connect before; true if there are any.
+ */
+bool add_late_targets(const Order &order, Timestamp started, Targets &targets);
+
+/*
+ * Look at a target again.  None if it is still what the order is about;
+ * otherwise gone, raced or spared, with a note.
+ */
+std::optional<Outcome> look_again(const Order &order, Target &target);
+
+/* Does the statement of a target that is to be canceled still run? */
+bool still_runs(const Target &target);
+
+} // namespace session_guard
