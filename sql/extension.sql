@@ -7,7 +7,7 @@ SELECT pg_describe_object(classid, objid, 0) AS object
 FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_session_guard')
-	AND classid <> 'pg_type'::regclass
+	AND (classid <> 'pg_type'::regclass OR objid = 'session_guard.result'::regtype)
 ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 
 -- Every object says what it is.
@@ -15,7 +15,8 @@ SELECT pg_describe_object(classid, objid, 0) AS uncommented
 FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_session_guard')
-	AND classid IN ('pg_namespace'::regclass, 'pg_proc'::regclass, 'pg_class'::regclass)
+	AND (classid IN ('pg_namespace'::regclass, 'pg_proc'::regclass, 'pg_class'::regclass)
+		OR objid = 'session_guard.result'::regtype)
 	AND obj_description(objid, classid::regclass::name) IS NULL;
 
 -- The guard counts what it does.
@@ -38,3 +39,4 @@ DROP ROLE regress_watcher;
 
 DROP EXTENSION pg_session_guard;
 SELECT count(*) AS left_over FROM pg_namespace WHERE nspname = 'session_guard';
+SELECT count(*) AS left_over FROM pg_proc WHERE probin LIKE '%pg_session_guard';

@@ -57,6 +57,7 @@ extern "C"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM < 170000
 #include "storage/sinvaladt.h"

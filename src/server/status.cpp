@@ -234,8 +234,12 @@ query_size()
 bool
 has_left(const Sighting &sighting)
 {
-	/* ProcKill() clears the pid after the process has left the ProcArray. */
-	return *const_cast<const volatile int *>(&sighting.process->pid) != sighting.session.id.pid;
+	int pid = sighting.session.id.pid;
+
+	/* The status entry is cleared first, and cheaper to ask. */
+	if (sighting.slot >= 0 && pid_in_slot(sighting.slot) == pid)
+		return false;
+	return BackendPidGetProc(pid) != sighting.process;
 }
 
 int

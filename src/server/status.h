@@ -77,7 +77,7 @@ Sight look_at_session(int slot, SessionId id, Sighting &sighting, char *query = 
 /* The space that the text of a query may take (track_activity_query_size). */
 std::size_t query_size();
 
-/* Has the process of a sighting left the server? */
+/* Has the process of a sighting left the ProcArray?  Its slot may be -1 for unknown. */
 bool has_left(const Sighting &sighting);
 
 /* Where a process stands in the array; -1 if it is not there. */

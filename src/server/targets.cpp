@@ -146,6 +146,7 @@ unknown(const Order &order)
 	Target target{};
 
 	target.sighting.session.id.pid = *order.pid;
+	target.sighting.slot = -1;
 	target.action = order.action;
 	return target;
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Benchmarks against a throw-away server, each beside what it is measured by in the same run.
 #
-#   test/bench/run.sh [lateness|quiet|busy|scan|core|all]...
+#   test/bench/run.sh [lateness|quiet|busy|scan|verbs|view|core|all]...
 #
 # Nothing here is a test: figures depend on the machine, ratios hardly do.
 set -eu
@@ -88,19 +88,24 @@ cpu_time() {
 	cut -d ' ' -f 1 "/proc/$1/schedstat"
 }
 
-# Open so many sessions that are idle and stay so.
-open_idle() {
-	echo '\sleep 1800 s' >"$work/idle.sql"
-	"$bindir/pgbench" -n -U web -c "$1" -t 1 -f "$work/idle.sql" postgres >"$work/idle.log" 2>&1 &
+# Open so many sessions that run a script, and wait until they are all in a state.
+open_sessions() {
+	echo "$3" >"$work/idle.sql"
+	"$bindir/pgbench" -n -U web -c "$1" -t 1 -f "$work/idle.sql" "${4:-postgres}" >"$work/idle.log" 2>&1 &
 	idle_clients=$!
-	until [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'web' AND state = 'idle'")" -ge "$1" ]; do
+	until [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'web' AND $2")" -ge "$1" ]; do
 		kill -0 "$idle_clients" || { cat "$work/idle.log" >&2; exit 1; }
 		sleep 0.5
 	done
 }
 
+# Open so many sessions that are idle and stay so.
+open_idle() {
+	open_sessions "$1" "state = 'idle'" '\sleep 1800 s' "${2:-postgres}"
+}
+
 close_idle() {
-	kill "$idle_clients"
+	kill "$idle_clients" 2>/dev/null || true
 	wait "$idle_clients" 2>/dev/null || true
 	idle_clients=
 	until [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'web'")" = 0 ]; do
@@ -243,6 +248,64 @@ scan() {
 	done
 }
 
+# The time that a query takes in one session, in ms.
+time_of() {
+	"$bindir/psql" -XAtq -U postgres -d postgres -c '\timing on' -c "$1" |
+		sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'
+}
+
+verbs() {
+	local sessions ours servers left
+	echo "verbs: idle sessions of a database terminated and confirmed, in ms"
+	sql 'CREATE DATABASE shop'
+	printf '  %8s %22s %38s %8s\n' sessions 'terminate_db_sessions' 'pg_terminate_backend(pid, 5000) of each' ratio
+	for sessions in 100 500 1000; do
+		open_idle $sessions shop
+		ours=$(time_of "SELECT count(*) FROM terminate_db_sessions('shop', \"timeout\" => '60 s') WHERE outcome = 'terminated'")
+		left=$(sql "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'")
+		close_idle
+		open_idle $sessions shop
+		servers=$(time_of "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = 'shop'")
+		left=$((left + $(sql "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'")))
+		close_idle
+		[ "$left" -eq 0 ] || echo "  $left sessions were left"
+		printf '  %8d %22.1f %38.1f %8.4f\n' $sessions "$ours" "$servers" "$(calculate %.6f "$ours / $servers")"
+	done
+	sql 'DROP DATABASE shop'
+}
+
+# The median of some runs of a query, in ms.
+median_time_of() {
+	local i
+	for ((i = 0; i < 7; i++)); do time_of "$1"; done >"$work/times"
+	median "$work/times"
+}
+
+compare_views() {
+	local ours bare
+	ours=$(median_time_of 'SELECT count(*), sum(blocks) FROM session_guard.session')
+	bare=$(median_time_of "SELECT count(*), sum(cardinality(CASE WHEN wait_event_type = 'Lock'
+		THEN pg_blocking_pids(pid) END)) FROM pg_stat_activity")
+	printf '  %-34s %10.1f %36.1f %8.2f\n' "$1" "$ours" "$bare" "$(calculate %.4f "$ours / $bare")"
+}
+
+view() {
+	echo "view: session_guard.session, and pg_stat_activity with pg_blocking_pids() of those that wait, in ms"
+	printf '  %-34s %10s %36s %8s\n' '' ours "the server's" ratio
+	open_idle 2000
+	compare_views '2000 idle sessions'
+	close_idle
+	sql 'CREATE TABLE queue AS SELECT 1 AS id; GRANT ALL ON queue TO web'
+	"$bindir/psql" -Xq -U postgres -d postgres -c 'BEGIN; LOCK TABLE queue; SELECT pg_sleep(600)' >/dev/null 2>&1 &
+	open_sessions 1000 "wait_event_type = 'Lock'" 'UPDATE queue SET id = 2;'
+	compare_views '1000 waiting for one table'
+	sql "SELECT count(*) FROM terminate_user_sessions('web', \"timeout\" => '60 s')" >/dev/null
+	close_idle
+	sql "SELECT count(*) FROM cancel_queries(query => 'pg_sleep')" >/dev/null
+	wait
+	sql 'DROP TABLE queue'
+}
+
 core() {
 	echo "core: decisions and deadlines of 10 000 sessions"
 	cmake -S "$work/src" -B "$work/core" -DCMAKE_BUILD_TYPE=Release >/dev/null
@@ -251,11 +314,11 @@ core() {
 }
 
 names=("$@")
-if [ ${#names[@]} -eq 0 ] || [ "${names[*]}" = all ]; then names=(lateness quiet busy scan core); fi
+if [ ${#names[@]} -eq 0 ] || [ "${names[*]}" = all ]; then names=(lateness quiet busy scan verbs view core); fi
 for name in "${names[@]}"; do
 	case $name in
-		lateness | quiet | busy | scan | core) ;;
-		*) echo "usage: test/bench/run.sh [lateness|quiet|busy|scan|core|all]..." >&2; exit 2 ;;
+		lateness | quiet | busy | scan | verbs | view | core) ;;
+		*) echo "usage: test/bench/run.sh [lateness|quiet|busy|scan|verbs|view|core|all]..." >&2; exit 2 ;;
 	esac
 done
 

@@ -17,7 +17,8 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(
   guard_node set_limits open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard
   start_query wait_for_state wait_until_unchanged_for close_sessions
-  wait_until wait_for_status guard_lines log_size
+  wait_until wait_for_status guard_lines log_size living fates
+  call_verb freeze_process thaw_process
 );
 
 # A server with the guard preloaded and further settings; started, with a role
@@ -190,6 +191,85 @@ sub wait_for_scan
 	my $before = $node->safe_psql('postgres', 'SELECT scans FROM session_guard.stats');
 	return $node->poll_query_until('postgres',
 		"SELECT scans >= $before + $scans FROM session_guard.stats");
+}
+
+# Call a verb from a session of its own, by the role that the test runs as
+# unless another is given, after statements if any are; returns psql's exit
+# status and messages, and what the rows say by pid.
+sub call_verb
+{
+	my ($node, $call, %params) = @_;
+	my ($out, $err) = ('', '');
+	my $before = $params{before} ? "$params{before};" : '';
+	my @options = (-F => "\t", defined $params{user} ? (-U => $params{user}) : ());
+	my $status = $node->psql(
+		$params{dbname} // 'postgres',
+		"$before SELECT pid, outcome, action, note FROM $call",
+		stdout => \$out,
+		stderr => \$err,
+		extra_params => \@options);
+	my %result = (status => $status, stderr => $err, outcome => {}, action => {}, note => {});
+
+	for my $row (map { [ split /\t/, $_, 4 ] } split /\n/, $out)
+	{
+		my $pid = shift @$row;
+
+		@{ $result{$_} }{$pid} = shift @$row for qw(outcome action note);
+	}
+	return \%result;
+}
+
+# Stop a process where it is, so that no signal has an effect until it is let go on.
+my %frozen;
+
+sub freeze_process
+{
+	my ($pid) = @_;
+
+	kill STOP => $pid or die "could not stop process $pid: $!";
+	$frozen{$pid} = 1;
+	wait_until(sub { slurp_file("/proc/$pid/stat") =~ /\) T / }, "process $pid is stopped")
+	  if -e "/proc/$pid/stat";
+	return;
+}
+
+sub thaw_process
+{
+	my ($pid) = @_;
+
+	kill CONT => $pid;
+	delete $frozen{$pid};
+	return;
+}
+
+# A server cannot be shut down with a stopped process in it.
+END
+{
+	kill CONT => keys %frozen if %frozen;
+}
+
+# The names of those among named sessions that are still there, seen from
+# another session; a condition on pg_stat_activity may be added.
+sub living
+{
+	my ($node, $sessions, $condition) = @_;
+	my $there = join ' ', '', split(/\n/, $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
+		  . (defined $condition ? " AND $condition" : ''))), '';
+
+	return join ' ', sort grep { index($there, " ${\ $sessions->{$_}->pid } ") >= 0 } keys %$sessions;
+}
+
+# Call a verb, as SQL has it; what became of the named sessions.  Others are not told of: a
+# session of the test itself that has done its work may not be gone yet.
+sub fates
+{
+	my ($node, $call, $sessions, $dbname) = @_;
+	my %outcome = map { split /\|/, $_, 2 } split /\n/,
+	  $node->safe_psql($dbname // 'postgres', "SELECT pid, outcome FROM $call");
+
+	return join ', ', map { "$_ $outcome{$sessions->{$_}->pid}" }
+	  sort grep { defined $outcome{$sessions->{$_}->pid} } keys %$sessions;
 }
 
 sub log_size
