@@ -1,0 +1,344 @@
+/*
+ * Who waits for whom, who is to blame for it, and the words for what became of them.
+ */
+#include "core/blocking.h"
+#include "core/outcome.h"
+
+#include "unit/builders.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace session_guard::test
+{
+namespace
+{
+
+using Pids = std::vector<std::int32_t>;
+
+constexpr std::int32_t a = 101;
+constexpr std::int32_t b = 102;
+constexpr std::int32_t c = 103;
+constexpr std::int32_t d = 104;
+constexpr std::int32_t bystander = 199;
+
+WaitEdge
+waits(std::int32_t waiter, std::int32_t blocker, Timestamp since = noon)
+{
+	return {.waiter = waiter, .blocker = blocker, .since = since, .convicts = true};
+}
+
+/* A wait for an advisory lock, or of maintenance: it holds up, but nobody is to blame. */
+WaitEdge
+waits_by_nobodys_fault(std::int32_t waiter, std::int32_t blocker, Timestamp since = noon)
+{
+	return {.waiter = waiter, .blocker = blocker, .since = since, .convicts = false};
+}
+
+/* A graph and the edges that it stands on. */
+class Waits
+{
+  public:
+	Waits(std::initializer_list<WaitEdge> edges)
+	    : by_waiter_(edges), by_blocker_(edges), graph_(by_waiter_, by_blocker_)
+	{
+	}
+	explicit Waits(const std::vector<WaitEdge> &edges)
+	    : by_waiter_(edges), by_blocker_(edges), graph_(by_waiter_, by_blocker_)
+	{
+	}
+	/* The graph points into its own edges. */
+	Waits(const Waits &) = delete;
+	Waits &operator=(const Waits &) = delete;
+
+	Pids
+	blockers_of(std::int32_t waiter) const
+	{
+		Pids pids;
+
+		for (const WaitEdge &edge : graph_.blockers_of(waiter))
+		{
+			EXPECT_EQ(edge.waiter, waiter);
+			pids.push_back(edge.blocker);
+		}
+		return pids;
+	}
+	Pids
+	waiters_of(std::int32_t blocker) const
+	{
+		Pids pids;
+
+		for (const WaitEdge &edge : graph_.waiters_of(blocker))
+		{
+			EXPECT_EQ(edge.blocker, blocker);
+			pids.push_back(edge.waiter);
+		}
+		return pids;
+	}
+	std::optional<Timestamp>
+	guilty_since(std::int32_t blocker) const
+	{
+		return graph_.guilty_since(blocker);
+	}
+
+  private:
+	std::vector<WaitEdge> by_waiter_;
+	std::vector<WaitEdge> by_blocker_;
+	WaitGraph graph_;
+};
+
+TEST(Waits, OfNobodyMakeNobodyGuilty)
+{
+	WaitGraph none;
+	Waits empty{};
+
+	EXPECT_TRUE(none.blockers_of(a).empty());
+	EXPECT_TRUE(none.waiters_of(a).empty());
+	EXPECT_EQ(none.guilty_since(a), std::nullopt);
+	EXPECT_EQ(empty.blockers_of(a), Pids{});
+	EXPECT_EQ(empty.waiters_of(a), Pids{});
+	EXPECT_EQ(empty.guilty_since(a), std::nullopt);
+}
+
+TEST(Waits, AreKnownFromBothEnds)
+{
+	Waits waits_for{waits(a, b)};
+
+	EXPECT_EQ(waits_for.blockers_of(a), Pids{b});
+	EXPECT_EQ(waits_for.waiters_of(b), Pids{a});
+	EXPECT_EQ(waits_for.blockers_of(b), Pids{});
+	EXPECT_EQ(waits_for.waiters_of(a), Pids{});
+}
+
+TEST(Waits, OfOthersAreNobodyElses)
+{
+	Waits waits_for{waits(a, b), waits(c, d)};
+
+	for (std::int32_t pid : {bystander, std::int32_t{1}, a - 1, d + 1})
+	{
+		EXPECT_EQ(waits_for.blockers_of(pid), Pids{});
+		EXPECT_EQ(waits_for.waiters_of(pid), Pids{});
+		EXPECT_EQ(waits_for.guilty_since(pid), std::nullopt);
+	}
+}
+
+TEST(Waits, NameBlockersAndWaitersInOrder)
+{
+	std::vector<WaitEdge> edges{waits(c, b), waits(a, d), waits(c, d), waits(b, d),
+	                            waits(a, c), waits(a, b), waits(c, a)};
+	auto before = [](const WaitEdge &x, const WaitEdge &y)
+	{ return std::pair(x.waiter, x.blocker) < std::pair(y.waiter, y.blocker); };
+
+	std::ranges::sort(edges, before);
+	do
+	{
+		Waits waits_for(edges);
+
+		ASSERT_EQ(waits_for.blockers_of(a), (Pids{b, c, d}));
+		ASSERT_EQ(waits_for.blockers_of(b), Pids{d});
+		ASSERT_EQ(waits_for.blockers_of(c), (Pids{a, b, d}));
+		ASSERT_EQ(waits_for.waiters_of(a), Pids{c});
+		ASSERT_EQ(waits_for.waiters_of(b), (Pids{a, c}));
+		ASSERT_EQ(waits_for.waiters_of(d), (Pids{a, b, c}));
+	} while (std::ranges::next_permutation(edges, before).found);
+}
+
+TEST(Waits, OnTwoLocksOfOneProcessAreTwoEdges)
+{
+	Waits waits_for{waits(a, b, noon + second), waits(c, b), waits(a, b, noon)};
+
+	EXPECT_EQ(waits_for.blockers_of(a), (Pids{b, b}));
+	EXPECT_EQ(waits_for.waiters_of(b), (Pids{a, a, c}));
+	EXPECT_EQ(waits_for.guilty_since(b), noon);
+}
+
+TEST(Guilty, SinceTheWaitBegan)
+{
+	Waits waits_for{waits(a, b, noon)};
+
+	EXPECT_EQ(waits_for.guilty_since(b), noon);
+	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
+}
+
+TEST(Guilty, SinceTheOldestOfSeveralWaitsWhereverItStands)
+{
+	Timestamp oldest = noon - hour;
+
+	for (std::int32_t first : {a, b, c})
+	{
+		Waits waits_for{waits(a, d, first == a ? oldest : noon),
+		                waits(b, d, first == b ? oldest : noon + second),
+		                waits(c, d, first == c ? oldest : noon + minute)};
+
+		EXPECT_EQ(waits_for.guilty_since(d), oldest);
+	}
+}
+
+TEST(Guilty, SinceAWaitBeforeTheYear2000)
+{
+	Waits waits_for{waits(a, b, -hour), waits(c, b, noon)};
+
+	EXPECT_EQ(waits_for.guilty_since(b), -hour);
+}
+
+/* a -> b -> c: whoever is blocked himself is a victim. */
+TEST(Guilty, IsOnlyTheRootOfAChain)
+{
+	Waits waits_for{waits(a, b, noon), waits(b, c, noon + second)};
+
+	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.guilty_since(c), noon + second);
+}
+
+/* The wait of a lasts longer, but it is not c for whom he waits. */
+TEST(Guilty, SinceItBlocksDirectly)
+{
+	Waits waits_for{waits(a, b, noon - hour), waits(b, c, noon), waits(d, c, noon + second)};
+
+	EXPECT_EQ(waits_for.guilty_since(c), noon);
+}
+
+TEST(Guilty, AreAllRoots)
+{
+	Waits waits_for{waits(a, b, noon), waits(a, c, noon), waits(d, c, noon - second)};
+
+	EXPECT_EQ(waits_for.guilty_since(b), noon);
+	EXPECT_EQ(waits_for.guilty_since(c), noon - second);
+}
+
+/* A holder, and who is ahead of the third in the queue for the same lock. */
+TEST(Guilty, IsNotWhoIsAheadInTheQueue)
+{
+	Waits waits_for{waits(b, a, noon), waits(c, b, noon + second)};
+
+	EXPECT_EQ(waits_for.guilty_since(a), noon);
+	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+}
+
+/* The server's deadlock detector ends a cycle; whoever hangs on it waits for that. */
+TEST(Guilty, IsNobodyInACycle)
+{
+	Waits waits_for{waits(a, b), waits(b, c), waits(c, a), waits(d, a)};
+
+	for (std::int32_t pid : {a, b, c, d})
+		EXPECT_EQ(waits_for.guilty_since(pid), std::nullopt);
+}
+
+TEST(Guilty, IsARootThatACycleWaitsForToo)
+{
+	Waits waits_for{waits(a, b), waits(b, a), waits(b, d, noon + second)};
+
+	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.guilty_since(d), noon + second);
+}
+
+TEST(Guilty, IsNobodyForAWaitThatDoesNotConvict)
+{
+	Waits waits_for{waits_by_nobodys_fault(a, b), waits_by_nobodys_fault(c, b)};
+
+	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.waiters_of(b), (Pids{a, c}));
+}
+
+TEST(Guilty, SinceTheOldestWaitThatConvicts)
+{
+	Waits waits_for{waits_by_nobodys_fault(a, d, noon - hour), waits(b, d, noon),
+	                waits_by_nobodys_fault(c, d, noon - minute)};
+
+	EXPECT_EQ(waits_for.guilty_since(d), noon);
+}
+
+/* Who waits for an advisory lock, or maintains, is no less a victim. */
+TEST(Guilty, IsNobodyWhoWaitsHimselfForWhateverItBe)
+{
+	Waits waits_for{waits(a, b, noon), waits_by_nobodys_fault(b, c, noon - hour)};
+
+	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.guilty_since(c), std::nullopt);
+}
+
+/* In the moment before the server notes when a wait began, it has lasted for no time. */
+TEST(Guilty, IsNobodyForAWaitOfUnknownStart)
+{
+	Waits waits_for{waits(a, b, unknown_time)};
+
+	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.waiters_of(b), Pids{a});
+}
+
+TEST(Guilty, SinceTheOldestKnownStart)
+{
+	Waits waits_for{waits(a, d, unknown_time), waits(b, d, noon), waits(c, d, unknown_time)};
+
+	EXPECT_EQ(waits_for.guilty_since(d), noon);
+}
+
+TEST(Guilty, IsNobodyWhoWaitsHimselfSinceAnUnknownTime)
+{
+	Waits waits_for{waits(a, b, noon), waits(b, c, unknown_time)};
+
+	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+}
+
+/* It has no process to end; but it is to blame, so that nobody ends in its place. */
+TEST(Guilty, IsAPreparedTransactionAtTheRoot)
+{
+	Waits waits_for{waits(a, prepared_transaction, noon), waits(b, a, noon + second)};
+
+	EXPECT_EQ(waits_for.blockers_of(a), Pids{prepared_transaction});
+	EXPECT_EQ(waits_for.waiters_of(prepared_transaction), Pids{a});
+	EXPECT_EQ(waits_for.guilty_since(prepared_transaction), noon);
+	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
+}
+
+TEST(Guilty, IsALivingRootBesideAPreparedTransaction)
+{
+	Waits waits_for{waits(a, prepared_transaction, noon - hour), waits(a, b, noon - hour),
+	                waits(c, b, noon)};
+
+	EXPECT_EQ(waits_for.blockers_of(a), (Pids{prepared_transaction, b}));
+	EXPECT_EQ(waits_for.guilty_since(b), noon - hour);
+}
+
+TEST(Guilty, IsFoundAmongAThousandWaiters)
+{
+	std::vector<WaitEdge> edges;
+
+	for (std::int32_t waiter = 2000; waiter > 1000; waiter--)
+		edges.push_back(waits(waiter, waiter % 2 == 0 ? a : b, noon + waiter));
+	Waits waits_for(edges);
+
+	EXPECT_EQ(waits_for.waiters_of(a).size(), 500U);
+	EXPECT_EQ(waits_for.waiters_of(b).size(), 500U);
+	EXPECT_EQ(waits_for.guilty_since(a), noon + 1002);
+	EXPECT_EQ(waits_for.guilty_since(b), noon + 1001);
+	EXPECT_EQ(waits_for.blockers_of(1500), Pids{a});
+}
+
+TEST(OutcomeName, IsTheWordThatSqlLogAndHistoryUse)
+{
+	EXPECT_EQ(name_of(Outcome::Canceled), "canceled");
+	EXPECT_EQ(name_of(Outcome::Terminated), "terminated");
+	EXPECT_EQ(name_of(Outcome::Signaled), "signaled");
+	EXPECT_EQ(name_of(Outcome::Gone), "gone");
+	EXPECT_EQ(name_of(Outcome::Raced), "raced");
+	EXPECT_EQ(name_of(Outcome::Spared), "spared");
+	EXPECT_EQ(name_of(Outcome::Denied), "denied");
+	EXPECT_EQ(name_of(Outcome::Survived), "survived");
+	EXPECT_EQ(name_of(Outcome::DryRun), "dry run");
+}
+
+TEST(OutcomeName, EndsWithANul)
+{
+	for (std::string_view name : outcome_names)
+		EXPECT_EQ(std::string(name.data()), name);
+}
+
+} // namespace
+} // namespace session_guard::test
