@@ -126,8 +126,8 @@ open_session forgotten 7
 echo "SELECT 'hello' AS greeting;" >&7
 state_is forgotten "state = 'idle'"
 
-"$bindir/psql" -X -U postgres -c "SELECT pid, application_name, state, wait_event_type AS wait
-	FROM pg_stat_activity WHERE usename = 'web' ORDER BY application_name, pid"
+"$bindir/psql" -X -U postgres -d postgres -c "SELECT pid, application_name, state, blocked_by, blocks
+	FROM session_guard.session WHERE usename = 'web' ORDER BY application_name, pid"
 
 say "Now the guard does its work; this takes some seconds ..."
 state_is runaway "state = 'idle'"
@@ -154,8 +154,16 @@ show forgotten "was ended after a while of idleness:"
 say "pgbench: nobody was hurt:"
 grep -E 'clients|processed|failed' "$work/pgbench.out" | sed 's/^/    /'
 
+say "And by hand: everybody out of this database. New clients are at work in it ..."
+"$bindir/pgbench" -n -c 4 -T 60 -U web >"$work/pgbench2.out" 2>&1 &
+wait_for "SELECT count(*) = 4 FROM pg_stat_activity WHERE application_name = 'pgbench'"
+"$bindir/psql" -X -U postgres -d postgres -c "SELECT pid, datname, usename, action, outcome
+	FROM terminate_db_sessions('shop', reason => 'demo')" >"$work/verb.out" 2>&1
+sed 's/^/    /' "$work/verb.out"
+wait || true
+
 say "The server's log tells who, and why:"
-grep -E 'session guard|pg_session_guard\.' "$log" | sed 's/^/    /'
+grep -E 'session guard|pg_session_guard\.|ordered by' "$log" | sed 's/^/    /'
 
 say "What the guard counted:"
 "$bindir/psql" -X -U postgres -d postgres \
@@ -169,6 +177,8 @@ grep -q 'canceling statement due to user request' "$work/runaway.out"
 grep -q 'still here' "$work/runaway.out"
 grep -q 'still here' "$work/waiter.out"
 grep -q 'number of failed transactions: 0' "$work/pgbench.out"
+grep -q '(4 rows)' "$work/verb.out"
+[ "$(grep -c '| terminated' "$work/verb.out")" = 4 ]
 ! grep -qE 'FATAL|aborted' "$work/pgbench.out"
 
 if [ -n "$keep" ]; then

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "core/time.h"
+#include "core/clock.h"
 
 namespace session_guard
 {
@@ -13,6 +13,13 @@ namespace session_guard
  * Whatever is measured against this time must have its steps taken off.
  */
 Timestamp take_time();
+
+/*
+ * For other processes than the guard: a copy of what it knows of steps, with the
+ * one that may have happened since its last reading.  Without the library
+ * preloaded no step is known.
+ */
+Clock clock_at(Timestamp now);
 
 /* A clock that nobody sets, from an arbitrary beginning. */
 Duration monotonic_now();

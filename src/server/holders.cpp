@@ -4,6 +4,7 @@
 #include "server/holders.h"
 
 #include "server/attempt.h"
+#include "server/show.h"
 
 #include <algorithm>
 
@@ -43,32 +44,29 @@ add_holder(Holders &holders, const char *kind, int pid)
 	appendStringInfo(&holders.text, "%s %d", kind, pid);
 }
 
-/* Autovacuum workers give way by themselves. */
-const char *
-kind_of_holder(const Sighting &sighting)
+/* The target that a session is, if it is one. */
+const Target *
+target_in(const Targets &targets, const Sighting &sighting)
 {
-	const char *worker;
-
-	switch (sighting.kind)
-	{
-		case B_BACKEND:
-			return "session";
-		case B_AUTOVAC_WORKER:
-			return nullptr;
-		case B_BG_WORKER:
-			worker = GetBackgroundWorkerTypeByPid(sighting.session.id.pid);
-			return worker != nullptr ? worker : "background worker";
-		default:
-			return GetBackendTypeDesc(sighting.kind);
-	}
+	for (const Target &target : targets.all())
+		if (target.sighting.session.id == sighting.session.id)
+			return &target;
+	return nullptr;
 }
 
-bool
-is_new(const Sighting &sighting, const Targets &targets)
+void
+add_process(Holders &holders, const Targets &targets, const Sighting &sighting)
 {
-	return is_client_backend(sighting) &&
-	       std::ranges::none_of(targets.all(), [&](const Target &target)
-	                            { return target.sighting.session.id == sighting.session.id; });
+	if (!is_client_backend(sighting))
+		return add_holder(holders, kind_of(sighting), sighting.session.id.pid);
+
+	const Target *target = target_in(targets, sighting);
+	if (target == nullptr)
+		holders.has_new_sessions = true;
+	/* Who has just been signalled is on his way out. */
+	else if (target->outcome == Outcome::Signaled)
+		return;
+	add_holder(holders, "session", sighting.session.id.pid);
 }
 
 void
@@ -78,13 +76,10 @@ add_processes(Holders &holders, Oid database, const Targets &targets)
 	{
 		Sighting sighting;
 
-		if (look_at_slot(slot, sighting) != Sight::Seen || sighting.database != database ||
-		    sighting.session.id.pid == MyProcPid)
-			continue;
-		if (is_new(sighting, targets))
-			holders.has_new_sessions = true;
-		if (const char *kind = kind_of_holder(sighting))
-			add_holder(holders, kind, sighting.session.id.pid);
+		/* Autovacuum workers give way by themselves. */
+		if (look_at_slot(slot, sighting) == Sight::Seen && sighting.database == database &&
+		    sighting.kind != B_AUTOVAC_WORKER && sighting.session.id.pid != MyProcPid)
+			add_process(holders, targets, sighting);
 	}
 }
 
@@ -109,7 +104,7 @@ add_objects(Holders &holders, Oid database)
 
 		begin_holder(holders);
 		appendStringInfo(&holders.text, "%s \"%s\"", SPI_getvalue(row, SPI_tuptable->tupdesc, 1),
-		                 SPI_getvalue(row, SPI_tuptable->tupdesc, 2));
+		                 shown_string(SPI_getvalue(row, SPI_tuptable->tupdesc, 2)));
 	}
 	SPI_finish();
 }
@@ -131,12 +126,13 @@ warn_of_holders(Oid database, const Targets &targets)
 	(void)attempt([&] { add_objects(holders, database); }, ERRCODE_INSUFFICIENT_PRIVILEGE);
 	if (holders.count == 0)
 		return;
-	ereport(WARNING, (errmsg("database \"%s\" is still in use", name != nullptr ? name : "?"),
-	                  errdetail("Still there: %s.", holders.text.data),
-	                  holders.has_new_sessions
-	                      ? errhint("ALTER DATABASE ... ALLOW_CONNECTIONS false keeps new sessions "
-	                                "out.")
-	                      : 0));
+	ereport(WARNING,
+	        (errmsg("database \"%s\" is still in use", name != nullptr ? shown_string(name) : "?"),
+	         errdetail("Still there: %s.", holders.text.data),
+	         holders.has_new_sessions
+	             ? errhint("ALTER DATABASE ... ALLOW_CONNECTIONS false keeps new sessions "
+	                       "out.")
+	             : 0));
 }
 
 } // namespace session_guard

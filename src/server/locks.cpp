@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <span>
 
 namespace session_guard
@@ -117,9 +118,9 @@ is_convicting_lock(const LOCKTAG &tag)
 }
 
 /*
- * Is it a session that waits, and not maintenance?  The flags of its process
- * tell of VACUUM and CREATE INDEX CONCURRENTLY also before these report
- * progress; the startup process is not in the ProcArray.
+ * Is it a session that waits, and not maintenance?  The startup process is not
+ * in the ProcArray.  What reports no progress yet is known by the flags of its
+ * process or by its text.
  */
 bool
 is_convicting_waiter(int pid)
@@ -136,15 +137,20 @@ void
 add_blockers(Edges &edges, const Instance &waiter, std::span<Instance *const> same_lock,
              Blocks blocks)
 {
-	bool convicts = is_convicting_lock(waiter.locktag) && is_convicting_waiter(waiter.leaderPid);
+	std::optional<bool> convicts;
 
 	for (const Instance *other : same_lock)
-		if ((other->pid == prepared_transaction || other->leaderPid != waiter.leaderPid) &&
-		    blocks(*other, waiter))
-			edges.add({.waiter = waiter.leaderPid,
-			           .blocker = other->leaderPid,
-			           .since = waiter.waitStart,
-			           .convicts = convicts});
+	{
+		if ((other->pid != prepared_transaction && other->leaderPid == waiter.leaderPid) ||
+		    !blocks(*other, waiter))
+			continue;
+		if (!convicts)
+			convicts = is_convicting_lock(waiter.locktag) && is_convicting_waiter(waiter.leaderPid);
+		edges.add({.waiter = waiter.leaderPid,
+		           .blocker = other->leaderPid,
+		           .since = waiter.waitStart,
+		           .convicts = *convicts});
+	}
 }
 
 /* The instances on locks that somebody waits for, sorted by lock. */

@@ -25,7 +25,7 @@ may_see(Oid role)
 bool
 may_judge(Oid role)
 {
-	return may_see(role) || has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND);
+	return may_see(role) || may_signal(role);
 }
 
 } // namespace session_guard

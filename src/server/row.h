@@ -12,7 +12,7 @@ namespace session_guard
 {
 
 /* A row in the making: NULL where nothing is set. */
-template <std::size_t columns> class Row
+template <int columns> class Row
 {
   public:
 	Row()
@@ -45,6 +45,8 @@ template <std::size_t columns> class Row
 	void
 	put(ReturnSetInfo &result)
 	{
+		if (result.setDesc->natts != columns)
+			elog(ERROR, "result has %d columns instead of %d", result.setDesc->natts, columns);
 		tuplestore_putvalues(result.setResult, result.setDesc, values_.data(), nulls_.data());
 	}
 

@@ -23,10 +23,10 @@ is_like(const char *value, Datum pattern)
 }
 
 bool
-matches_regex(const char *value, Datum pattern)
+matches_regex(text *value, Datum pattern)
 {
 	return DatumGetBool(DirectFunctionCall2Coll(texticregexeq, DEFAULT_COLLATION_OID,
-	                                            PointerGetDatum(shown_text(value)), pattern));
+	                                            PointerGetDatum(value), pattern));
 }
 
 bool
@@ -52,37 +52,38 @@ bool
 passes_content(const Filter &filter, const Sighting &sighting, const char *query)
 {
 	return (!filter.client_addr || is_within(sighting.client_address, *filter.client_addr)) &&
-	       (!filter.query || matches_regex(query, *filter.query));
+	       (!filter.query || matches_regex(shown_query(query), *filter.query));
 }
 
 bool
-is_longer(Timestamp since, Duration threshold, Timestamp now)
+is_longer(Timestamp since, Duration threshold, const Present &present)
 {
-	return threshold == 0 || (since != unknown_time && later(since, threshold) < now);
+	return threshold == 0 ||
+	       (since != unknown_time && elapsed(present.clock, since, present.now) > threshold);
 }
 
 /* Has it blocked others for long enough, by its own doing? */
 bool
-passes_blocking(Duration blocking_for, const Sighting &sighting, const WaitGraph &graph,
-                Timestamp now)
+passes_blocking(Duration blocking_for, const Sighting &sighting, const Present &present)
 {
 	const Session &session = sighting.session;
-	std::optional<Timestamp> guilty = graph.guilty_since(session.id.pid);
+	std::optional<Timestamp> guilty = present.graph.guilty_since(session.id.pid);
 
 	if (!guilty || waits_for_lock(session))
 		return false;
-	return later(std::max(*guilty, session.xact_start), blocking_for) < now;
+	return is_longer(std::max(*guilty, session.xact_start), blocking_for, present);
 }
 
 /* What the session is at, and for how long. */
 bool
-passes_activity(const Filter &filter, const Session &session, Timestamp now)
+passes_activity(const Filter &filter, const Session &session, const Present &present)
 {
 	Timestamp since =
 	    filter.since == Since::StateChange ? session.state_change : statement_stamp(session);
 
 	return (!filter.states || (*filter.states & state_bit(session.state)) != 0) &&
-	       (!filter.running || is_running(session)) && is_longer(since, filter.longer_than, now);
+	       (!filter.running || is_running(session)) &&
+	       is_longer(since, filter.longer_than, present);
 }
 
 /* An empty pattern is what a script makes of a variable that it has not set. */
@@ -116,7 +117,7 @@ state_named(Datum name)
 	const char *wanted = TextDatumGetCString(name);
 
 	for (auto [known, state] : state_names)
-		if (known == wanted)
+		if (known == wanted && state != State::Starting)
 			return state_bit(state);
 	ereport(ERROR,
 	        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown state \"%s\"", wanted),
@@ -135,24 +136,24 @@ check_patterns(const Filter &filter)
 	if (filter.query)
 	{
 		check_not_empty(*filter.query, "query");
-		(void)matches_regex("", *filter.query);
+		(void)matches_regex(cstring_to_text(""), *filter.query);
 	}
 }
 
 Match
-matches(const Filter &filter, const Sighting &sighting, const char *query, const WaitGraph &graph,
-        Timestamp now)
+matches(const Filter &filter, const Sighting &sighting, const char *query, const Present &present)
 {
 	bool wants_content = filter.client_addr || filter.query;
 	bool wants_activity = filter.states || filter.running || filter.longer_than > 0;
 
 	if (!passes_identity(filter, sighting))
 		return Match::No;
-	if (filter.blocking_for && !passes_blocking(*filter.blocking_for, sighting, graph, now))
+	if (filter.blocking_for && !passes_blocking(*filter.blocking_for, sighting, present))
 		return Match::No;
 	if ((wants_content && !may_see(sighting.role)) || (wants_activity && !may_judge(sighting.role)))
 		return Match::Hidden;
-	return passes_activity(filter, sighting.session, now) && passes_content(filter, sighting, query)
+	return passes_activity(filter, sighting.session, present) &&
+	               passes_content(filter, sighting, query)
 	           ? Match::Yes
 	           : Match::No;
 }

@@ -6,6 +6,7 @@
 #include "server/status.h"
 
 #include "core/blocking.h"
+#include "core/clock.h"
 
 #include <optional>
 
@@ -41,7 +42,16 @@ struct Filter
 	Since since = Since::StateChange;
 };
 
-/* What a session is compared with, besides the filter. */
+/* The moment at which sessions are compared with a filter. */
+struct Present
+{
+	Timestamp now;
+	/* Steps of the wall clock, which are not time passed. */
+	Clock clock;
+	/* Who waits for whom; empty unless the filter is about blocking. */
+	WaitGraph graph;
+};
+
 enum class Match
 {
 	No,
@@ -62,11 +72,8 @@ std::uint32_t state_named(Datum name);
 /* Stop with an error unless patterns can be compared with anything. */
 void check_patterns(const Filter &filter);
 
-/*
- * Does a session pass?  The graph is used only if the filter is about blocking,
- * the text of the query only if it is about that.
- */
+/* Does a session pass?  The text of its query is used only if the filter is about it. */
 Match matches(const Filter &filter, const Sighting &sighting, const char *query,
-              const WaitGraph &graph, Timestamp now);
+              const Present &present);
 
 } // namespace session_guard

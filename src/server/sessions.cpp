@@ -123,6 +123,7 @@ set_activity(SessionRow &row, const Sighting &sighting, text *query)
 	row.set_text(WaitEventType, pgstat_get_wait_event_type(sighting.wait_event_info));
 	row.set_text(WaitEvent, pgstat_get_wait_event(sighting.wait_event_info));
 	set_horizon(row, sighting);
+	row.set(ParallelWorkers, Int32GetDatum(sighting.parallel_workers));
 	row.set(Query, PointerGetDatum(query));
 }
 
@@ -148,7 +149,8 @@ look_at_all()
 	auto slots = static_cast<std::size_t>(slot_count());
 	AllSeen all{.first = static_cast<Seen *>(palloc(slots * sizeof(Seen))),
 	            .count = 0,
-	            .anybody_waits = false};
+	            /* On a standby it may be the startup process, which has no place here. */
+	            .anybody_waits = RecoveryInProgress()};
 	auto query = static_cast<char *>(palloc(query_size()));
 
 	for (int slot = 0; slot < slot_count(); slot++)
@@ -180,7 +182,6 @@ row_of(const Seen &seen, const WaitGraph &graph)
 	row.set_name(DatabaseName, get_database_name(sighting.database));
 	row.set_name(UserName, GetUserNameFromId(sighting.role, true));
 	row.set(ApplicationName, PointerGetDatum(shown_text(sighting.application_name)));
-	row.set(ParallelWorkers, Int32GetDatum(sighting.parallel_workers));
 	set_blocking(row, pid, graph);
 	if (seen.query != nullptr)
 		set_activity(row, sighting, seen.query);

@@ -39,12 +39,16 @@ escaped(const char *value)
 
 } // namespace
 
+const char *
+shown_string(const char *value)
+{
+	return pg_verifymbstr(value, static_cast<int>(strlen(value)), true) ? value : escaped(value);
+}
+
 text *
 shown_text(const char *value)
 {
-	bool is_valid = pg_verifymbstr(value, static_cast<int>(strlen(value)), true);
-
-	return cstring_to_text(is_valid ? value : escaped(value));
+	return cstring_to_text(shown_string(value));
 }
 
 text *
@@ -65,6 +69,16 @@ shown_address(const SockAddr &address)
 		return std::nullopt;
 	clean_ipv6_addr(address.addr.ss_family, host);
 	return DirectFunctionCall1(inet_in, CStringGetDatum(host));
+}
+
+const char *
+kind_of(const Sighting &sighting)
+{
+	const char *worker = sighting.kind == B_BG_WORKER
+	                         ? GetBackgroundWorkerTypeByPid(sighting.session.id.pid)
+	                         : nullptr;
+
+	return worker != nullptr ? worker : GetBackendTypeDesc(sighting.kind);
 }
 
 const char *

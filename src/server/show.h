@@ -16,12 +16,16 @@ namespace session_guard
  * escaped, as \xe4.
  */
 text *shown_text(const char *value);
+const char *shown_string(const char *value);
 
 /* The same for a query, which may have been cut inside a character. */
 text *shown_query(const char *query);
 
 /* The address as inet; none for a Unix-domain socket. */
 std::optional<Datum> shown_address(const SockAddr &address);
+
+/* What kind of process it is: "walsender", "logical replication worker". */
+const char *kind_of(const Sighting &sighting);
 
 /* The name as pg_stat_activity.state has it; nullptr if there is none. */
 const char *shown_state(State state);

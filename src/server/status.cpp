@@ -3,6 +3,11 @@
  */
 #include "server/status.h"
 
+#include "core/maintenance.h"
+
+#include <array>
+#include <span>
+
 namespace session_guard
 {
 
@@ -72,7 +77,7 @@ wait_from_info(uint32 wait_event_info)
 /* Copy what is needed of an entry, by the server's change-count protocol. */
 bool
 copy_entry(volatile PgBackendStatus *entry, PgBackendStatus &copy, char *application_name,
-           char *query)
+           std::span<char> query)
 {
 	for (int i = 0; i < read_tries; i++)
 	{
@@ -85,8 +90,8 @@ copy_entry(volatile PgBackendStatus *entry, PgBackendStatus &copy, char *applica
 		if (copy.st_procpid > 0)
 		{
 			strlcpy(application_name, copy.st_appname, NAMEDATALEN);
-			if (query != nullptr)
-				strlcpy(query, copy.st_activity_raw, query_size());
+			if (!query.empty())
+				strlcpy(query.data(), copy.st_activity_raw, query.size());
 		}
 		pgstat_end_read_activity(entry, after);
 		if (pgstat_read_activity_complete(before, after))
@@ -202,7 +207,8 @@ look_at_slot(int slot, Sighting &sighting, char *query)
 {
 	PgBackendStatus entry;
 
-	if (!copy_entry(entry_at(slot), entry, sighting.application_name, query))
+	if (!copy_entry(entry_at(slot), entry, sighting.application_name,
+	                {query, query != nullptr ? query_size() : 0}))
 		return Sight::Unreadable;
 	if (entry.st_procpid <= 0)
 		return Sight::Gone;
@@ -254,9 +260,14 @@ slot_of(int pid)
 bool
 is_maintaining(int pid)
 {
+	/* Enough for what stands at the beginning of a query. */
+	std::array<char, 1024> start;
 	int slot = slot_of(pid);
+	PgBackendStatus entry;
+	char application_name[NAMEDATALEN];
 
-	return slot >= 0 && is_maintenance(entry_at(slot)->st_progress_command);
+	return slot >= 0 && copy_entry(entry_at(slot), entry, application_name, start) &&
+	       (is_maintenance(entry.st_progress_command) || is_maintenance(start.data()));
 }
 
 void

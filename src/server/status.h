@@ -83,7 +83,8 @@ bool has_left(const Sighting &sighting);
 /* Where a process stands in the array; -1 if it is not there. */
 int slot_of(int pid);
 
-/* Is a process known to run a maintenance command? */
+/* Does a process run a maintenance command, or wait for the table that it is about to run one on?
+ */
 bool is_maintaining(int pid);
 
 /* Add to a session that a scan found here what it does now and pg_stat_get_activity() hides. */

@@ -3,7 +3,7 @@
  */
 #include "server/targets.h"
 
-#include "server/locks.h"
+#include "server/rights.h"
 #include "server/show.h"
 
 #include <algorithm>
@@ -21,24 +21,12 @@ struct Omitted
 	int unreadable;
 };
 
-char *
-query_buffer()
-{
-	return static_cast<char *>(palloc(query_size()));
-}
-
-WaitGraph
-graph_for(const Filter &filter)
-{
-	return filter.blocking_for ? read_wait_graph() : WaitGraph{};
-}
-
-/* Does the filter ask who the session is, and not what it is at? */
+/* Does the filter ask only for what never changes in a session's life? */
 bool
 is_about_identity(const Filter &filter)
 {
-	return !filter.query && !filter.states && !filter.running && !filter.blocking_for &&
-	       filter.longer_than == 0;
+	return !filter.application_name && !filter.query && !filter.states && !filter.running &&
+	       !filter.blocking_for && filter.longer_than == 0;
 }
 
 Target
@@ -87,16 +75,14 @@ is_candidate(const Order &order, const Sighting &sighting)
 /* Add every session that passes the filter and a further condition. */
 template <typename Condition>
 Omitted
-add_matching(const Order &order, Targets &targets, Condition condition)
+add_matching(const Order &order, Lookout &lookout, Targets &targets, Condition condition)
 {
-	char *query = query_buffer();
-	WaitGraph graph = graph_for(order.filter);
 	Omitted omitted{};
 
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		Sighting sighting;
-		Sight sight = look_at_slot(slot, sighting, query);
+		Sight sight = look_at_slot(slot, sighting, lookout.query());
 
 		CHECK_FOR_INTERRUPTS();
 		if (sight == Sight::Unreadable)
@@ -104,9 +90,9 @@ add_matching(const Order &order, Targets &targets, Condition condition)
 		if (sight != Sight::Seen || !is_candidate(order, sighting) || !condition(sighting))
 			continue;
 
-		Match match = matches(order.filter, sighting, query, graph, GetCurrentTimestamp());
+		Match match = lookout.compare(sighting);
 		if (match == Match::Yes)
-			add(targets, target_of(order, sighting, query));
+			add(targets, target_of(order, sighting, lookout.query()));
 		else if (match == Match::Hidden)
 			omitted.hidden++;
 	}
@@ -128,15 +114,17 @@ report(Omitted omitted)
 		                                omitted.unreadable)));
 }
 
-/* What kind of process it is, for people. */
-const char *
-kind_of(const Sighting &sighting)
+/* Tell what kind of process it is, as far as pg_stat_activity would. */
+void
+notice_kind(const Sighting &sighting)
 {
-	const char *worker = sighting.kind == B_BG_WORKER
-	                         ? GetBackgroundWorkerTypeByPid(sighting.session.id.pid)
-	                         : nullptr;
-
-	return worker != nullptr ? worker : GetBackendTypeDesc(sighting.kind);
+	if (is_client_backend(sighting))
+		return;
+	if (may_see(sighting.role))
+		ereport(NOTICE, (errmsg("process %d is no client session but: %s", sighting.session.id.pid,
+		                        kind_of(sighting))));
+	else
+		ereport(NOTICE, (errmsg("process %d is no client session", sighting.session.id.pid)));
 }
 
 /* A target of which only the pid is known. */
@@ -172,39 +160,62 @@ unlisted(const Order &order, const PGPROC *process)
 	return target;
 }
 
+/* A process of which nothing is known but that it is there. */
+Target
+unreadable(const Order &order)
+{
+	Target target = unknown(order);
+
+	target.outcome = Outcome::Spared;
+	target.note = "its status could not be read";
+	return target;
+}
+
 /* The target of an order about one pid. */
 Target
-select_process(const Order &order)
+select_process(const Order &order, Lookout &lookout)
 {
-	char *query = query_buffer();
 	Sighting sighting;
 	const PGPROC *process = BackendPidGetProc(*order.pid);
 	int slot = slot_of(*order.pid);
 
 	if (process == nullptr)
 		return gone(order, "no session has this process ID");
-	if (slot < 0 || look_at_slot(slot, sighting, query) != Sight::Seen ||
-	    sighting.session.id.pid != *order.pid)
+	if (slot < 0)
 		return order.backend_start ? gone(order, "no session has this process ID and start")
 		                           : unlisted(order, process);
+	Sight sight = look_at_slot(slot, sighting, lookout.query());
+	if (sight == Sight::Unreadable)
+		return unreadable(order);
+	if (sight == Sight::Gone || sighting.session.id.pid != *order.pid)
+		return gone(order, "it has just ended");
 	if (order.backend_start && sighting.session.id.backend_start != *order.backend_start)
 		return gone(order, "the process ID belongs to another session now");
-	if (!is_client_backend(sighting))
-		ereport(NOTICE,
-		        (errmsg("process %d is no client session but: %s", *order.pid, kind_of(sighting))));
-	return target_of(order, sighting, query);
+	notice_kind(sighting);
+	return target_of(order, sighting, lookout.query());
+}
+
+bool
+settled(Target &target, Outcome outcome, const char *note)
+{
+	target.outcome = outcome;
+	target.note = note;
+	return true;
 }
 
 /* Does an order still find what it is about?  The sighting is a fresh one. */
 bool
-still_matches(const Order &order, const Target &target, const Sighting &fresh, const char *query)
+still_matches(const Order &order, Lookout &lookout, const Target &target, const Sighting &fresh)
 {
 	/* A client's statement is what is canceled; whatever a worker does has no name. */
 	if (order.action == Action::Cancel && is_client_backend(fresh) &&
 	    !(is_running(fresh.session) && statement_stamp(fresh.session) == target.statement))
 		return false;
-	return order.pid || matches(order.filter, fresh, query, graph_for(order.filter),
-	                            GetCurrentTimestamp()) == Match::Yes;
+	/* It blocks others by the locks of this transaction. */
+	if (order.filter.blocking_for &&
+	    fresh.session.transaction != target.sighting.session.transaction)
+		return false;
+	return order.pid || lookout.compare(fresh) == Match::Yes;
 }
 
 bool
@@ -219,28 +230,28 @@ by_age(const Target &a, const Target &b)
 } // namespace
 
 Targets
-select_targets(const Order &order)
+select_targets(const Order &order, Lookout &lookout)
 {
 	Targets targets{};
 
 	if (order.pid)
 	{
-		add(targets, select_process(order));
+		add(targets, select_process(order, lookout));
 		return targets;
 	}
-	report(add_matching(order, targets, [](const Sighting &) { return true; }));
+	report(add_matching(order, lookout, targets, [](const Sighting &) { return true; }));
 	std::ranges::sort(targets.all(), by_age);
 	return targets;
 }
 
 bool
-add_late_targets(const Order &order, Timestamp started, Targets &targets)
+add_late_targets(const Order &order, Lookout &lookout, Timestamp started, Targets &targets)
 {
 	std::size_t before = targets.count;
 
 	if (order.pid || order.action != Action::Terminate || !is_about_identity(order.filter))
 		return false;
-	(void)add_matching(order, targets,
+	(void)add_matching(order, lookout, targets,
 	                   [&](const Sighting &sighting)
 	                   {
 		                   SessionId id = sighting.session.id;
@@ -250,39 +261,27 @@ add_late_targets(const Order &order, Timestamp started, Targets &targets)
 	return targets.count > before;
 }
 
-std::optional<Outcome>
-look_again(const Order &order, Target &target)
+bool
+look_again(const Order &order, Lookout &lookout, Target &target)
 {
-	char *query;
 	Sighting fresh;
 
 	if (!target.is_known)
-		return has_left(target.sighting) ? std::optional(Outcome::Gone) : std::nullopt;
+		return has_left(target.sighting) && settled(target, Outcome::Gone, nullptr);
 
-	query = query_buffer();
-	Sight sight = look_at_session(target.sighting.slot, target.sighting.session.id, fresh, query);
-	bool matches = sight == Sight::Seen && still_matches(order, target, fresh, query);
-	pfree(query);
+	Sight sight =
+	    look_at_session(target.sighting.slot, target.sighting.session.id, fresh, lookout.query());
 	if (sight == Sight::Gone)
-		return Outcome::Gone;
+		return settled(target, Outcome::Gone, nullptr);
 	if (sight == Sight::Unreadable)
-	{
-		target.note = "its status could not be read";
-		return Outcome::Spared;
-	}
-	if (!matches)
-	{
-		target.note = is_running(fresh.session) || order.action != Action::Cancel
-		                  ? "it has moved on"
-		                  : "no statement is running";
-		return Outcome::Raced;
-	}
-	if (fresh.session.wait == Wait::SyncRep && !order.pid && !order.include_sync_rep)
-	{
-		target.note = "waits for a synchronous standby";
-		return Outcome::Spared;
-	}
-	return std::nullopt;
+		return settled(target, Outcome::Spared, "its status could not be read");
+	if (!still_matches(order, lookout, target, fresh))
+		return settled(target, Outcome::Raced,
+		               order.action == Action::Cancel && !is_running(fresh.session)
+		                   ? "no statement is running"
+		                   : "it has moved on");
+	return fresh.session.wait == Wait::SyncRep && !order.pid && !order.include_sync_rep &&
+	       settled(target, Outcome::Spared, "waits for a synchronous standby");
 }
 
 bool

@@ -3,25 +3,26 @@
  */
 #pragma once
 
+#include "server/lookout.h"
 #include "server/orders.h"
 
 namespace session_guard
 {
 
 /* Select the targets of an order, and tell the caller whom it had to leave out. */
-Targets select_targets(const Order &order);
+Targets select_targets(const Order &order, Lookout &lookout);
 
 /*
  * Add sessions that were not to be seen yet when the first were selected
  * though they had begun to connect before; true if there are any.
  */
-bool add_late_targets(const Order &order, Timestamp started, Targets &targets);
+bool add_late_targets(const Order &order, Lookout &lookout, Timestamp started, Targets &targets);
 
 /*
- * Look at a target again.  None if it is still what the order is about;
- * otherwise gone, raced or spared, with a note.
+ * Look at a target again.  If it is no longer what the order is about, settle
+ * it as gone, raced or spared, with a note; true then.
  */
-std::optional<Outcome> look_again(const Order &order, Target &target);
+bool look_again(const Order &order, Lookout &lookout, Target &target);
 
 /* Does the statement of a target that is to be canceled still run? */
 bool still_runs(const Target &target);

@@ -1,0 +1,107 @@
+/*
+ * What becomes of those who were signalled (see confirm.h).
+ */
+#include "server/confirm.h"
+
+#include "core/text.h"
+
+#include "server/clock.h"
+#include "server/rights.h"
+#include "server/targets.h"
+
+#include <algorithm>
+#include <array>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Pauses between two looks at what was signalled. */
+constexpr Duration shortest_pause = 1 * millisecond;
+constexpr Duration longest_pause = 50 * millisecond;
+
+/* Note the outcome of a target whose signal has had its effect. */
+void
+confirm(Target &target)
+{
+	if (target.action == Action::Terminate && has_left(target.sighting))
+		target.outcome = Outcome::Terminated;
+	else if (target.action == Action::Cancel && !still_runs(target))
+		target.outcome = Outcome::Canceled;
+}
+
+void
+pause(Duration duration)
+{
+	long milliseconds = std::max<long>(1, static_cast<long>(duration / millisecond));
+
+	(void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+	                own_wait_event("PgSessionGuardConfirm"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* What a process that does not go away waits for, after what is said of it before. */
+const char *
+with_wait(const char *said, const Target &target)
+{
+	uint32 info = target.sighting.process->wait_event_info;
+	const char *type = pgstat_get_wait_event_type(info);
+
+	return type == nullptr
+	           ? psprintf("%s; it waits for nothing", said)
+	           : psprintf("%s; it waits for %s: %s", said, type, pgstat_get_wait_event(info));
+}
+
+} // namespace
+
+bool
+is_awaited(const Target &target)
+{
+	return target.is_signaled && !target.outcome.has_value();
+}
+
+void
+await(const Targets &targets, Duration timeout)
+{
+	Timestamp end = later(monotonic_now(), timeout);
+
+	for (Duration next = shortest_pause;; next = std::min(2 * next, longest_pause))
+	{
+		for (Target &target : targets.all())
+			if (is_awaited(target))
+				confirm(target);
+
+		Timestamp now = monotonic_now();
+		if (now >= end || std::ranges::none_of(targets.all(), is_awaited))
+			return;
+		pause(std::min(next, end - now));
+	}
+}
+
+void
+give_up(const Targets &targets, Duration timeout)
+{
+	std::array<char, 64> buffer;
+	Text waited(buffer);
+
+	waited.append_duration(timeout);
+	for (Target &target : targets.all())
+	{
+		if (!is_awaited(target))
+			continue;
+
+		const char *note = psprintf("still there after %s", waited.c_str());
+		const char *more = with_wait(note, target);
+		ereport(LOG_SERVER_ONLY, (errmsg_internal("session %d has survived its signal: %s",
+		                                          target.sighting.session.id.pid, more),
+		                          errhidecontext(true)));
+		target.outcome = Outcome::Survived;
+		/* Who may not see a session's activity may still signal it. */
+		target.note = may_see(target.sighting.role) ? more : note;
+	}
+}
+
+} // namespace session_guard

@@ -1,0 +1,44 @@
+/*
+ * What looking at many sessions needs, for the time of one order.
+ */
+#pragma once
+
+#include "server/selection.h"
+
+namespace session_guard
+{
+
+class Lookout
+{
+  public:
+	explicit Lookout(const Filter &filter);
+
+	/* Space for the text of a query. */
+	char *
+	query()
+	{
+		return query_;
+	}
+
+	/* Compare a session that was just looked at, with the text of its query, with the filter. */
+	Match compare(const Sighting &sighting);
+
+  private:
+	/*
+	 * The present moment.  The lock table, if the filter is about blocking, is
+	 * read again when the last reading is older than 10 ms: that is the cost of
+	 * hundreds of roots, and a root that is still in the same transaction has
+	 * kept its locks.
+	 */
+	const Present &present();
+
+	const Filter &filter_;
+	char *query_;
+	/* Where a comparison leaves what it has allocated. */
+	MemoryContext scratch_;
+	MemoryContext graph_context_;
+	Duration graph_read_at_ = 0;
+	Present present_{};
+};
+
+} // namespace session_guard
