@@ -326,3 +326,47 @@ COMMENT ON COLUMN session_guard.session.horizon_age IS
 	'transactions since the oldest that it keeps vacuum from cleaning up after';
 COMMENT ON COLUMN session_guard.session.parallel_workers IS 'parallel workers that it leads';
 COMMENT ON COLUMN session_guard.session.query IS 'its statement, or the last one';
+
+CREATE FUNCTION session_guard.get_schedule(
+	OUT pid integer,
+	OUT backend_start timestamp with time zone,
+	OUT datname name,
+	OUT usename name,
+	OUT application_name text,
+	OUT state text,
+	OUT limit_name text,
+	OUT threshold interval,
+	OUT source text,
+	OUT since timestamp with time zone,
+	OUT measured interval,
+	OUT due_at timestamp with time zone,
+	OUT action text,
+	OUT spared text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_schedule'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION session_guard.get_schedule() IS 'what the guard will do, if all goes on as it is';
+
+CREATE VIEW session_guard.schedule AS
+	SELECT pid, backend_start, datname, usename, application_name, state, limit_name, threshold,
+		source, since, measured, due_at, action, spared
+	FROM session_guard.get_schedule();
+GRANT SELECT ON session_guard.schedule TO PUBLIC;
+COMMENT ON VIEW session_guard.schedule IS
+	'who would be ended, when and why: one row per client session and limit in force';
+COMMENT ON COLUMN session_guard.schedule.pid IS 'process ID';
+COMMENT ON COLUMN session_guard.schedule.backend_start IS
+	'when it connected; with the pid it names the session';
+COMMENT ON COLUMN session_guard.schedule.datname IS 'database';
+COMMENT ON COLUMN session_guard.schedule.usename IS 'role that it logged in as';
+COMMENT ON COLUMN session_guard.schedule.application_name IS 'what the client calls itself';
+COMMENT ON COLUMN session_guard.schedule.state IS 'as in pg_stat_activity';
+COMMENT ON COLUMN session_guard.schedule.limit_name IS 'the limit, as its setting is called';
+COMMENT ON COLUMN session_guard.schedule.threshold IS 'the limit''s value for this session';
+COMMENT ON COLUMN session_guard.schedule.source IS 'where that value was set';
+COMMENT ON COLUMN session_guard.schedule.since IS
+	'from when it is measured; null while the session does nothing of the kind';
+COMMENT ON COLUMN session_guard.schedule.measured IS 'how long that is by now';
+COMMENT ON COLUMN session_guard.schedule.due_at IS 'when it will be acted on if it goes on so';
+COMMENT ON COLUMN session_guard.schedule.action IS 'what is done then: cancel, terminate or log';
+COMMENT ON COLUMN session_guard.schedule.spared IS 'why it is spared at this moment; null if it is not';

@@ -76,10 +76,18 @@ facts(Limit limit)
 /* Thresholds below this are refused: the guard is not made for them. */
 inline constexpr Duration smallest_threshold = 100 * millisecond;
 
-/* Where a threshold was set.  Roles, databases and rules will have their place here. */
+/*
+ * Where a setting was made, from the most general to the most special: the
+ * order of the server (postinit.c, process_settings()).  Rules will have their
+ * place here.
+ */
 enum class Source : std::uint8_t
 {
 	ConfigurationFile,
+	AllRoles,
+	Database,
+	Role,
+	RoleInDatabase,
 };
 
 struct Threshold

@@ -34,9 +34,17 @@ spared_by_state(Limit limit, const Session &session, const Policy &policy)
 	switch (limit)
 	{
 		case Limit::Statement:
+			if (policy.spare_maintenance && session.maintaining)
+				return Spared::Maintenance;
 			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
 			                                                            : Spared::No;
+		case Limit::Transaction:
+			return policy.spare_maintenance && session.maintaining ? Spared::Maintenance
+			                                                       : Spared::No;
 		case Limit::IdleSession:
+			if (policy.spare_listeners && session.listening)
+				return Spared::Listener;
+			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
 		case Limit::Session:
 			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
 		default:
@@ -82,6 +90,8 @@ spared_from(Limit limit, const Session &session, const Policy &policy)
 		return Spared::SyncRep;
 	if (session.superuser == Superuser::Unknown)
 		return Spared::RoleUnknown;
+	if (policy.exempt.value)
+		return Spared::Exempt;
 	if (policy.exempt_superusers && session.superuser == Superuser::Yes)
 		return Spared::Superuser;
 	if (is_unmeasurable(limit, session))
@@ -130,6 +140,7 @@ may_pass_soon(Spared spared)
 	{
 		case Spared::Unreadable:
 		case Spared::SyncRep:
+		case Spared::Maintenance:
 		case Spared::LockWait:
 		case Spared::InTransaction:
 			return true;
@@ -153,6 +164,22 @@ pause_before_look(Spared spared, std::int32_t looks)
 	return pauses[std::min(count, pauses.size() - 1)];
 }
 
+namespace
+{
+
+/* How soon an episode that nobody has seen yet could be due for a threshold; 0: it is off. */
+Duration
+pause_for(Limit limit, Duration threshold)
+{
+	/*
+	 * A wait that nobody has seen counts as running, so look twice in the
+	 * time of a statement: no wait of half its threshold goes unseen.
+	 */
+	return limit == Limit::Statement ? threshold / 2 : threshold;
+}
+
+} // namespace
+
 Duration
 shortest_pause(const Policy &policy)
 {
@@ -161,33 +188,80 @@ shortest_pause(const Policy &policy)
 	if (policy.mode == Mode::Off)
 		return 0;
 	for (Limit limit : all_limits)
-	{
-		Duration pause = threshold_of(policy.limits, limit).value;
-
-		if (pause == 0)
-			continue;
-		/*
-		 * A wait that nobody has seen counts as running, so look twice in the
-		 * time of a statement: no wait of half its threshold goes unseen.
-		 */
-		if (limit == Limit::Statement)
-			pause /= 2;
-		shortest = shortest == 0 ? pause : std::min(shortest, pause);
-	}
+		shortest =
+		    shorter_pause(shortest, pause_for(limit, threshold_of(policy.limits, limit).value));
 	return shortest;
 }
 
+Duration
+shortest_pause(const Stored &stored)
+{
+	Duration shortest = 0;
+
+	for (Limit limit : all_limits)
+		shortest =
+		    shorter_pause(shortest, pause_for(limit, stored.limits[index_of(limit)].value_or(0)));
+	return shortest;
+}
+
+void
+apply(const Stored &stored, Source source, Policy &policy)
+{
+	if (stored.exempt)
+		policy.exempt = {.value = *stored.exempt, .source = source};
+	policy.cancel_grace = stored.cancel_grace.value_or(policy.cancel_grace);
+	for (Limit limit : all_limits)
+		if (std::optional<Duration> value = stored.limits[index_of(limit)])
+			policy.limits[index_of(limit)] = {.value = *value, .source = source};
+}
+
 bool
-comes_into_force(const Policy &now, const Policy &before, Limit limit)
+comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_stored)
 {
 	Duration value = threshold_of(now.limits, limit).value;
 	Duration old_value = threshold_of(before.limits, limit).value;
 
-	if (now.mode == Mode::Off || value == 0)
+	if (now.mode == Mode::Off || (value == 0 && !is_stored))
 		return false;
-	return before.mode != now.mode || old_value == 0 || value < old_value ||
-	       (before.exempt_superusers && !now.exempt_superusers) ||
-	       (limit == Limit::Statement && before.spare_lock_waiters && !now.spare_lock_waiters);
+	/* What was spared before, roles and databases with limits of their own included. */
+	if (before.mode != now.mode || (before.exempt_superusers && !now.exempt_superusers) ||
+	    (before.exempt.value && !now.exempt.value) ||
+	    (limit == Limit::Statement && before.spare_lock_waiters && !now.spare_lock_waiters) ||
+	    (limit == Limit::IdleSession && before.spare_listeners && !now.spare_listeners) ||
+	    ((limit == Limit::Statement || limit == Limit::Transaction) && before.spare_maintenance &&
+	     !now.spare_maintenance))
+		return true;
+	return value != 0 && (old_value == 0 || value < old_value);
+}
+
+bool
+is_different(const Stored &now, const Stored &before, Limit limit)
+{
+	return now.limits[index_of(limit)] != before.limits[index_of(limit)] ||
+	       now.exempt != before.exempt;
+}
+
+Forecast
+forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
+         const Clock &clock, Timestamp now)
+{
+	Policy on = policy;
+
+	if (policy.mode == Mode::Off)
+		on.mode = Mode::Enforce;
+
+	Decision decision = decide(limit, session, memo, on, clock, now);
+	Timestamp due_at = decision.outlook == Outlook::Wait ? decision.at - 1 : now;
+	Spared spared = spared_from(limit, session, on);
+	if (decision.outlook == Outlook::Nothing)
+		return {.verdict = std::nullopt, .due_at = never, .spared = spared};
+	if (decision.outlook == Outlook::Wait)
+		decision = decide(limit, session, memo, on, clock, decision.at);
+	else if (decision.outlook == Outlook::Due || decision.outlook == Outlook::Spared)
+		due_at = decision.verdict.deadline;
+	/* What was measured by now, and not what will have been at the deadline. */
+	decision.verdict.measured = elapsed(clock, decision.verdict.episode.start, now);
+	return {.verdict = decision.verdict, .due_at = due_at, .spared = spared};
 }
 
 } // namespace session_guard

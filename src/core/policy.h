@@ -11,7 +11,9 @@
 #include "core/memo.h"
 #include "core/session.h"
 
-#include <string_view>
+#include <algorithm>
+#include <array>
+#include <optional>
 #include <type_traits>
 
 namespace session_guard
@@ -24,17 +26,44 @@ enum class Mode : std::uint8_t
 	Enforce,
 };
 
-/* The settings that bind everybody.  Rules and settings per role will be resolved to the same. */
+/* Is a session spared from everything, and by what? */
+struct Exemption
+{
+	bool value;
+	Source source;
+
+	friend bool operator==(const Exemption &, const Exemption &) = default;
+};
+
+/* What binds one session: the settings of the server, and those of its role and database. */
 struct Policy
 {
 	Mode mode;
 	bool exempt_superusers;
 	bool spare_lock_waiters;
+	bool spare_listeners;
+	bool spare_maintenance;
+	Exemption exempt;
 	/* How long a cancelled statement may go on; 0 means that it is never terminated. */
 	Duration cancel_grace;
 	Thresholds limits;
 };
+static_assert(std::is_trivially_copyable_v<Policy>);
 static_assert(std::is_trivially_destructible_v<Policy>);
+
+/* What ALTER ROLE or ALTER DATABASE SET says for one role, database or both: absent is silent. */
+struct Stored
+{
+	std::optional<bool> exempt;
+	std::optional<Duration> cancel_grace;
+	std::array<std::optional<Duration>, limit_count> limits;
+
+	friend bool operator==(const Stored &, const Stored &) = default;
+};
+static_assert(std::is_trivially_destructible_v<Stored>);
+
+/* Let what is stored at a source take the place of what more general sources say. */
+void apply(const Stored &stored, Source source, Policy &policy);
 
 /* Why a session is spared, in the order in which the reasons are asked; protection wins. */
 enum class Spared : std::uint8_t
@@ -44,8 +73,12 @@ enum class Spared : std::uint8_t
 	Unreadable,
 	SyncRep,
 	RoleUnknown,
+	/* By ALTER ROLE or ALTER DATABASE SET pg_session_guard.exempt. */
+	Exempt,
 	Superuser,
 	NotMeasurable,
+	Listener,
+	Maintenance,
 	LockWait,
 	/* session_timeout waits for the end of the transaction. */
 	InTransaction,
@@ -103,11 +136,40 @@ Decision decide(Limit limit, const Session &session, const Memo &memo, const Pol
 
 /* The shortest pause after which an episode that nobody has seen yet could be due; 0: no limit. */
 Duration shortest_pause(const Policy &policy);
+Duration shortest_pause(const Stored &stored);
+
+/* The shorter of two pauses, of which 0 is none. */
+constexpr Duration
+shorter_pause(Duration a, Duration b)
+{
+	return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b);
+}
 
 /*
  * Has this limit come into force anew: does it concern sessions now that it did
- * not concern yet, or does another mode treat them otherwise?
+ * not concern yet, or does another mode treat them otherwise?  Where it is off
+ * for the server it may still be stored for roles and databases.
  */
-bool comes_into_force(const Policy &now, const Policy &before, Limit limit);
+bool comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_stored = false);
+
+/* The same for what is stored; whatever is different may be stricter for somebody. */
+bool is_different(const Stored &now, const Stored &before, Limit limit);
+
+/*
+ * What will happen to a session for a limit if it goes on as it is: the verdict
+ * at its deadline, and who it is spared by at this moment.
+ */
+struct Forecast
+{
+	/* None if it is in no episode of the limit, or nothing more will be done. */
+	std::optional<Verdict> verdict;
+	/* When the next step is due; never, if none is. */
+	Timestamp due_at;
+	Spared spared;
+};
+
+/* What decide() will say at the deadline; with mode = off, what it would say were it on. */
+Forecast forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
+                  const Clock &clock, Timestamp now);
 
 } // namespace session_guard

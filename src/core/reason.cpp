@@ -9,6 +9,12 @@ namespace session_guard
 namespace
 {
 
+void
+append_quoted(Text &text, std::string_view kind, std::string_view name)
+{
+	text.append(kind).append("\"").append(name).append("\"");
+}
+
 /* Append the full name of the setting behind a limit. */
 Text &
 append_setting(Text &text, Limit limit)
@@ -18,15 +24,28 @@ append_setting(Text &text, Limit limit)
 
 } // namespace
 
-std::string_view
-name_of(Source source)
+void
+append_source(Text &text, Source source, const Names &names)
 {
 	switch (source)
 	{
 		case Source::ConfigurationFile:
-			return "configuration file";
+			text.append("configuration file");
+			return;
+		case Source::AllRoles:
+			text.append("all roles");
+			return;
+		case Source::Database:
+			append_quoted(text, "database ", names.database);
+			return;
+		case Source::Role:
+			append_quoted(text, "role ", names.role);
+			return;
+		case Source::RoleInDatabase:
+			append_quoted(text, "role ", names.role);
+			append_quoted(text, " in database ", names.database);
+			return;
 	}
-	return "unknown";
 }
 
 std::string_view
@@ -45,15 +64,15 @@ announcement_of(const Verdict &verdict)
 }
 
 void
-append_reason(Text &text, const Verdict &verdict, const Policy &policy)
+append_reason(Text &text, const Verdict &verdict, const Policy &policy, const Names &names)
 {
 	text.append(facts(verdict.limit).phrase).append(" for ").append_duration(verdict.measured);
 	append_setting(text.append(", "), verdict.limit)
 	    .append(" is ")
 	    .append_duration(verdict.threshold.value)
-	    .append(" (")
-	    .append(name_of(verdict.threshold.source))
-	    .append(")");
+	    .append(" (");
+	append_source(text, verdict.threshold.source, names);
+	text.append(")");
 	if (verdict.since_cancel != 0)
 		text.append(", canceled ")
 		    .append_duration(verdict.since_cancel)
@@ -62,13 +81,18 @@ append_reason(Text &text, const Verdict &verdict, const Policy &policy)
 }
 
 void
-append_in_force(Text &text, Limit limit, const Policy &policy, std::int64_t sessions_over,
-                std::int64_t catch_up_rate)
+append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,
+                std::int64_t sessions_over, std::int64_t catch_up_rate)
 {
-	append_setting(text, limit)
-	    .append(" is in force at ")
-	    .append_duration(threshold_of(policy.limits, limit).value)
-	    .append(", ")
+	Duration value = threshold_of(policy.limits, limit).value;
+
+	append_setting(text, limit).append(" is in force");
+	if (value != 0)
+		text.append(" at ").append_duration(value);
+	if (is_stored)
+		text.append(value != 0 ? ", otherwise for some roles or databases"
+		                       : " for some roles or databases");
+	text.append(", ")
 	    .append(sessions_over)
 	    .append(sessions_over == 1 ? " session is" : " sessions are")
 	    .append(" over it now");
@@ -76,6 +100,46 @@ append_in_force(Text &text, Limit limit, const Policy &policy, std::int64_t sess
 		text.append("; mode is log, nothing is ended");
 	else if (sessions_over > 0)
 		text.append(", ending ").append(catch_up_rate).append(" per second");
+}
+
+void
+append_spared(Text &text, Spared spared, const Policy &policy, const Names &names)
+{
+	switch (spared)
+	{
+		case Spared::No:
+			return;
+		case Spared::Unreadable:
+			text.append("not readable");
+			return;
+		case Spared::SyncRep:
+			text.append("waits for a synchronous standby");
+			return;
+		case Spared::RoleUnknown:
+			text.append("its role does not exist");
+			return;
+		case Spared::Exempt:
+			append_source(text.append("exempt by "), policy.exempt.source, names);
+			return;
+		case Spared::Superuser:
+			text.append("superuser");
+			return;
+		case Spared::NotMeasurable:
+			text.append("not measurable: track_activities is off");
+			return;
+		case Spared::Listener:
+			text.append("listens on a channel");
+			return;
+		case Spared::Maintenance:
+			text.append("maintenance command");
+			return;
+		case Spared::LockWait:
+			text.append("waits for a lock");
+			return;
+		case Spared::InTransaction:
+			text.append("in a transaction");
+			return;
+	}
 }
 
 } // namespace session_guard

@@ -12,8 +12,15 @@
 namespace session_guard
 {
 
-/* Where a threshold was set: "configuration file". */
-std::string_view name_of(Source source);
+/* What a session's role and database are called. */
+struct Names
+{
+	std::string_view role;
+	std::string_view database;
+};
+
+/* Where a setting was made: "configuration file", role "app" in database "shop". */
+void append_source(Text &text, Source source, const Names &names);
 
 /* What the log says of an action that is about to be done: "terminating session".  NUL-terminated.
  */
@@ -26,10 +33,13 @@ std::string_view announcement_of(const Verdict &verdict);
  * Why: "idle in transaction for 5 min 2 s,
  * pg_session_guard.idle_in_transaction_session_timeout is 5 min (configuration file)".
  */
-void append_reason(Text &text, const Verdict &verdict, const Policy &policy);
+void append_reason(Text &text, const Verdict &verdict, const Policy &policy, const Names &names);
 
-/* That a limit has come into force, and how many sessions are over it. */
-void append_in_force(Text &text, Limit limit, const Policy &policy, std::int64_t sessions_over,
-                     std::int64_t catch_up_rate);
+/* That a limit has come into force, perhaps for roles or databases, and how many are over it. */
+void append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,
+                     std::int64_t sessions_over, std::int64_t catch_up_rate);
+
+/* Why a session is spared: "superuser", exempt by role "backup"; the exemption is the policy's. */
+void append_spared(Text &text, Spared spared, const Policy &policy, const Names &names);
 
 } // namespace session_guard

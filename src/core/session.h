@@ -77,6 +77,8 @@ struct Session
 	bool copying;
 	/* It runs VACUUM, ANALYZE, CREATE INDEX, REINDEX, CLUSTER or REPACK. */
 	bool maintaining;
+	/* It listens on a channel: its client is idle on purpose. */
+	bool listening;
 	Superuser superuser;
 	/* The local part of its virtual transaction id; 0 if it is in no transaction. */
 	std::uint32_t transaction;

@@ -76,15 +76,15 @@ Text::append_duration(Duration duration)
 	if (rest < 1000)
 		return append(rest).append(" ms");
 
-	constexpr std::int64_t minute = 60000;
-	constexpr std::int64_t hour = 60 * minute;
-	constexpr std::int64_t day = 24 * hour;
+	constexpr std::int64_t per_minute = minute / millisecond;
+	constexpr std::int64_t per_hour = 60 * per_minute;
+	constexpr std::int64_t per_day = 24 * per_hour;
 
-	append_unit(rest / day, " d ");
-	append_unit(rest % day / hour, " h ");
-	append_unit(rest % hour / minute, " min ");
-	if (rest % minute != 0)
-		return append_seconds(rest % minute);
+	append_unit(rest / per_day, " d ");
+	append_unit(rest % per_day / per_hour, " h ");
+	append_unit(rest % per_hour / per_minute, " min ");
+	if (rest % per_minute != 0)
+		return append_seconds(rest % per_minute);
 	/* Take back the blank that waited for a smaller unit. */
 	if (length_ > before && buffer_[length_ - 1] == ' ')
 		buffer_[--length_] = '\0';

@@ -23,6 +23,7 @@ inline constexpr Timestamp never = std::numeric_limits<Timestamp>::max();
 
 inline constexpr Duration millisecond = 1000;
 inline constexpr Duration second = 1000 * millisecond;
+inline constexpr Duration minute = 60 * second;
 
 /* Add a duration that is not negative, and stop at "never" instead of overflowing. */
 constexpr Timestamp

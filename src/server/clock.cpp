@@ -9,7 +9,6 @@
 #include "server/shared.h"
 
 #include <array>
-#include <cstring>
 #include <ctime>
 
 namespace session_guard
@@ -44,21 +43,8 @@ take_time()
 Clock
 clock_at(Timestamp now)
 {
-	Clock copy{};
+	Clock copy = shared() != nullptr ? copy_shared(shared()->clock) : Clock{};
 
-	if (shared() == nullptr)
-		return copy;
-	/* The guard may be writing to it: two copies that are alike were not torn. */
-	for (int tries = 0; tries < 100; tries++)
-	{
-		Clock again;
-
-		memcpy(&copy, &shared()->clock, sizeof(copy));
-		pg_read_barrier();
-		memcpy(&again, &shared()->clock, sizeof(again));
-		if (memcmp(&copy, &again, sizeof(copy)) == 0)
-			break;
-	}
 	(void)read_clock(copy, now, monotonic_now());
 	return copy;
 }

@@ -8,6 +8,7 @@
 #include "server/attempt.h"
 #include "server/catalogs.h"
 #include "server/clock.h"
+#include "server/policies.h"
 #include "server/shared.h"
 #include "server/signals.h"
 
@@ -19,14 +20,15 @@ namespace
 
 /* Write what is about to be done, to whom and why. */
 void
-announce(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
+announce(const Verdict &verdict, const Sighting &sighting)
 {
 	std::array<char, 1024> buffer;
 	Text text(buffer);
 
 	text.append(announcement_of(verdict)).append(" ");
 	append_session(text, sighting, role_name(sighting.role), database_name(sighting.database));
-	append_reason(text.append(": "), verdict, policy);
+	append_reason(text.append(": "), verdict, policy_of(sighting.role, sighting.database),
+	              {.role = role_name(sighting.role), .database = database_name(sighting.database)});
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
 }
 
@@ -38,18 +40,19 @@ announce(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
  * began before the line dies by it.
  */
 bool
-is_still_due(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
+is_still_due(const Verdict &verdict, const Sighting &sighting)
 {
 	Sighting again;
 
 	/* Mercy may have been committed meanwhile, and time has passed. */
-	refresh_catalogs();
+	refresh_policies();
 	Timestamp now = take_time();
 	if (look_at_session(sighting.slot, sighting.session.id, again) != Sight::Seen)
 		return false;
 	again.session.superuser = superuser_of(again.role);
 
 	Memo &memo = memo_of(sighting.slot);
+	Policy policy = policy_of(again.role, again.database);
 	observe(memo, again.session, policy.spare_lock_waiters, now);
 	Decision decision = decide(verdict.limit, again.session, memo, policy, shared()->clock, now);
 	return decision.outlook == Outlook::Due && decision.verdict.action == verdict.action &&
@@ -75,6 +78,7 @@ note_step(const Verdict &verdict, const Sighting &sighting)
 		note_cancel(ladder, verdict.episode.stamp, now);
 	else
 		note_terminate(ladder, now);
+	spend(shared()->budget, monotonic_now());
 }
 
 Outcome
@@ -99,18 +103,18 @@ log_only(const Verdict &verdict, const Sighting &sighting)
 } // namespace
 
 Outcome
-carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy)
+carry_out(const Verdict &verdict, const Sighting &sighting)
 {
 	int pid = sighting.session.id.pid;
 
 	/* A busy session may have to be tried many times; one line is enough. */
 	bool is_first_try = announced(verdict, sighting) != verdict.episode.stamp;
 	if (is_first_try)
-		announce(verdict, sighting, policy);
+		announce(verdict, sighting);
 	if (verdict.action == Action::Log)
 		return log_only(verdict, sighting);
 	announced(verdict, sighting) = verdict.episode.stamp;
-	if (!is_still_due(verdict, sighting, policy))
+	if (!is_still_due(verdict, sighting))
 		return report_raced(sighting, is_first_try);
 
 	auto call_server = [&]
@@ -121,7 +125,7 @@ carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy
 	if (!catalogs_are_free() || !attempt(call_server, ERRCODE_LOCK_NOT_AVAILABLE))
 	{
 		/* The lock that was in the way has taken its time, too. */
-		if (!is_still_due(verdict, sighting, policy))
+		if (!is_still_due(verdict, sighting))
 			return report_raced(sighting, is_first_try);
 		signal_process(pid, verdict.action);
 		note_step(verdict, sighting);

@@ -16,6 +16,6 @@ namespace session_guard
  * Carry out a verdict on the session of this sighting, in a transaction.
  * Signaled, raced, or a dry run with mode = log.
  */
-Outcome carry_out(const Verdict &verdict, const Sighting &sighting, const Policy &policy);
+Outcome carry_out(const Verdict &verdict, const Sighting &sighting);
 
 } // namespace session_guard

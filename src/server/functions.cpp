@@ -18,16 +18,6 @@ namespace
 
 constexpr int stats_columns = 13;
 
-Shared &
-shared_or_error()
-{
-	if (shared() == nullptr)
-		ereport(ERROR,
-		        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-		         errmsg("pg_session_guard must be loaded via \"shared_preload_libraries\"")));
-	return *shared();
-}
-
 Datum
 counter(pg_atomic_uint64 &value)
 {

@@ -9,6 +9,7 @@
 #include "server/catalogs.h"
 #include "server/clock.h"
 #include "server/enforce.h"
+#include "server/policies.h"
 #include "server/scan.h"
 #include "server/settings.h"
 #include "server/shared.h"
@@ -26,16 +27,20 @@ namespace
 constexpr Duration scan_floor = smallest_threshold / 2;
 constexpr Duration wake_floor = 2 * millisecond;
 
-Policy policy;
 /* Since when each limit has been as strict as it is now, and whether that was said. */
 std::array<Timestamp, limit_count> in_force_since;
 std::array<bool, limit_count> is_to_be_announced;
 
 /* Whose deadline was met while the limit was in force, or lies ahead. */
 Deadlines pending;
-/* Who was over a limit already when it came into force: ended at catch_up_rate. */
+/*
+ * Who has to wait his turn: over a limit already when it came into force, and
+ * ended at catch_up_rate; or over it when max_actions_per_minute was spent.
+ */
 Deadlines backlog;
 Timestamp next_catch_up;
+/* When the next action of all is allowed again. */
+Timestamp next_action;
 
 Timestamp last_scan;
 Timestamp last_wake;
@@ -53,7 +58,7 @@ allocate_deadlines(std::size_t count)
 Timestamp
 next_scan()
 {
-	Duration pause = shortest_pause(policy);
+	Duration pause = shortest_pause_of_all();
 
 	if (scan_is_asked_for)
 		return later(last_scan, scan_floor);
@@ -62,12 +67,28 @@ next_scan()
 	return later(last_scan, std::max(std::min(pause, naptime()), scan_floor));
 }
 
+/* When the first of the backlog may have its turn. */
+Timestamp
+next_turn()
+{
+	return backlog.empty() ? never : std::max(next_catch_up, next_action);
+}
+
+/*
+ * When to read again what is stored for roles and databases though no scan is
+ * due: no commit on the primary wakes the guard of a standby.
+ */
+Timestamp
+next_reading()
+{
+	return base_policy().mode != Mode::Off && RecoveryInProgress() ? later(last_wake, naptime())
+	                                                               : never;
+}
+
 Timestamp
 next_wake()
 {
-	Timestamp catch_up = backlog.empty() ? never : next_catch_up;
-
-	return std::min({next_scan(), pending.next_wake(), catch_up});
+	return std::min({next_scan(), pending.next_wake(), next_turn(), next_reading()});
 }
 
 /* After the clock was set back, nothing that was planned by it may lie hours ahead. */
@@ -77,6 +98,7 @@ forget_the_future(Timestamp now)
 	last_scan = std::min(last_scan, now);
 	last_wake = std::min(last_wake, now);
 	next_catch_up = std::min(next_catch_up, now + second);
+	next_action = std::min(next_action, now + minute);
 	for (Timestamp &since : in_force_since)
 		since = std::min(since, now);
 }
@@ -130,7 +152,8 @@ announce_limits(const std::array<int64, limit_count> &sessions_over)
 		if (!is_to_be_announced[index_of(limit)])
 			continue;
 		is_to_be_announced[index_of(limit)] = false;
-		append_in_force(text, limit, policy, sessions_over[index_of(limit)], catch_up_rate());
+		append_in_force(text, limit, base_policy(), is_stored(limit),
+		                sessions_over[index_of(limit)], catch_up_rate());
 		ereport(LOG, (errmsg_internal("%s", text.c_str())));
 	}
 }
@@ -145,7 +168,7 @@ show_activity(std::size_t sessions)
 	text.append("guarding ")
 	    .append(static_cast<int64>(sessions))
 	    .append(sessions == 1 ? " session" : " sessions");
-	if (policy.mode == Mode::Log)
+	if (base_policy().mode == Mode::Log)
 		text.append(" (mode is log)");
 	pgstat_report_activity(STATE_IDLE, text.c_str());
 }
@@ -175,6 +198,8 @@ scan(Timestamp start)
 	Timestamp now = take_time();
 	for (const Scanned &one : found)
 	{
+		Policy policy = policy_of(one.role, one.database);
+
 		observe(memo_of(one.slot), one.session, policy.spare_lock_waiters, now);
 		for (Limit limit : all_limits)
 		{
@@ -199,19 +224,52 @@ spend_turn(Timestamp now)
 	next_catch_up = std::max(next_catch_up, now - 10 * millisecond) + second / catch_up_rate();
 }
 
+/* Say, once a minute at most, that max_actions_per_minute keeps sessions from their end. */
+void
+report_spent(Duration now)
+{
+	Duration &said = shared()->said_spent_at;
+
+	if (said != 0 && now - said < minute)
+		return;
+	said = now;
+	ereport(LOG, (errmsg("sessions over a limit wait, oldest first"),
+	              errdetail("So many have been acted on within a minute: "
+	                        "pg_session_guard.max_actions_per_minute is %d.",
+	                        static_cast<int>(max_actions_per_minute()))));
+}
+
+/* Is another action allowed within this minute? */
+bool
+is_within_budget(Timestamp now)
+{
+	Duration monotonic = monotonic_now();
+	Duration at = allowed_at(shared()->budget, max_actions_per_minute(), monotonic);
+
+	if (at <= monotonic)
+		return true;
+	next_action = now + (at - monotonic);
+	report_spent(monotonic);
+	return false;
+}
+
 /* Act on a verdict, unless it has to wait its turn in the backlog. */
 void
 act(const Deadline &deadline, const Sighting &sighting, const Decision &decision, Timestamp now)
 {
 	bool catch_up = is_catch_up(decision.verdict);
 
-	if (catch_up && now < next_catch_up)
+	if ((catch_up && now < next_catch_up) ||
+	    (decision.verdict.action != Action::Log && !is_within_budget(now)))
 	{
-		plan(deadline.limit, deadline.session, deadline.slot, decision, now);
+		Deadline waiting = deadline;
+
+		waiting.wake = waiting.due = decision.verdict.deadline;
+		backlog.push(waiting);
 		return;
 	}
 
-	Outcome outcome = carry_out(decision.verdict, sighting, policy);
+	Outcome outcome = carry_out(decision.verdict, sighting);
 	if (outcome == Outcome::Raced)
 	{
 		Deadline again = deadline;
@@ -223,8 +281,8 @@ act(const Deadline &deadline, const Sighting &sighting, const Decision &decision
 	}
 	if (decision.verdict.action == Action::Cancel)
 		plan(deadline.limit, deadline.session, deadline.slot,
-		     decide(deadline.limit, sighting.session, memo_of(deadline.slot), policy,
-		            shared()->clock, now),
+		     decide(deadline.limit, sighting.session, memo_of(deadline.slot),
+		            policy_of(sighting.role, sighting.database), shared()->clock, now),
 		     now);
 	if (catch_up)
 		spend_turn(now);
@@ -241,7 +299,7 @@ handle(const Deadline &deadline)
 	Sighting sighting;
 	Memo &memo = memo_of(deadline.slot);
 
-	refresh_catalogs();
+	refresh_policies();
 	count(shared()->counters.looks);
 	Timestamp now = take_time();
 	Sight sight = look_at_session(deadline.slot, deadline.session, sighting);
@@ -256,6 +314,7 @@ handle(const Deadline &deadline)
 		return;
 	}
 
+	Policy policy = policy_of(sighting.role, sighting.database);
 	sighting.session.superuser = superuser_of(sighting.role);
 	observe(memo, sighting.session, policy.spare_lock_waiters, now);
 	Decision decision =
@@ -274,7 +333,7 @@ bool
 is_interrupted(Timestamp now)
 {
 	CHECK_FOR_INTERRUPTS();
-	return ConfigReloadPending || GetCurrentTimestamp() < now;
+	return ConfigReloadPending || has_changed_limits() || GetCurrentTimestamp() < now;
 }
 
 /* Handle all that is due now. */
@@ -283,8 +342,31 @@ handle_due(Timestamp now)
 {
 	while (pending.next_wake() <= now && !is_interrupted(now))
 		handle(pending.pop());
-	while (!backlog.empty() && next_catch_up <= now && !is_interrupted(now))
+	while (next_turn() <= now && !is_interrupted(now))
 		handle(backlog.pop());
+}
+
+/*
+ * After a change of the policy: what was planned by the old one must not be
+ * done by the new one.
+ */
+void
+plan_anew()
+{
+	std::uint32_t changed = take_changed_limits();
+	Timestamp now = take_time();
+
+	for (Limit limit : all_limits)
+	{
+		if ((changed & (1U << index_of(limit))) != 0)
+			in_force_since[index_of(limit)] = now;
+		is_to_be_announced[index_of(limit)] =
+		    is_in_force(limit) &&
+		    (is_to_be_announced[index_of(limit)] || (changed & (1U << index_of(limit))) != 0);
+	}
+	pending.clear();
+	backlog.clear();
+	scan_is_asked_for = shortest_pause_of_all() != 0;
 }
 
 } // namespace
@@ -300,7 +382,7 @@ prepare_guard()
 	backlog = allocate_deadlines(slots * limit_count);
 	prepare_scan();
 	StartTransactionCommand();
-	refresh_catalogs();
+	refresh_policies();
 	CommitTransactionCommand();
 	release_catalogs();
 	/* While the catalogs are locked nothing is known, and nobody ended as nobody's superuser. */
@@ -313,27 +395,12 @@ prepare_guard()
 void
 adopt_settings()
 {
-	Policy before = policy;
-	Timestamp now = take_time();
-
-	policy = configured_policy();
-	for (Limit limit : all_limits)
-	{
-		if (comes_into_force(policy, before, limit))
-		{
-			in_force_since[index_of(limit)] = now;
-			is_to_be_announced[index_of(limit)] = true;
-		}
-		else if (policy.mode == Mode::Off || threshold_of(policy.limits, limit).value == 0)
-			is_to_be_announced[index_of(limit)] = false;
-	}
-	/* What was planned by the old settings must not be done by the new ones. */
-	pending.clear();
-	backlog.clear();
-	scan_is_asked_for = shortest_pause(policy) != 0;
+	adopt_configuration();
+	next_action = 0;
+	plan_anew();
 	if (!scan_is_asked_for)
 		pgstat_report_activity(STATE_IDLE,
-		                       policy.mode == Mode::Off ? "mode is off" : "no limit is set");
+		                       base_policy().mode == Mode::Off ? "mode is off" : "no limit is set");
 }
 
 void
@@ -342,16 +409,21 @@ wake_up()
 	Timestamp now = take_time();
 
 	forget_the_future(now);
-	if (now < next_wake())
+	if (now < next_wake() && !policies_are_stale())
 		return;
 	last_wake = now;
 	count(shared()->counters.wake_ups);
 
 	StartTransactionCommand();
-	refresh_catalogs();
+	refresh_policies();
+	if (has_changed_limits())
+		plan_anew();
 	if (next_scan() <= now)
 		scan(now);
 	handle_due(now);
+	/* A change that came in meanwhile has stopped the work. */
+	if (has_changed_limits())
+		plan_anew();
 	CommitTransactionCommand();
 	release_catalogs();
 }
@@ -361,6 +433,9 @@ sleep_time()
 {
 	Timestamp wake = next_wake();
 
+	/* The catalog could not be read; what keeps it locked will not wake us. */
+	if (policies_are_stale())
+		wake = std::min(wake, GetCurrentTimestamp() + second);
 	if (wake == never)
 		return -1;
 	/* Rounded up: to wake a moment too early would be to wake twice. */

@@ -3,6 +3,7 @@
  */
 #include "server/pg.h"
 
+#include "server/hooks.h"
 #include "server/settings.h"
 #include "server/shared.h"
 #include "server/succession.h"
@@ -25,6 +26,8 @@ _PG_init(void)
 	session_guard::request_shared_memory();
 
 	/* pg_upgrade refuses to work beside a process that is connected. */
-	if (!IsBinaryUpgrade)
-		session_guard::register_guard();
+	if (IsBinaryUpgrade)
+		return;
+	session_guard::install_hooks();
+	session_guard::register_guard();
 }

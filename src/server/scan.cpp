@@ -17,7 +17,7 @@ namespace
 {
 
 constexpr char query[] =
-    "SELECT pid, usesysid, state, wait_event_type, wait_event, xact_start, query_start,"
+    "SELECT pid, usesysid, datid, state, wait_event_type, wait_event, xact_start, query_start,"
     " backend_start, state_change, backend_type, leader_pid"
     " FROM pg_catalog.pg_stat_get_activity(NULL)";
 
@@ -25,6 +25,7 @@ enum Column
 {
 	Pid = 1,
 	UserId,
+	DatabaseId,
 	StateName,
 	WaitType,
 	WaitName,
@@ -175,7 +176,12 @@ add_session(const Row &row, int pid)
 	session.state_change = row.number(StateChange, time_value);
 	session.changes = place->changes;
 	add_unpublished(place->slot, session);
-	scanned[scanned_count++] = {.session = session, .slot = place->slot};
+	scanned[scanned_count++] = {
+	    .session = session,
+	    .slot = place->slot,
+	    .role = static_cast<Oid>(row.number(UserId, oid_value)),
+	    .database = static_cast<Oid>(row.number(DatabaseId, oid_value)),
+	};
 }
 
 void
@@ -253,7 +259,10 @@ scan_by_looks()
 		if (look_at_slot(slot, sighting) != Sight::Seen || !is_client_backend(sighting))
 			continue;
 		sighting.session.superuser = superuser_of(sighting.role);
-		scanned[scanned_count++] = {.session = sighting.session, .slot = slot};
+		scanned[scanned_count++] = {.session = sighting.session,
+		                            .slot = slot,
+		                            .role = sighting.role,
+		                            .database = sighting.database};
 	}
 }
 

@@ -18,6 +18,8 @@ struct Scanned
 	Session session;
 	/* Its place in the backend-status array. */
 	int slot;
+	Oid role;
+	Oid database;
 };
 
 /* Prepare the memory.  Once. */

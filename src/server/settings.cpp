@@ -5,6 +5,8 @@
 
 #include "server/settings.h"
 
+#include "core/budget.h"
+
 #include <climits>
 #include <cstring>
 
@@ -19,6 +21,10 @@ char *database = nullptr;
 int naptime_ms = 10 * 1000;
 bool exempt_superusers = true;
 bool spare_lock_waiters = true;
+bool spare_listeners = true;
+bool spare_maintenance = true;
+bool exempt = false;
+int actions_per_minute = 0;
 int cancel_grace_ms = 10 * 1000;
 int catch_up_per_second = 10;
 std::array<int, limit_count> limit_values{};
@@ -81,15 +87,23 @@ check_source(GucSource source)
 		return true;
 	GUC_check_errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM);
 	GUC_check_errmsg("limits of the session guard cannot be changed within a session");
-	GUC_check_errhint("Set it in the configuration file or with ALTER SYSTEM.");
+	GUC_check_errhint("Set it in the configuration file, or with ALTER SYSTEM, ALTER ROLE or ALTER "
+	                  "DATABASE.");
 	return false;
+}
+
+/* Is it a time, or 0, that can be kept? */
+bool
+is_long_enough(int milliseconds)
+{
+	return milliseconds == 0 || milliseconds * millisecond >= smallest_threshold;
 }
 
 /* Refuse a time that is too short to be kept. */
 bool
 check_milliseconds(int *value, void **, GucSource source)
 {
-	if (*value != 0 && *value * millisecond < smallest_threshold)
+	if (!is_long_enough(*value))
 	{
 		GUC_check_errdetail("The value must be 0 or at least %d ms.",
 		                    static_cast<int>(smallest_threshold / millisecond));
@@ -100,6 +114,12 @@ check_milliseconds(int *value, void **, GucSource source)
 
 bool
 check_seconds(int *, void **, GucSource source)
+{
+	return check_source(source);
+}
+
+bool
+check_exempt(bool *, void **, GucSource source)
 {
 	return check_source(source);
 }
@@ -139,6 +159,36 @@ define_limits()
 	    "Sets how long a canceled statement may go on before its session is terminated.",
 	    "0 means that the session is never terminated for it.", &cancel_grace_ms, cancel_grace_ms,
 	    0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, check_milliseconds, nullptr, nullptr);
+	DefineCustomBoolVariable("pg_session_guard.exempt",
+	                         "Spares the sessions of a role or database from all limits.", nullptr,
+	                         &exempt, exempt, PGC_SUSET, 0, check_exempt, nullptr, nullptr);
+}
+
+/* Define who is spared by default. */
+void
+define_switches()
+{
+	struct Switch
+	{
+		const char *name;
+		const char *description;
+		bool *value;
+	};
+	const Switch switches[] = {
+	    {"pg_session_guard.exempt_superusers", "Spares the sessions of superusers from all limits.",
+	     &exempt_superusers},
+	    {"pg_session_guard.spare_lock_waiters",
+	     "Spares sessions that wait for a lock from the statement limit.", &spare_lock_waiters},
+	    {"pg_session_guard.spare_listeners",
+	     "Spares sessions that listen on a channel from the idle limit.", &spare_listeners},
+	    {"pg_session_guard.spare_maintenance",
+	     "Spares maintenance commands from the statement and transaction limits.",
+	     &spare_maintenance},
+	};
+
+	for (const Switch &one : switches)
+		DefineCustomBoolVariable(one.name, one.description, nullptr, one.value, *one.value,
+		                         PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
 /* Define what only the postmaster can take over. */
@@ -163,19 +213,18 @@ define_settings()
 	                        "Sets the longest pause between two scans of all sessions.", nullptr,
 	                        &naptime_ms, naptime_ms, 100, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS,
 	                        nullptr, nullptr, nullptr);
-	DefineCustomBoolVariable(
-	    "pg_session_guard.exempt_superusers", "Spares the sessions of superusers from all limits.",
-	    nullptr, &exempt_superusers, exempt_superusers, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-	DefineCustomBoolVariable("pg_session_guard.spare_lock_waiters",
-	                         "Spares sessions that wait for a lock from the statement limit.",
-	                         nullptr, &spare_lock_waiters, spare_lock_waiters, PGC_SIGHUP, 0,
-	                         nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+	    "pg_session_guard.max_actions_per_minute",
+	    "Sets how many sessions at most are canceled or terminated in any minute.",
+	    "0 disables the cap. What is over it waits its turn, oldest first.", &actions_per_minute,
+	    actions_per_minute, 0, largest_budget, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable(
 	    "pg_session_guard.catch_up_rate",
 	    "Sets how many sessions per second are ended for a limit that they had broken already "
 	    "when it came into force.",
 	    nullptr, &catch_up_per_second, catch_up_per_second, 1, 10000, PGC_SIGHUP, 0, nullptr,
 	    nullptr, nullptr);
+	define_switches();
 	define_limits();
 	if (process_shared_preload_libraries_in_progress)
 		define_at_start();
@@ -188,6 +237,9 @@ configured_policy()
 	Policy policy{.mode = static_cast<Mode>(mode),
 	              .exempt_superusers = exempt_superusers,
 	              .spare_lock_waiters = spare_lock_waiters,
+	              .spare_listeners = spare_listeners,
+	              .spare_maintenance = spare_maintenance,
+	              .exempt = {.value = exempt, .source = Source::ConfigurationFile},
 	              .cancel_grace = cancel_grace_ms * millisecond,
 	              .limits = {}};
 
@@ -213,6 +265,50 @@ int
 catch_up_rate()
 {
 	return catch_up_per_second;
+}
+
+std::size_t
+max_actions_per_minute()
+{
+	return static_cast<std::size_t>(actions_per_minute);
+}
+
+bool
+store(const char *name, const char *value, Stored &stored)
+{
+	int number;
+
+	if (strcmp(name, "exempt") == 0)
+	{
+		bool on;
+
+		if (!parse_bool(value, &on))
+			return false;
+		stored.exempt = on;
+		return true;
+	}
+	if (strcmp(name, "cancel_grace") == 0)
+	{
+		if (!parse_int(value, &number, GUC_UNIT_MS, nullptr) || !is_long_enough(number))
+			return false;
+		stored.cancel_grace = number * millisecond;
+		return true;
+	}
+	for (Limit limit : all_limits)
+	{
+		const LimitSetting &setting = limit_settings[index_of(limit)];
+
+		if (facts(limit).name != name)
+			continue;
+		if (!parse_int(value, &number, setting.flags, nullptr) || number < 0 ||
+		    (setting.unit == millisecond && !is_long_enough(number)))
+			return false;
+		stored.limits[index_of(limit)] = number * setting.unit;
+		return true;
+	}
+	/* Not a setting for a role or database: the server has applied it to nobody, and no more do we.
+	 */
+	return true;
 }
 
 void

@@ -29,6 +29,15 @@ Duration naptime();
 /* How many sessions per second end for a limit that they broke before it was in force. */
 int catch_up_rate();
 
+/* How many sessions may be acted on in any minute; 0 is no cap. */
+std::size_t max_actions_per_minute();
+
+/*
+ * Take over what is stored for a role or database under a name without its
+ * prefix.  False if the value cannot be valid today; nothing is stored then.
+ */
+bool store(const char *name, const char *value, Stored &stored);
+
 /*
  * From now on, in this process, refuse what the catalogs say of the limits for
  * the process's own role and database.

@@ -3,6 +3,8 @@
  */
 #include "server/shared.h"
 
+#include "server/settings.h"
+
 namespace session_guard
 {
 
@@ -14,8 +16,8 @@ Shared *state = nullptr;
 Size
 shared_size()
 {
-	return add_size(MAXALIGN(sizeof(Shared)),
-	                mul_size(sizeof(Memo), static_cast<Size>(MaxBackends)));
+	return add_size(MAXALIGN(sizeof(Shared)), mul_size(sizeof(Memo) + sizeof(pg_atomic_uint64),
+	                                                   static_cast<Size>(MaxBackends)));
 }
 
 void
@@ -28,6 +30,22 @@ init_counters(Counters &counters)
 		pg_atomic_init_u64(counter, 0);
 }
 
+char *
+after_struct(void *memory)
+{
+	return static_cast<char *>(memory) + MAXALIGN(sizeof(Shared));
+}
+
+/* The marks follow the memos; both are multiples of eight bytes. */
+pg_atomic_uint64 *
+mark_in(void *memory, int slot)
+{
+	static_assert(sizeof(Memo) % alignof(pg_atomic_uint64) == 0);
+	char *marks = after_struct(memory) + sizeof(Memo) * static_cast<std::size_t>(MaxBackends);
+
+	return reinterpret_cast<pg_atomic_uint64 *>(marks) + slot;
+}
+
 void
 init_shared(void *memory)
 {
@@ -37,7 +55,11 @@ init_shared(void *memory)
 	pg_atomic_init_u32(&fresh->worker_pid, 0);
 	pg_atomic_init_u64(&fresh->worker_start, 0);
 	pg_atomic_init_u32(&fresh->failed_starts, 0);
+	pg_atomic_init_u32(&fresh->stored_changes, 0);
 	init_counters(fresh->counters);
+	fresh->configured = configured_policy();
+	for (int slot = 0; slot < MaxBackends; slot++)
+		pg_atomic_init_u64(mark_in(memory, slot), 0);
 }
 
 const SharedArea area{.name = "pg_session_guard",
@@ -59,12 +81,26 @@ shared()
 	return state;
 }
 
+Shared &
+shared_or_error()
+{
+	if (state == nullptr)
+		ereport(ERROR,
+		        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		         errmsg("pg_session_guard must be loaded via \"shared_preload_libraries\"")));
+	return *state;
+}
+
 Memo &
 memo_of(int slot)
 {
-	char *memos = reinterpret_cast<char *>(state) + MAXALIGN(sizeof(Shared));
+	return reinterpret_cast<Memo *>(after_struct(state))[slot];
+}
 
-	return reinterpret_cast<Memo *>(memos)[slot];
+pg_atomic_uint64 &
+listener_mark(int slot)
+{
+	return *mark_in(state, slot);
 }
 
 } // namespace session_guard

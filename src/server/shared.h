@@ -5,8 +5,13 @@
 
 #include "server/pg.h"
 
+#include "core/budget.h"
 #include "core/clock.h"
 #include "core/memo.h"
+#include "core/policy.h"
+
+#include <cstring>
+#include <type_traits>
 
 namespace session_guard
 {
@@ -37,22 +42,54 @@ struct Shared
 	pg_atomic_uint64 worker_start;
 	/* How often in a row a guard has gone away before it was connected. */
 	pg_atomic_uint32 failed_starts;
+	/* Grows with each commit of ALTER ROLE or ALTER DATABASE SET. */
+	pg_atomic_uint32 stored_changes;
 	Counters counters;
 	/*
-	 * Read and written by the guard only.  The memos follow: one per place in
-	 * the backend-status array, MaxBackends in all.
+	 * Written by the guard only; others read copies (copy_shared()).  After
+	 * this come one memo and one listener's mark per place in the
+	 * backend-status array, MaxBackends of each.
 	 */
 	Clock clock;
+	Budget budget;
+	/* When the log last said that the budget is spent, by the monotonic clock. */
+	Duration said_spent_at;
+	/* The server's configuration, without what is stored for roles and databases. */
+	Policy configured;
 };
 
 /* Ask for the memory, at postmaster start. */
 void request_shared_memory();
 
-/* The memory; nullptr if the library was not preloaded. */
+/* The memory; nullptr if the library was not preloaded, or an error. */
 Shared *shared();
+Shared &shared_or_error();
 
 /* The memo of a place in the backend-status array. */
 Memo &memo_of(int slot);
+
+/* Holds the backend_start of the session in a place if that listens on a channel. */
+pg_atomic_uint64 &listener_mark(int slot);
+
+/* Copy what the guard may be writing to: two copies that are alike were not torn. */
+template <typename T>
+T
+copy_shared(const T &original)
+{
+	static_assert(std::is_trivially_copyable_v<T>);
+	T copy;
+	T again;
+
+	for (int tries = 0; tries < 100; tries++)
+	{
+		memcpy(&copy, &original, sizeof(T));
+		pg_read_barrier();
+		memcpy(&again, &original, sizeof(T));
+		if (memcmp(&copy, &again, sizeof(T)) == 0)
+			break;
+	}
+	return copy;
+}
 
 inline void
 count(pg_atomic_uint64 &counter, int64 by = 1)

@@ -5,6 +5,8 @@
 
 #include "core/maintenance.h"
 
+#include "server/shared.h"
+
 #include <array>
 #include <span>
 
@@ -140,6 +142,14 @@ workers_of(PGPROC *leader)
 	return workers;
 }
 
+/* Without the library preloaded nobody has kept account of that. */
+bool
+is_listening(int slot, Timestamp backend_start)
+{
+	return shared() != nullptr &&
+	       pg_atomic_read_u64(&listener_mark(slot)) == static_cast<uint64>(backend_start);
+}
+
 void
 fill(Sighting &sighting, int slot, const PgBackendStatus &entry, PGPROC *proc)
 {
@@ -152,6 +162,7 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, PGPROC *proc)
 	    .worker_waits_for_lock = workers.one_waits_for_lock,
 	    .copying = entry.st_progress_command == PROGRESS_COMMAND_COPY,
 	    .maintaining = is_maintenance(entry.st_progress_command),
+	    .listening = is_listening(slot, entry.st_proc_start_timestamp),
 	    .superuser = Superuser::Unknown,
 	    .transaction = local_transaction(proc),
 	    .changes = entry.st_changecount,
@@ -278,6 +289,7 @@ add_unpublished(int slot, Session &session)
 
 	session.copying = entry->st_progress_command == PROGRESS_COMMAND_COPY;
 	session.maintaining = is_maintenance(entry->st_progress_command);
+	session.listening = is_listening(slot, session.id.backend_start);
 	session.transaction =
 	    proc != nullptr && proc->pid == session.id.pid ? local_transaction(proc) : 0;
 }

@@ -5,6 +5,7 @@
 
 #include "server/clock.h"
 #include "server/guard.h"
+#include "server/policies.h"
 #include "server/settings.h"
 #include "server/shared.h"
 #include "server/shield.h"
@@ -72,6 +73,8 @@ start(bool is_successor)
 	BackgroundWorkerUnblockSignals();
 
 	take_office(is_successor);
+	/* What is configured can be seen even if the guard cannot connect. */
+	adopt_configuration();
 	back_off();
 	connect_guard();
 	prepare_guard();

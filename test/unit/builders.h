@@ -11,7 +11,6 @@
 namespace session_guard::test
 {
 
-inline constexpr Duration minute = 60 * second;
 inline constexpr Duration hour = 60 * minute;
 inline constexpr Duration day = 24 * hour;
 
@@ -199,6 +198,9 @@ class PolicyBuilder
 	Policy policy_{.mode = Mode::Enforce,
 	               .exempt_superusers = true,
 	               .spare_lock_waiters = true,
+	               .spare_listeners = true,
+	               .spare_maintenance = true,
+	               .exempt = {},
 	               .cancel_grace = 10 * second,
 	               .limits = {}};
 };

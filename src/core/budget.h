@@ -1,0 +1,34 @@
+/*
+ * At most so many actions in any minute.
+ */
+#pragma once
+
+#include "core/time.h"
+
+#include <array>
+#include <cstddef>
+#include <type_traits>
+
+namespace session_guard
+{
+
+/* The most that pg_session_guard.max_actions_per_minute can be. */
+inline constexpr std::size_t largest_budget = 1000;
+
+/* When the last actions were taken, by a clock that nobody sets.  Lives in shared memory. */
+struct Budget
+{
+	/* A ring; 0 where there was none. */
+	std::array<Duration, largest_budget> taken;
+	/* Where the next goes. */
+	std::size_t next;
+};
+static_assert(std::is_trivially_destructible_v<Budget>);
+
+/* Note an action. */
+void spend(Budget &budget, Duration now);
+
+/* When the next action is allowed: now, or later.  A cap of 0 is none. */
+Duration allowed_at(const Budget &budget, std::size_t cap, Duration now);
+
+} // namespace session_guard

@@ -1,0 +1,166 @@
+/*
+ * What every session does for the guard (see hooks.h).
+ *
+ * Nothing in here is on the path of a query: only utility commands and the ends
+ * of transactions pass by, and an ordinary one has nothing to do.
+ */
+#include "server/pg.h"
+
+#include "server/hooks.h"
+#include "server/listeners.h"
+#include "server/shared.h"
+
+namespace session_guard
+{
+
+namespace
+{
+
+ProcessUtility_hook_type previous_process_utility = nullptr;
+
+/* This transaction has changed what is stored for a role or database. */
+bool changes_policy = false;
+
+/* Let the guard read what is stored anew, now that it is committed. */
+void
+wake_guard()
+{
+	if (shared() == nullptr)
+		return;
+	pg_atomic_fetch_add_u32(&shared()->stored_changes, 1);
+
+	auto pid = static_cast<int>(pg_atomic_read_u32(&shared()->worker_pid));
+	PGPROC *guard = pid != 0 ? BackendPidGetProc(pid) : nullptr;
+	if (guard != nullptr)
+		SetLatch(&guard->procLatch);
+}
+
+/* What a utility command is to us. */
+enum class Kind
+{
+	Other,
+	Listen,
+	Unlisten,
+	UnlistenAll,
+	StoresSettings,
+	/* Whatever was prepared, perhaps by another session, is committed by it. */
+	CommitPrepared,
+};
+
+struct Command
+{
+	Kind kind;
+	/* For Listen and Unlisten. */
+	const char *channel;
+};
+
+/* Make sense of a command; running it may free its tree. */
+Command
+command_of(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_ListenStmt:
+			return {Kind::Listen,
+			        pstrdup(reinterpret_cast<ListenStmt *>(statement)->conditionname)};
+		case T_UnlistenStmt:
+			if (auto channel = reinterpret_cast<UnlistenStmt *>(statement)->conditionname)
+				return {Kind::Unlisten, pstrdup(channel)};
+			return {Kind::UnlistenAll, nullptr};
+		case T_DiscardStmt:
+			if (reinterpret_cast<DiscardStmt *>(statement)->target == DISCARD_ALL)
+				return {Kind::UnlistenAll, nullptr};
+			break;
+		case T_AlterRoleSetStmt:
+		case T_AlterDatabaseSetStmt:
+			return {Kind::StoresSettings, nullptr};
+		case T_TransactionStmt:
+			if (reinterpret_cast<TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED)
+				return {Kind::CommitPrepared, nullptr};
+			break;
+		default:
+			break;
+	}
+	return {Kind::Other, nullptr};
+}
+
+/* Note what a command has done. */
+void
+note(const Command &command)
+{
+	switch (command.kind)
+	{
+		case Kind::Other:
+			return;
+		case Kind::Listen:
+			return note_listen(command.channel);
+		case Kind::Unlisten:
+			return note_unlisten(command.channel);
+		case Kind::UnlistenAll:
+			return note_unlisten_all();
+		case Kind::StoresSettings:
+			changes_policy = true;
+			return;
+		case Kind::CommitPrepared:
+			return wake_guard();
+	}
+}
+
+void
+process_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
+                ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+                DestReceiver *dest, QueryCompletion *completion)
+{
+	Command command = command_of(statement->utilityStmt);
+
+	if (previous_process_utility)
+		previous_process_utility(statement, query, read_only_tree, context, params, environment,
+		                         dest, completion);
+	else
+		standard_ProcessUtility(statement, query, read_only_tree, context, params, environment,
+		                        dest, completion);
+	note(command);
+}
+
+void
+end_transaction(XactEvent event, void *)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			settle_listening(true);
+			if (changes_policy)
+				wake_guard();
+			changes_policy = false;
+			return;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			settle_listening(false);
+			changes_policy = false;
+			return;
+		default:
+			return;
+	}
+}
+
+void
+end_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
+{
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		settle_listening_in_subtransaction(true);
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		settle_listening_in_subtransaction(false);
+}
+
+} // namespace
+
+void
+install_hooks()
+{
+	previous_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
+	RegisterXactCallback(end_transaction, nullptr);
+	RegisterSubXactCallback(end_subtransaction, nullptr);
+}
+
+} // namespace session_guard

@@ -1,0 +1,51 @@
+/*
+ * The policy of each session, for the guard: the server's configuration, with
+ * what is stored for the session's role and database.
+ *
+ * What is stored is read again when the server says that something has changed,
+ * so cheaply that it can precede each look: mercy that was committed before is
+ * honoured.
+ */
+#pragma once
+
+#include "server/pg.h"
+
+#include "core/policy.h"
+
+namespace session_guard
+{
+
+/* Take the server's configuration over anew. */
+void adopt_configuration();
+
+/* The policy where nothing is stored. */
+const Policy &base_policy();
+
+/*
+ * Bring everything up to date, in a transaction: the catalogs of roles and
+ * databases, and what is stored for them.
+ */
+void refresh_policies();
+
+/* Has a commit asked for the present policies to be read, since they were? */
+bool policies_are_stale();
+
+/*
+ * Which limits have come into force anew, or are different for some, since this
+ * was asked last?  A bit for each; 0 if nothing has changed.
+ */
+std::uint32_t take_changed_limits();
+bool has_changed_limits();
+
+/* What binds the sessions of a role in a database. */
+Policy policy_of(Oid role, Oid database);
+
+/* Is the limit set anywhere? */
+bool is_in_force(Limit limit);
+/* Is it stored for roles or databases? */
+bool is_stored(Limit limit);
+
+/* The shortest pause after which an episode of anybody could be due; 0: no limit is set. */
+Duration shortest_pause_of_all();
+
+} // namespace session_guard

@@ -1,0 +1,205 @@
+/*
+ * The function behind the view session_guard.schedule: who would be ended, when
+ * and why, or why not.
+ *
+ * It asks the code that the guard decides with, about the configuration that
+ * the guard has published, so it cannot disagree with it; the reader's own
+ * settings do not matter.
+ */
+#include "core/reason.h"
+
+#include "server/clock.h"
+#include "server/rights.h"
+#include "server/row.h"
+#include "server/shared.h"
+#include "server/show.h"
+#include "server/stored.h"
+
+#include <array>
+
+extern "C"
+{
+	PG_FUNCTION_INFO_V1(session_guard_schedule);
+}
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* A column of session_guard.get_schedule(). */
+enum Column
+{
+	Pid,
+	BackendStart,
+	DatabaseName,
+	UserName,
+	ApplicationName,
+	StateName,
+	LimitName,
+	ThresholdValue,
+	SourceName,
+	Since,
+	Measured,
+	DueAt,
+	ActionName,
+	SparedBy,
+	ColumnCount,
+};
+
+using ScheduleRow = Row<ColumnCount>;
+
+/* pg_authid's word on a role, as the guard would have it. */
+Superuser
+superuser_in_catalog(Oid role)
+{
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
+		return Superuser::Unknown;
+	return superuser_arg(role) ? Superuser::Yes : Superuser::No;
+}
+
+StoredReading
+read_stored_now()
+{
+	LockRelationOid(DbRoleSettingRelationId, AccessShareLock);
+	std::optional<StoredReading> reading = read_stored({});
+	UnlockRelationOid(DbRoleSettingRelationId, AccessShareLock);
+	return *reading;
+}
+
+Datum
+interval_of(Duration duration)
+{
+	/* As a difference of stamps, so that days are shown as such. */
+	return DirectFunctionCall2(timestamp_mi, TimestampTzGetDatum(duration), TimestampTzGetDatum(0));
+}
+
+/* One session, and all that is to be said of it. */
+struct Entry
+{
+	Sighting sighting;
+	Policy policy;
+	const char *role;
+	const char *database;
+};
+
+Names
+names_of(const Entry &entry)
+{
+	return {.role = entry.role != nullptr ? entry.role : "?",
+	        .database = entry.database != nullptr ? entry.database : "?"};
+}
+
+const char *
+source_text(const Entry &entry, Source source)
+{
+	std::array<char, 256> buffer;
+	Text text(buffer);
+
+	append_source(text, source, names_of(entry));
+	return pstrdup(text.c_str());
+}
+
+const char *
+spared_text(const Entry &entry, Spared spared)
+{
+	std::array<char, 256> buffer;
+	Text text(buffer);
+
+	if (entry.policy.mode == Mode::Off)
+		return "mode is off";
+	append_spared(text, spared, entry.policy, names_of(entry));
+	return text.view().empty() ? nullptr : pstrdup(text.c_str());
+}
+
+const char *
+action_text(const Entry &entry, Action action)
+{
+	if (entry.policy.mode == Mode::Log)
+		return "log";
+	return action == Action::Cancel ? "cancel" : "terminate";
+}
+
+/* What is shown to whom pg_stat_activity shows it. */
+void
+set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast)
+{
+	row.set(BackendStart, TimestampTzGetDatum(entry.sighting.session.id.backend_start));
+	row.set_text(StateName, shown_state(entry.sighting.session.state));
+	row.set_text(SparedBy, spared_text(entry, forecast.spared));
+	row.set_text(ActionName, action_text(entry, forecast.verdict ? forecast.verdict->action
+	                                                             : facts(limit).first_action));
+	if (!forecast.verdict)
+		return;
+	row.set(Since, TimestampTzGetDatum(forecast.verdict->episode.start));
+	row.set(Measured, interval_of(std::max<Duration>(0, forecast.verdict->measured)));
+	if (forecast.due_at != never)
+		row.set(DueAt, TimestampTzGetDatum(forecast.due_at));
+}
+
+ScheduleRow
+row_of(const Entry &entry, Limit limit, const Forecast &forecast)
+{
+	const Threshold &threshold = threshold_of(entry.policy.limits, limit);
+	ScheduleRow row;
+
+	row.set(Pid, Int32GetDatum(entry.sighting.session.id.pid));
+	row.set_name(DatabaseName, entry.database);
+	row.set_name(UserName, entry.role);
+	row.set(ApplicationName, PointerGetDatum(shown_text(entry.sighting.application_name)));
+	row.set_text(LimitName, facts(limit).name.data());
+	row.set(ThresholdValue, interval_of(threshold.value));
+	row.set_text(SourceName, source_text(entry, threshold.source));
+	if (may_see(entry.sighting.role))
+		set_forecast(row, entry, limit, forecast);
+	return row;
+}
+
+/* Put a row for each limit that binds the session of this sighting. */
+void
+put_rows(ReturnSetInfo &result, Sighting &sighting, const StoredReading &stored)
+{
+	Timestamp now = GetCurrentTimestamp();
+	Clock clock = clock_at(now);
+	Memo memo = copy_shared(memo_of(sighting.slot));
+	Entry entry{.sighting = sighting,
+	            .policy = copy_shared(shared()->configured),
+	            .role = GetUserNameFromId(sighting.role, true),
+	            .database = get_database_name(sighting.database)};
+
+	apply_stored(stored, sighting.role, sighting.database, entry.policy);
+	entry.sighting.session.superuser = superuser_in_catalog(sighting.role);
+	observe(memo, entry.sighting.session, entry.policy.spare_lock_waiters, now);
+	for (Limit limit : all_limits)
+		if (threshold_of(entry.policy.limits, limit).value != 0)
+			row_of(entry, limit,
+			       forecast(limit, entry.sighting.session, memo, entry.policy, clock, now))
+			    .put(result);
+}
+
+} // namespace
+
+} // namespace session_guard
+
+/* One row per client session and limit in force. */
+Datum
+session_guard_schedule(PG_FUNCTION_ARGS)
+{
+	using namespace session_guard;
+
+	(void)shared_or_error();
+	check_status_array();
+	InitMaterializedSRF(fcinfo, 0);
+	StoredReading stored = read_stored_now();
+	for (int slot = 0; slot < slot_count(); slot++)
+	{
+		Sighting sighting;
+
+		CHECK_FOR_INTERRUPTS();
+		if (look_at_slot(slot, sighting) == Sight::Seen && is_client_backend(sighting) &&
+		    sighting.session.state != State::Starting)
+			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), sighting, stored);
+	}
+	return Datum{0};
+}

@@ -1,0 +1,208 @@
+/*
+ * What is stored for roles and databases (see stored.h).
+ */
+#include "server/stored.h"
+
+#include "server/settings.h"
+
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+
+namespace session_guard
+{
+
+namespace
+{
+
+constexpr char prefix[] = "pg_session_guard.";
+constexpr std::size_t prefix_length = sizeof(prefix) - 1;
+
+/* Is it "pg_session_guard.<name>=<value>"?  Names in catalogs are as they were written. */
+bool
+is_ours(const char *setting)
+{
+	return pg_strncasecmp(setting, prefix, prefix_length) == 0;
+}
+
+/* The settings in an array of "name=value" that are ours. */
+template <typename Use>
+void
+for_each_of_ours(Datum settings, Use use)
+{
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	deconstruct_array(DatumGetArrayTypeP(settings), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+	                  &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			continue;
+		char *setting = TextDatumGetCString(elements[i]);
+		if (is_ours(setting))
+			use(setting);
+	}
+}
+
+void
+store_setting(char *setting, StoredFor &row)
+{
+	char *equals = strchr(setting, '=');
+
+	if (equals == nullptr)
+		return;
+	*equals = '\0';
+	for (char *c = setting; *c != '\0'; c++)
+		*c = static_cast<char>(pg_ascii_tolower(static_cast<unsigned char>(*c)));
+	if (!store(setting + prefix_length, equals + 1, row.settings))
+		ereport(LOG, (errmsg("ignored the value \"%s\" stored for parameter \"%s\"", equals + 1,
+		                     setting),
+		              errdetail("It was set by ALTER ROLE or ALTER DATABASE (role %u, database %u) "
+		                        "and cannot be valid.",
+		                        row.role, row.database)));
+}
+
+auto
+key_of(const StoredFor &row)
+{
+	return std::tuple(row.role, row.database);
+}
+
+/* A row with settings of ours, which are yet to be made sense of. */
+struct RawRow
+{
+	StoredFor row;
+	Datum settings;
+};
+
+/* A reading in the making, in the current memory context. */
+struct Draft
+{
+	StringInfoData text;
+	RawRow *rows;
+	std::size_t count;
+	std::size_t capacity;
+};
+
+void
+add(Draft &draft, const RawRow &raw)
+{
+	bool is_relevant = false;
+
+	for_each_of_ours(raw.settings,
+	                 [&](char *setting)
+	                 {
+		                 is_relevant = true;
+		                 appendStringInfo(&draft.text, "%u %u %s\n", raw.row.role, raw.row.database,
+		                                  setting);
+	                 });
+	if (!is_relevant)
+		return;
+	if (draft.count == draft.capacity)
+	{
+		draft.capacity *= 2;
+		draft.rows = static_cast<RawRow *>(repalloc(draft.rows, draft.capacity * sizeof(RawRow)));
+	}
+	draft.rows[draft.count++] = raw;
+}
+
+/* Read all rows, in the order in which they stand. */
+Draft
+read_rows()
+{
+	Draft draft{.text = {},
+	            .rows = static_cast<RawRow *>(palloc(16 * sizeof(RawRow))),
+	            .count = 0,
+	            .capacity = 16};
+	Relation relation = table_open(DbRoleSettingRelationId, NoLock);
+	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
+
+	initStringInfo(&draft.text);
+	while (HeapTuple tuple = systable_getnext(scan))
+	{
+		auto form = reinterpret_cast<Form_pg_db_role_setting>(GETSTRUCT(tuple));
+		bool isnull;
+		Datum settings = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
+		                              RelationGetDescr(relation), &isnull);
+
+		if (!isnull)
+			add(draft,
+			    {.row = {.role = form->setrole, .database = form->setdatabase, .settings = {}},
+			     .settings = PointerGetDatum(DatumGetArrayTypePCopy(settings))});
+	}
+	systable_endscan(scan);
+	table_close(relation, NoLock);
+	return draft;
+}
+
+/* Make sense of what was read. */
+std::span<StoredFor>
+understood(const Draft &draft)
+{
+	auto rows = static_cast<StoredFor *>(palloc((draft.count + 1) * sizeof(StoredFor)));
+
+	for (std::size_t i = 0; i < draft.count; i++)
+	{
+		rows[i] = draft.rows[i].row;
+		for_each_of_ours(draft.rows[i].settings,
+		                 [&](char *setting) { store_setting(setting, rows[i]); });
+	}
+	std::span<StoredFor> all(rows, draft.count);
+	std::ranges::sort(all, {}, key_of);
+	return all;
+}
+
+} // namespace
+
+std::optional<StoredReading>
+read_stored(const StoredReading &before)
+{
+	MemoryContext context = AllocSetContextCreate(
+	    CurrentMemoryContext, "session guard stored settings", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+
+	/* A change can be visible before the message about it has come. */
+	InvalidateCatalogSnapshot();
+	Draft draft = read_rows();
+	bool is_alike = before.text != nullptr && strcmp(draft.text.data, before.text) == 0;
+	StoredReading reading{.context = context,
+	                      .text = draft.text.data,
+	                      .rows = is_alike ? std::span<StoredFor>{} : understood(draft)};
+	MemoryContextSwitchTo(caller);
+	if (!is_alike)
+		return reading;
+	MemoryContextDelete(context);
+	return std::nullopt;
+}
+
+const Stored *
+stored_for(const StoredReading &reading, Oid role, Oid database)
+{
+	std::tuple key(role, database);
+	auto found = std::ranges::lower_bound(reading.rows, key, {}, key_of);
+
+	return found != reading.rows.end() && key_of(*found) == key ? &found->settings : nullptr;
+}
+
+void
+apply_stored(const StoredReading &reading, Oid role, Oid database, Policy &policy)
+{
+	struct Level
+	{
+		Oid role;
+		Oid database;
+		Source source;
+	};
+	const Level levels[] = {{InvalidOid, InvalidOid, Source::AllRoles},
+	                        {InvalidOid, database, Source::Database},
+	                        {role, InvalidOid, Source::Role},
+	                        {role, database, Source::RoleInDatabase}};
+
+	for (const Level &level : levels)
+		if (const Stored *stored = stored_for(reading, level.role, level.database))
+			apply(*stored, level.source, policy);
+}
+
+} // namespace session_guard

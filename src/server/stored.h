@@ -1,0 +1,47 @@
+/*
+ * What ALTER ROLE and ALTER DATABASE SET have stored of our settings
+ * (pg_db_role_setting).
+ */
+#pragma once
+
+#include "server/pg.h"
+
+#include "core/policy.h"
+
+#include <optional>
+#include <span>
+
+namespace session_guard
+{
+
+/* One row: InvalidOid stands for all roles, or for all databases. */
+struct StoredFor
+{
+	Oid role;
+	Oid database;
+	Stored settings;
+};
+
+/* A reading, in a memory context of its own; sorted by role and database. */
+struct StoredReading
+{
+	MemoryContext context;
+	/* What was read, as text: two readings that are alike in it are alike. */
+	const char *text;
+	std::span<StoredFor> rows;
+};
+
+/*
+ * Read the catalog, which the caller has locked; none if it says the same as
+ * the reading before.  A value that cannot be valid today counts as not stored,
+ * with a line about it in the log.
+ */
+std::optional<StoredReading> read_stored(const StoredReading &before);
+
+/* What is stored for exactly this role and database; nullptr if nothing is. */
+const Stored *stored_for(const StoredReading &reading, Oid role, Oid database);
+
+/* Let all that is stored for a session's role and database take effect, in the server's order. */
+void apply_stored(const StoredReading &reading, Oid role, Oid database, Policy &policy);
+
+} // namespace session_guard
