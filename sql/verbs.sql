@@ -271,7 +271,7 @@ SELECT is_self, backend_start, datname, usename = session_user AS is_mine, appli
 	wait_event, blocked_by, blocks, horizon_age, query
 FROM session_guard.session WHERE application_name = 'regress_verbs';
 SELECT * FROM session_guard.get_stats();
--- By who it is: denied; by what it does: left out, but who may signal may say so.
+-- By who it is: denied; by what it does: left out, for whom may not signal it either.
 SELECT * FROM terminate_sessions(application_name => 'regress_verbs', username => session_user);
 SELECT outcome, note FROM terminate_sessions(application_name => 'regress_verbs', except_self => false);
 SELECT * FROM terminate_sessions(application_name => 'regress_verbs', state => 'active', except_self => false);

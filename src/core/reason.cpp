@@ -51,7 +51,15 @@ append_source(Text &text, Source source, const Names &names)
 std::string_view
 announcement_of(Action action)
 {
-	return action == Action::Cancel ? "canceling statement of session" : "terminating session";
+	switch (action)
+	{
+		case Action::Cancel:
+			return "canceling statement of session";
+		case Action::Terminate:
+			return "terminating session";
+		default:
+			return "unknown";
+	}
 }
 
 std::string_view

@@ -207,7 +207,10 @@ act_on_filtered(FunctionCallInfo fcinfo, Action action)
 	take_filters(arguments, order.filter);
 	if (selects_all(order.filter))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no filter is given"),
-		                errhint("To terminate every session, use terminate_all_sessions().")));
+		                action == Action::Terminate
+		                    ? errhint("To terminate every session, use terminate_all_sessions().")
+		                    : errhint("Name at least one of dbname, username, application_name, "
+		                              "client_addr, state, query and longer_than.")));
 	order.except_self = arguments.flag("except_self");
 	return obey_for_many(fcinfo, arguments, order);
 }

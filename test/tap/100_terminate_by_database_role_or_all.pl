@@ -18,6 +18,31 @@ my $node = guard_node('main', max_connections => 40);
 $node->safe_psql('postgres', 'CREATE ROLE clerk LOGIN; CREATE ROLE dba LOGIN SUPERUSER');
 $node->safe_psql('postgres', 'CREATE DATABASE shop');
 
+# The caller is one of the sessions that he selects.
+for my $call (q{terminate_db_sessions('postgres', %s)}, q{terminate_user_sessions('dba', %s)},
+	'terminate_all_sessions(%s)')
+{
+	my $neighbour = RawSession->connect($node, user => 'dba');
+	my $caller = RawSession->connect($node, user => 'dba');
+	my %session = (caller => $caller, neighbour => $neighbour);
+	my $sparing = sprintf $call, 'true';
+	my $ending = sprintf $call, 'except_self => false';
+
+	is_deeply(
+		[ grep { $_ == $caller->pid || $_ == $neighbour->pid }
+			  $caller->query("SELECT pid FROM $sparing") ],
+		[ $neighbour->pid ], "$sparing: the caller has no row");
+	is(living($node, \%session), 'caller', "$sparing: he stays");
+
+	$session{neighbour} = RawSession->connect($node, user => 'dba');
+	$caller->query("SELECT pid FROM $ending");
+	is($caller->sqlstate, '57P01', "$ending: the caller is ended too");
+	wait_for_end($node, $caller->pid);
+	is(living($node, \%session), '', "$ending: nobody is left");
+	my @order = map { /terminating session (\d+) / } guard_lines($node, qr/terminating session/);
+	is($order[-1], $caller->pid, "$ending: he was the last");
+}
+
 # Sessions of two roles in two databases; one of each kind of state in the shop.
 sub open_all
 {
@@ -64,31 +89,6 @@ is(
 	join(', ', map { "$_ terminated" } split / /, $everybody),
 	'all sessions are ended');
 is(living($node, $all), '', 'and are gone');
-
-# The caller is one of the sessions that he selects.
-for my $call (q{terminate_db_sessions('postgres', %s)}, q{terminate_user_sessions('dba', %s)},
-	'terminate_all_sessions(%s)')
-{
-	my $neighbour = RawSession->connect($node, user => 'dba');
-	my $caller = RawSession->connect($node, user => 'dba');
-	my %session = (caller => $caller, neighbour => $neighbour);
-	my $sparing = sprintf $call, 'true';
-	my $ending = sprintf $call, 'except_self => false';
-
-	is_deeply(
-		[ grep { $_ == $caller->pid || $_ == $neighbour->pid }
-			  $caller->query("SELECT pid FROM $sparing") ],
-		[ $neighbour->pid ], "$sparing: the caller has no row");
-	is(living($node, \%session), 'caller', "$sparing: he stays");
-
-	$session{neighbour} = RawSession->connect($node, user => 'dba');
-	$caller->query("SELECT pid FROM $ending");
-	is($caller->sqlstate, '57P01', "$ending: the caller is ended too");
-	wait_for_end($node, $caller->pid);
-	is(living($node, \%session), '', "$ending: nobody is left");
-	my @order = map { /terminating session (\d+) / } guard_lines($node, qr/terminating session/);
-	is($order[-1], $caller->pid, "$ending: he was the last");
-}
 
 sub close_all
 {

@@ -89,9 +89,12 @@ is(living($node, \%session), 'aborted idle open running young_idle young_open',
 is(fates($node, q{terminate_idle_in_transaction_sessions('0')}, \%session),
 	'aborted terminated, open terminated, young_open terminated',
 	'sessions idle in transaction are ended everywhere');
-is(living($node, \%session), 'idle running young_idle', 'who is idle outside one, and who works, stays');
+is(living($node, \%session), 'idle running young_idle',
+	'who is idle outside one, and who works, stays');
 
-is(fates($node, q{terminate_idle_sessions('0')}, \%session), 'idle terminated, young_idle terminated',
+is(
+	fates($node, q{terminate_idle_sessions('0')}, \%session),
+	'idle terminated, young_idle terminated',
 	'idle sessions are ended everywhere');
 is(living($node, \%session), 'running', 'who works stays');
 

@@ -114,9 +114,9 @@ for my $verb (qw(terminate_sessions cancel_queries))
 	is($caller->query("$call)"), undef, "$verb: the caller is spared");
 	is($caller->query("$call, except_self => false)"), 'dry run', "$verb: unless he says otherwise");
 }
-is($caller->query(q{SELECT outcome FROM cancel_queries(application_name => 'caller', except_self => false)}),
-	undef, 'who cancels his own statement');
-is($caller->sqlstate, '57014', 'gets it cancelled');
+$caller->query(
+	q{SELECT outcome FROM cancel_queries(application_name => 'caller', except_self => false)});
+is($caller->sqlstate, '57014', 'who cancels his own statement gets it cancelled');
 is($caller->query('SELECT 42'), '42', 'and lives on');
 
 # Nothing was done so far.
@@ -130,8 +130,10 @@ is(living($node, \%session, q{state = 'active'}), 'clerk_busy',
 
 is(fates($node, q{terminate_sessions(client_addr => '127.0.0.0/8')}, \%session), 'tcp terminated',
 	'a session is ended by its address');
-is(fates($node, q{terminate_sessions(application_name => 'billing%', state => 'idle in transaction')},
-		\%session), 'open terminated', 'a session is ended by application and state');
+is(
+	fates($node, q{terminate_sessions(application_name => 'billing%', state => 'idle in transaction')},
+		\%session),
+	'open terminated', 'a session is ended by application and state');
 is(living($node, \%session), 'clerk clerk_busy failed idle shop shop_busy',
 	'they are gone, and everybody else is there');
 

@@ -23,6 +23,7 @@ local $ENV{PGHOST} = $node->host;
 local $ENV{PGPORT} = $node->port;
 local $ENV{PGUSER} = $node->safe_psql('postgres', 'SELECT current_user');
 local $ENV{PGDATABASE} = 'postgres';
+delete local $ENV{PGAPPNAME};
 
 # Run a command line; its exit status, output and errors.
 sub shell
@@ -54,7 +55,8 @@ my ($load_output, $load_error) = ('', '');
 my $load = IPC::Run::start(
 	[ 'pgbench', '-n', '-c', 10, '-T', 600, 'apps' ],
 	'<', \undef, '>', \$load_output, '2>', \$load_error);
-my $report = RawSession->connect($node, dbname => 'apps', application_name => 'report');
+my $report = RawSession->connect($node,
+	dbname => 'apps', user => $ENV{PGUSER}, application_name => 'report');
 $report->send_query('SELECT count(*), pg_sleep(600) FROM pgbench_accounts');
 $node->poll_query_until('postgres',
 	q{SELECT count(*) FILTER (WHERE application_name = 'pgbench') = 10

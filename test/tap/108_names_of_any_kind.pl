@@ -67,15 +67,18 @@ for my $pair (@names)
 		application_neighbour => RawSession->connect($node, application_name => "app $neighbour"));
 	my $neighbours = 'application_neighbour database_neighbour role_neighbour';
 	my $literal = literal($name);
+	my $query = "SELECT 1 AS ${\ identifier($name) }";
+
+	$session{both}->query($query);
 
 	is(fates($node, "terminate_sessions(dbname => $literal, username => $literal, dry_run => true)",
 			\%session, 'dba'),
 		'both dry run', "$name: both filters find it");
 	is(
 		$node->safe_psql('dba',
-			"SELECT datname, usename FROM terminate_session(${\ $session{both}->pid })
+			"SELECT datname, usename, query FROM terminate_session(${\ $session{both}->pid })
 			 WHERE outcome = 'terminated'"),
-		"$name|$name", 'it is shown as it is');
+		"$name|$name|$query", 'it is shown as it is, and so is a query');
 	is(fates($node, "terminate_db_sessions($literal)", \%session, 'dba'), 'database terminated',
 		'as a database');
 	is(fates($node, "terminate_user_sessions($literal)", \%session, 'dba'), 'role terminated',

@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
+use PostgreSQL::Test::Utils;
 use RawSession;
 use Test::More;
 
@@ -34,10 +35,11 @@ is($dba->query($cached), '1', 'the snapshot does not show who came later');
 is($dba->query($present), '2', 'the view does');
 
 # Nobody is awaited by the verb, so the loop has to see them go; and all have to go in one statement.
-$dba->query(<<'SQL');
-DO $$
+my $patience = $PostgreSQL::Test::Utils::timeout_default / 2;
+$dba->query(<<"SQL");
+DO \$\$
 DECLARE
-	give_up timestamptz := clock_timestamp() + interval '170 s';
+	give_up timestamptz := clock_timestamp() + interval '$patience s';
 	others int;
 	rounds int := 0;
 BEGIN
@@ -52,7 +54,7 @@ BEGIN
 		PERFORM pg_sleep(0.01);
 	END LOOP;
 END
-$$
+\$\$
 SQL
 is($dba->error, undef, 'the loop has seen the database become empty');
 is(living($node, \%session), 'innocent', 'it is, and the session of another database stays');

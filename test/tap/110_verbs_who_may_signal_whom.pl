@@ -38,7 +38,7 @@ sub open_missing_sessions
 		close_sessions(delete $session{$role}) if $session{$role};
 		$session{$role} = open_session($node, user => $role, dbname => 'shop');
 		$pid{$role} = pid_of($session{$role});
-		$session{$role}->query("SELECT 'open sesame';");
+		$session{$role}->query("SELECT 'open sesame'");
 	}
 	wait_for_state($node, 'idle', values %pid);
 	return;
@@ -116,7 +116,7 @@ $result = call_verb($node, "terminate_sessions(dbname => 'shop', query => 'sesam
 is(fates_of($result), '', 'a query that may not be seen selects nobody');
 like($result->{stderr}, qr/NOTICE:  left out 3 sessions whose/, 'and the caller is told so');
 is(who_lives(), 'etl root web', 'all live');
-my $columns = 'usename, state, query, backend_start IS NULL, outcome';
+my $columns = q{usename, state, translate(query, E'\n;', ''), backend_start IS NULL, outcome};
 is( $node->safe_psql('shop',
 		"SELECT $columns FROM terminate_idle_sessions('0', 'shop', dry_run => true) WHERE usename = 'web'",
 		extra_params => [ -U => 'janitor' ]),
@@ -125,7 +125,7 @@ is( $node->safe_psql('shop',
 is( $node->safe_psql('shop',
 		"SELECT $columns FROM terminate_idle_sessions('0', 'shop', dry_run => true)",
 		extra_params => [ -U => 'web' ]),
-	q{web|idle|SELECT 'open sesame';|f|dry run},
+	q{web|idle|SELECT 'open sesame'|f|dry run},
 	'one may see what is one\'s own');
 is(who_lives(), 'etl root web', 'and a dry run ends nobody');
 
