@@ -76,6 +76,12 @@ add_processes(Holders &holders, Oid database, const Targets &targets)
 	{
 		Sighting sighting;
 
+		if (int pid = connecting_in_slot(slot, database))
+		{
+			holders.has_new_sessions = true;
+			add_holder(holders, "connecting process", pid);
+			continue;
+		}
 		/* Autovacuum workers give way by themselves. */
 		if (look_at_slot(slot, sighting) == Sight::Seen && sighting.database == database &&
 		    sighting.kind != B_AUTOVAC_WORKER && sighting.session.id.pid != MyProcPid)

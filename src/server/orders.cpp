@@ -231,6 +231,7 @@ end_all(const Order &order, Lookout &lookout, Timestamp started, Targets &target
 {
 	ErrorContextCallback context{
 	    .previous = error_context_stack, .callback = report_progress, .arg = &targets};
+	Connecting connecting = find_connecting(order);
 
 	error_context_stack = &context;
 	do
@@ -240,6 +241,7 @@ end_all(const Order &order, Lookout &lookout, Timestamp started, Targets &target
 			escalate(order, lookout, targets);
 		await(targets, order.timeout);
 		give_up(targets, order.timeout);
+		wait_while([&] { return is_connecting(order, connecting); }, order.timeout);
 	} while (add_late_targets(order, lookout, started, targets));
 	error_context_stack = context.previous;
 }

@@ -244,6 +244,34 @@ select_targets(const Order &order, Lookout &lookout)
 	return targets;
 }
 
+Connecting
+find_connecting(const Order &order)
+{
+	Connecting connecting{.pids = nullptr, .count = 0};
+
+	if (!order.filter.database || order.pid || order.dry_run || order.action != Action::Terminate ||
+	    !is_about_identity(order.filter))
+		return connecting;
+	connecting.pids =
+	    static_cast<int *>(palloc(static_cast<std::size_t>(slot_count()) * sizeof(int)));
+	for (int slot = 0; slot < slot_count(); slot++)
+		if (int pid = connecting_in_slot(slot, *order.filter.database))
+			connecting.pids[connecting.count++] = pid;
+	return connecting;
+}
+
+bool
+is_connecting(const Order &order, const Connecting &connecting)
+{
+	std::span<const int> pids(connecting.pids, connecting.count);
+
+	for (int slot = 0; slot < slot_count() && !pids.empty(); slot++)
+		if (int pid = connecting_in_slot(slot, *order.filter.database))
+			if (std::ranges::find(pids, pid) != pids.end())
+				return true;
+	return false;
+}
+
 bool
 add_late_targets(const Order &order, Lookout &lookout, Timestamp started, Targets &targets)
 {
