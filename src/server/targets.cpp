@@ -260,15 +260,21 @@ find_connecting(const Order &order)
 	return connecting;
 }
 
+int
+connecting_in(const Connecting &connecting, int slot, Oid database)
+{
+	std::span<const int> pids(connecting.pids, connecting.count);
+	int pid = pids.empty() ? 0 : connecting_in_slot(slot, database);
+
+	return std::ranges::find(pids, pid) != pids.end() ? pid : 0;
+}
+
 bool
 is_connecting(const Order &order, const Connecting &connecting)
 {
-	std::span<const int> pids(connecting.pids, connecting.count);
-
-	for (int slot = 0; slot < slot_count() && !pids.empty(); slot++)
-		if (int pid = connecting_in_slot(slot, *order.filter.database))
-			if (std::ranges::find(pids, pid) != pids.end())
-				return true;
+	for (int slot = 0; connecting.count > 0 && slot < slot_count(); slot++)
+		if (connecting_in(connecting, slot, *order.filter.database) != 0)
+			return true;
 	return false;
 }
 

@@ -25,6 +25,9 @@ Connecting find_connecting(const Order &order);
 /* Is one of them still about to connect? */
 bool is_connecting(const Order &order, const Connecting &connecting);
 
+/* The process in a place if it is one of them; 0 if not.  Others may yet be turned away. */
+int connecting_in(const Connecting &connecting, int slot, Oid database);
+
 /*
  * Add sessions that were not to be seen yet when the first were selected
  * though they had begun to connect before; true if there are any.
