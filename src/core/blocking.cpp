@@ -16,9 +16,10 @@ template <std::int32_t WaitEdge::*key>
 std::span<const WaitEdge>
 edges_with(std::span<const WaitEdge> edges, std::int32_t pid)
 {
-	auto found = std::ranges::equal_range(edges, pid, {}, key);
+	auto begin = std::ranges::lower_bound(edges, pid, {}, key);
+	auto end = std::ranges::upper_bound(edges, pid, {}, key);
 
-	return {found.begin(), found.end()};
+	return {begin, end};
 }
 
 } // namespace

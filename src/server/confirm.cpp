@@ -5,7 +5,6 @@
 
 #include "core/text.h"
 
-#include "server/clock.h"
 #include "server/rights.h"
 #include "server/targets.h"
 
@@ -18,10 +17,6 @@ namespace session_guard
 namespace
 {
 
-/* Pauses between two looks at what was signalled. */
-constexpr Duration shortest_pause = 1 * millisecond;
-constexpr Duration longest_pause = 50 * millisecond;
-
 /* Note the outcome of a target whose signal has had its effect. */
 void
 confirm(Target &target)
@@ -30,17 +25,6 @@ confirm(Target &target)
 		target.outcome = Outcome::Terminated;
 	else if (target.action == Action::Cancel && !still_runs(target))
 		target.outcome = Outcome::Canceled;
-}
-
-void
-pause(Duration duration)
-{
-	long milliseconds = std::max<long>(1, static_cast<long>(duration / millisecond));
-
-	(void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
-	                own_wait_event("PgSessionGuardConfirm"));
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
 }
 
 /* What a process that does not go away waits for, after what is said of it before. */
@@ -64,21 +48,28 @@ is_awaited(const Target &target)
 }
 
 void
+pause(Duration duration)
+{
+	long milliseconds = std::max<long>(1, static_cast<long>(duration / millisecond));
+
+	(void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+	                own_wait_event("PgSessionGuardConfirm"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
 await(const Targets &targets, Duration timeout)
 {
-	Timestamp end = later(monotonic_now(), timeout);
-
-	for (Duration next = shortest_pause;; next = std::min(2 * next, longest_pause))
+	auto confirm_all = [&]
 	{
 		for (Target &target : targets.all())
 			if (is_awaited(target))
 				confirm(target);
+		return std::ranges::any_of(targets.all(), is_awaited);
+	};
 
-		Timestamp now = monotonic_now();
-		if (now >= end || std::ranges::none_of(targets.all(), is_awaited))
-			return;
-		pause(std::min(next, end - now));
-	}
+	wait_while(confirm_all, timeout);
 }
 
 void

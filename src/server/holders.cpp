@@ -70,12 +70,17 @@ add_process(Holders &holders, const Targets &targets, const Sighting &sighting)
 }
 
 void
-add_processes(Holders &holders, Oid database, const Targets &targets)
+add_processes(Holders &holders, Oid database, const Targets &targets, const Connecting &connecting)
 {
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		Sighting sighting;
 
+		if (int pid = connecting_in(connecting, slot, database))
+		{
+			add_holder(holders, "connecting process", pid);
+			continue;
+		}
 		/* Autovacuum workers give way by themselves. */
 		if (look_at_slot(slot, sighting) == Sight::Seen && sighting.database == database &&
 		    sighting.kind != B_AUTOVAC_WORKER && sighting.session.id.pid != MyProcPid)
@@ -112,13 +117,13 @@ add_objects(Holders &holders, Oid database)
 } // namespace
 
 void
-warn_of_holders(Oid database, const Targets &targets)
+warn_of_holders(Oid database, const Targets &targets, const Connecting &connecting)
 {
 	Holders holders{};
 	const char *name = get_database_name(database);
 
 	initStringInfo(&holders.text);
-	add_processes(holders, database, targets);
+	add_processes(holders, database, targets, connecting);
 	int unnamed = std::max(0, holders.count - named_at_most);
 	if (unnamed > 0)
 		appendStringInfo(&holders.text, ", %d more", unnamed);

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "server/orders.h"
+#include "server/targets.h"
 
 namespace session_guard
 {
@@ -13,6 +13,6 @@ namespace session_guard
  * empty it: its sessions, walsenders, workers, prepared transactions and
  * replication slots.  The caller's own session is not named.
  */
-void warn_of_holders(Oid database, const Targets &targets);
+void warn_of_holders(Oid database, const Targets &targets, const Connecting &connecting);
 
 } // namespace session_guard

@@ -194,8 +194,8 @@ read_wait_graph()
 		if (!waits(*waiter))
 			continue;
 
-		auto same_lock = std::ranges::equal_range(contended, waiter, by_tag);
-		std::span<Instance *const> others(same_lock.begin(), same_lock.end());
+		std::span<Instance *const> others(std::ranges::lower_bound(contended, waiter, by_tag),
+		                                  std::ranges::upper_bound(contended, waiter, by_tag));
 		std::size_t before = edges.count();
 
 		add_blockers(edges, *waiter, others, holds_against);

@@ -227,7 +227,8 @@ report_progress(void *arg)
 
 /* Signal and await, until nobody is left who had begun to connect before the order came. */
 void
-end_all(const Order &order, Lookout &lookout, Timestamp started, Targets &targets)
+end_all(const Order &order, Lookout &lookout, Timestamp started, const Connecting &connecting,
+        Targets &targets)
 {
 	ErrorContextCallback context{
 	    .previous = error_context_stack, .callback = report_progress, .arg = &targets};
@@ -240,6 +241,7 @@ end_all(const Order &order, Lookout &lookout, Timestamp started, Targets &target
 			escalate(order, lookout, targets);
 		await(targets, order.timeout);
 		give_up(targets, order.timeout);
+		wait_while([&] { return is_connecting(order, connecting); }, order.timeout);
 	} while (add_late_targets(order, lookout, started, targets));
 	error_context_stack = context.previous;
 }
@@ -261,9 +263,10 @@ carry_out(const Order &order)
 	check_patterns(order.filter);
 	Lookout lookout(order.filter);
 	Targets targets = select_targets(order, lookout);
-	end_all(order, lookout, started, targets);
+	Connecting connecting = find_connecting(order);
+	end_all(order, lookout, started, connecting, targets);
 	if (order.empties_database && !order.dry_run)
-		warn_of_holders(*order.filter.database, targets);
+		warn_of_holders(*order.filter.database, targets, connecting);
 	signal_self(order, lookout, targets);
 	return targets;
 }

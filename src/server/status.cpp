@@ -268,6 +268,17 @@ slot_of(int pid)
 	return -1;
 }
 
+int
+connecting_in_slot(int slot, Oid database)
+{
+	const PGPROC *process = proc_in_slot(slot);
+
+	if (process == nullptr || process->databaseId != database || process->pid == 0)
+		return 0;
+	bool is_ready = pid_in_slot(slot) == process->pid && !is_starting(entry_at(slot)->st_state);
+	return is_ready ? 0 : process->pid;
+}
+
 bool
 is_maintaining(int pid)
 {

@@ -83,6 +83,12 @@ bool has_left(const Sighting &sighting);
 /* Where a process stands in the array; -1 if it is not there. */
 int slot_of(int pid);
 
+/*
+ * The process in a place that has come into a database, and so keeps it in use,
+ * but is not ready to be looked at yet; 0 if there is none.
+ */
+int connecting_in_slot(int slot, Oid database);
+
 /* Does a process run a maintenance command, or wait for the table that it is about to run one on?
  */
 bool is_maintaining(int pid);

@@ -244,6 +244,40 @@ select_targets(const Order &order, Lookout &lookout)
 	return targets;
 }
 
+Connecting
+find_connecting(const Order &order)
+{
+	Connecting connecting{.pids = nullptr, .count = 0};
+
+	if (!order.filter.database || order.pid || order.dry_run || order.action != Action::Terminate ||
+	    !is_about_identity(order.filter))
+		return connecting;
+	connecting.pids =
+	    static_cast<int *>(palloc(static_cast<std::size_t>(slot_count()) * sizeof(int)));
+	for (int slot = 0; slot < slot_count(); slot++)
+		if (int pid = connecting_in_slot(slot, *order.filter.database))
+			connecting.pids[connecting.count++] = pid;
+	return connecting;
+}
+
+int
+connecting_in(const Connecting &connecting, int slot, Oid database)
+{
+	std::span<const int> pids(connecting.pids, connecting.count);
+	int pid = pids.empty() ? 0 : connecting_in_slot(slot, database);
+
+	return std::ranges::find(pids, pid) != pids.end() ? pid : 0;
+}
+
+bool
+is_connecting(const Order &order, const Connecting &connecting)
+{
+	for (int slot = 0; connecting.count > 0 && slot < slot_count(); slot++)
+		if (connecting_in(connecting, slot, *order.filter.database) != 0)
+			return true;
+	return false;
+}
+
 bool
 add_late_targets(const Order &order, Lookout &lookout, Timestamp started, Targets &targets)
 {

@@ -12,6 +12,22 @@ namespace session_guard
 /* Select the targets of an order, and tell the caller whom it had to leave out. */
 Targets select_targets(const Order &order, Lookout &lookout);
 
+/* Processes that were about to connect when the order came. */
+struct Connecting
+{
+	int *pids;
+	std::size_t count;
+};
+
+/* Those who had come into the order's database; nobody if it is not about one. */
+Connecting find_connecting(const Order &order);
+
+/* Is one of them still about to connect? */
+bool is_connecting(const Order &order, const Connecting &connecting);
+
+/* The process in a place if it is one of them; 0 if not.  Others may yet be turned away. */
+int connecting_in(const Connecting &connecting, int slot, Oid database);
+
 /*
  * Add sessions that were not to be seen yet when the first were selected
  * though they had begun to connect before; true if there are any.

@@ -87,7 +87,7 @@ row_of(const Target &target)
 	if (target.is_known)
 		show_session(row, target);
 	row.set_text(ActionName, target.action == Action::Cancel ? "cancel" : "terminate");
-	/* Only the caller's own session can be without an outcome, and it will not see the row. */
+	/* Only the caller's own session can be without an outcome: its signal is on the way. */
 	row.set_text(OutcomeName, name_of(target.outcome.value_or(Outcome::Signaled)).data());
 	row.set_text(Note, target.note);
 	return row;

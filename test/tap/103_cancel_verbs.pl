@@ -76,7 +76,8 @@ cancels("cancel_query(${\ $session{$_}->pid })", $_) for qw(shop_web web);
 for my $case ([ '', 'clerk dry run, shop_clerk dry run' ], [ q{, 'shop'}, 'shop_clerk dry run' ])
 {
 	my ($database, $expected) = @$case;
-	my ($young, $old) = map { join ', ', map { $session{$_}->pid } @$_ } [qw(shop_web web)], [ keys %old ];
+	my ($young, $old) =
+	  map { join ', ', map { $session{$_}->pid } @$_ } [qw(shop_web web)], [ keys %old ];
 	my $found;
 
 	wait_until(
