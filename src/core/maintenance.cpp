@@ -89,21 +89,38 @@ is_keyword(std::string_view word, std::string_view keyword)
 
 } // namespace
 
-bool
-is_maintenance(std::string_view query)
+std::string_view
+maintenance_in(std::string_view query)
 {
 	constexpr std::array<std::string_view, 6> commands{"VACUUM",  "ANALYZE", "ANALYSE",
 	                                                   "CLUSTER", "REPACK",  "REINDEX"};
 	std::string_view first = take_word(query);
 
-	if (std::ranges::any_of(commands,
-	                        [&](std::string_view command) { return is_keyword(first, command); }))
-		return true;
+	for (std::string_view command : commands)
+		if (is_keyword(first, command))
+			return command;
 	if (!is_keyword(first, "CREATE"))
-		return false;
+		return {};
 	std::string_view second = take_word(query);
-	return is_keyword(second, "INDEX") ||
-	       (is_keyword(second, "UNIQUE") && is_keyword(take_word(query), "INDEX"));
+	bool is_index = is_keyword(second, "INDEX") ||
+	                (is_keyword(second, "UNIQUE") && is_keyword(take_word(query), "INDEX"));
+	return is_index ? "CREATE INDEX" : std::string_view{};
+}
+
+bool
+is_maintenance(std::string_view query)
+{
+	return !maintenance_in(query).empty();
+}
+
+bool
+is_only_maintenance(std::string_view query)
+{
+	std::size_t semicolon = query.find(';');
+
+	/* A semicolon in quotes errs on the side that does not spare. */
+	return is_maintenance(query) && (semicolon == query.npos ||
+	                                 after_blanks_and_comments(from(query, semicolon + 1)).empty());
 }
 
 } // namespace session_guard

@@ -13,9 +13,19 @@ namespace session_guard
 {
 
 /*
- * Does a query begin with VACUUM, ANALYZE, CLUSTER, REPACK, REINDEX or CREATE
- * [UNIQUE] INDEX, after blanks and comments?
+ * The command that a query begins with, after blanks and comments, if it is
+ * VACUUM, ANALYZE, CLUSTER, REPACK, REINDEX or CREATE [UNIQUE] INDEX ("CREATE
+ * INDEX"); empty otherwise.
  */
+std::string_view maintenance_in(std::string_view query);
+
+/* Does a query begin with such a command? */
 bool is_maintenance(std::string_view query);
+
+/*
+ * Is a query such a command and nothing else?  Only then is the text a reason to
+ * spare who sent it: another statement might follow.
+ */
+bool is_only_maintenance(std::string_view query);
 
 } // namespace session_guard

@@ -52,7 +52,8 @@ observe_transaction(Memo &memo, const Session &session, Timestamp now)
 } // namespace
 
 void
-observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp now)
+observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp now,
+        bool spare_maintenance)
 {
 	if (memo.session != session.id)
 	{
@@ -63,16 +64,17 @@ observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp n
 	bool lock = spare_lock_waiters && waits_for_lock(session);
 	bool sync_rep = session.wait == Wait::SyncRep;
 	bool paused = is_paused_pipeline(session);
+	bool maintaining = spare_maintenance && session.maintaining;
 
 	/*
 	 * A clock restarts at the first look that finds the wait over, and not at
 	 * the last one that saw it: in between the guard knows nothing, and whoever
 	 * has only just got his lock must not be ended for having waited.
 	 */
-	if (lock || sync_rep || paused || memo.waited_for_lock || memo.waited_for_sync_rep ||
-	    memo.was_paused)
+	bool spared = sync_rep || maintaining || memo.waited_for_sync_rep || memo.was_maintaining;
+	if (lock || paused || spared || memo.waited_for_lock || memo.was_paused)
 		memo.statement_restart = now;
-	if (sync_rep || memo.waited_for_sync_rep)
+	if (spared)
 		memo.transaction_restart = now;
 
 	observe_pause(memo, session, now);
@@ -80,6 +82,7 @@ observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp n
 	memo.waited_for_lock = lock;
 	memo.waited_for_sync_rep = sync_rep;
 	memo.was_paused = paused;
+	memo.was_maintaining = maintaining;
 }
 
 } // namespace session_guard

@@ -25,6 +25,7 @@ struct Memo
 	bool waited_for_lock;
 	bool waited_for_sync_rep;
 	bool was_paused;
+	bool was_maintaining;
 	/* Neither waits nor pauses count: no statement is measured from before this. */
 	Timestamp statement_restart;
 	/* Nor do waits for synchronous replication, nor earlier transactions, for a transaction. */
@@ -49,8 +50,10 @@ static_assert(std::is_trivially_destructible_v<Memo>);
 
 /*
  * Bring the memo of a slot up to date with what a look or a scan has found.
- * Unless lock waiters are spared, their waiting counts as running.
+ * Unless lock waiters are spared, their waiting counts as running; so does
+ * maintenance, unless that is spared.
  */
-void observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp now);
+void observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp now,
+             bool spare_maintenance = false);
 
 } // namespace session_guard

@@ -235,33 +235,75 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_s
 }
 
 bool
-is_different(const Stored &now, const Stored &before, Limit limit)
+comes_into_force(const Stored &now, const Stored &before, Limit limit)
 {
-	return now.limits[index_of(limit)] != before.limits[index_of(limit)] ||
-	       now.exempt != before.exempt;
+	std::optional<Duration> value = now.limits[index_of(limit)];
+	std::optional<Duration> old_value = before.limits[index_of(limit)];
+
+	if (before.exempt.value_or(false) && !now.exempt.value_or(false))
+		return true;
+	if (now.exempt.has_value() && !*now.exempt && !before.exempt.has_value())
+		return true;
+	if (!value)
+		return old_value.has_value();
+	return *value != 0 && (!old_value || *old_value == 0 || *value < *old_value);
 }
+
+namespace
+{
+
+/* The verdict that a deadline will bring, as far as it is known before. */
+Verdict
+verdict_to_come(Limit limit, const Episode &episode, const Policy &policy, const Clock &clock,
+                Timestamp now)
+{
+	Threshold threshold = threshold_of(policy.limits, limit);
+
+	return {.limit = limit,
+	        .threshold = threshold,
+	        .episode = episode,
+	        .deadline = deadline_of(clock, episode.start, threshold.value),
+	        .measured = elapsed(clock, episode.start, now),
+	        .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
+	        .since_cancel = 0};
+}
+
+} // namespace
 
 Forecast
 forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
          const Clock &clock, Timestamp now)
 {
+	/* A grace can follow a deadline, and a deadline a grace. */
+	constexpr int most_waits = 3;
 	Policy on = policy;
-
 	if (policy.mode == Mode::Off)
 		on.mode = Mode::Enforce;
 
+	Forecast forecast{.verdict = std::nullopt,
+	                  .due_at = never,
+	                  .spared = spared_from(limit, session, on),
+	                  .is_done = false};
+	std::optional<Episode> episode = episode_of(limit, session, memo);
+	if (!episode || threshold_of(on.limits, limit).value == 0)
+		return forecast;
+	forecast.verdict = verdict_to_come(limit, *episode, on, clock, now);
+
 	Decision decision = decide(limit, session, memo, on, clock, now);
-	Timestamp due_at = decision.outlook == Outlook::Wait ? decision.at - 1 : now;
-	Spared spared = spared_from(limit, session, on);
-	if (decision.outlook == Outlook::Nothing)
-		return {.verdict = std::nullopt, .due_at = never, .spared = spared};
-	if (decision.outlook == Outlook::Wait)
+	forecast.due_at = forecast.verdict->deadline;
+	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)
+	{
+		forecast.due_at = decision.at - 1;
 		decision = decide(limit, session, memo, on, clock, decision.at);
-	else if (decision.outlook == Outlook::Due || decision.outlook == Outlook::Spared)
-		due_at = decision.verdict.deadline;
-	/* What was measured by now, and not what will have been at the deadline. */
-	decision.verdict.measured = elapsed(clock, decision.verdict.episode.start, now);
-	return {.verdict = decision.verdict, .due_at = due_at, .spared = spared};
+	}
+	if (decision.outlook == Outlook::Nothing)
+	{
+		forecast.is_done = forecast.verdict->deadline != never;
+		forecast.due_at = never;
+	}
+	else
+		forecast.verdict->action = decision.verdict.action;
+	return forecast;
 }
 
 } // namespace session_guard

@@ -152,8 +152,11 @@ shorter_pause(Duration a, Duration b)
  */
 bool comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_stored = false);
 
-/* The same for what is stored; whatever is different may be stricter for somebody. */
-bool is_different(const Stored &now, const Stored &before, Limit limit);
+/*
+ * The same for what is stored.  What is no longer stored gives way to what is
+ * more general, which may be stricter.
+ */
+bool comes_into_force(const Stored &now, const Stored &before, Limit limit);
 
 /*
  * What will happen to a session for a limit if it goes on as it is: the verdict
@@ -161,11 +164,13 @@ bool is_different(const Stored &now, const Stored &before, Limit limit);
  */
 struct Forecast
 {
-	/* None if it is in no episode of the limit, or nothing more will be done. */
+	/* None if it is in no episode of the limit. */
 	std::optional<Verdict> verdict;
 	/* When the next step is due; never, if none is. */
 	Timestamp due_at;
 	Spared spared;
+	/* All that can be done was done: logged with mode = log, canceled, or terminated. */
+	bool is_done;
 };
 
 /* What decide() will say at the deadline; with mode = off, what it would say were it on. */

@@ -75,7 +75,7 @@ struct Session
 	bool worker_waits_for_lock;
 	/* It runs COPY, whose reading from the client is work and not a pause. */
 	bool copying;
-	/* It runs VACUUM, ANALYZE, CREATE INDEX, REINDEX, CLUSTER or REPACK. */
+	/* It runs VACUUM, ANALYZE, CREATE INDEX, REINDEX, CLUSTER or REPACK, by progress or text. */
 	bool maintaining;
 	/* It listens on a channel: its client is idle on purpose. */
 	bool listening;

@@ -46,6 +46,8 @@ is_still_due(const Verdict &verdict, const Sighting &sighting)
 
 	/* Mercy may have been committed meanwhile, and time has passed. */
 	refresh_policies();
+	if (policies_are_in_doubt())
+		return false;
 	Timestamp now = take_time();
 	if (look_at_session(sighting.slot, sighting.session.id, again) != Sight::Seen)
 		return false;
@@ -53,7 +55,7 @@ is_still_due(const Verdict &verdict, const Sighting &sighting)
 
 	Memo &memo = memo_of(sighting.slot);
 	Policy policy = policy_of(again.role, again.database);
-	observe(memo, again.session, policy.spare_lock_waiters, now);
+	observe(memo, again.session, policy.spare_lock_waiters, now, policy.spare_maintenance);
 	Decision decision = decide(verdict.limit, again.session, memo, policy, shared()->clock, now);
 	return decision.outlook == Outlook::Due && decision.verdict.action == verdict.action &&
 	       decision.verdict.episode.stamp == verdict.episode.stamp;

@@ -42,6 +42,9 @@ Timestamp next_catch_up;
 /* When the next action of all is allowed again. */
 Timestamp next_action;
 
+/* What was read in recovery may have been changed by what was replayed since. */
+bool read_in_recovery;
+
 Timestamp last_scan;
 Timestamp last_wake;
 bool scan_is_asked_for;
@@ -81,8 +84,9 @@ next_turn()
 Timestamp
 next_reading()
 {
-	return base_policy().mode != Mode::Off && RecoveryInProgress() ? later(last_wake, naptime())
-	                                                               : never;
+	return base_policy().mode != Mode::Off && (read_in_recovery || RecoveryInProgress())
+	           ? later(last_wake, naptime())
+	           : never;
 }
 
 Timestamp
@@ -135,7 +139,7 @@ plan(Limit limit, SessionId session, int slot, const Decision &decision, Timesta
 			}
 			return;
 		case Outlook::Due:
-			(is_catch_up(decision.verdict) ? backlog : pending).push(deadline);
+			(is_catch_up(decision.verdict) || next_action > now ? backlog : pending).push(deadline);
 			return;
 	}
 }
@@ -200,7 +204,8 @@ scan(Timestamp start)
 	{
 		Policy policy = policy_of(one.role, one.database);
 
-		observe(memo_of(one.slot), one.session, policy.spare_lock_waiters, now);
+		observe(memo_of(one.slot), one.session, policy.spare_lock_waiters, now,
+		        policy.spare_maintenance);
 		for (Limit limit : all_limits)
 		{
 			Decision decision =
@@ -316,7 +321,7 @@ handle(const Deadline &deadline)
 
 	Policy policy = policy_of(sighting.role, sighting.database);
 	sighting.session.superuser = superuser_of(sighting.role);
-	observe(memo, sighting.session, policy.spare_lock_waiters, now);
+	observe(memo, sighting.session, policy.spare_lock_waiters, now, policy.spare_maintenance);
 	Decision decision =
 	    decide(deadline.limit, sighting.session, memo, policy, shared()->clock, now);
 	if (decision.outlook == Outlook::Due)
@@ -333,7 +338,7 @@ bool
 is_interrupted(Timestamp now)
 {
 	CHECK_FOR_INTERRUPTS();
-	return ConfigReloadPending || has_changed_limits() || GetCurrentTimestamp() < now;
+	return ConfigReloadPending || policies_have_changed() || GetCurrentTimestamp() < now;
 }
 
 /* Handle all that is due now. */
@@ -367,6 +372,9 @@ plan_anew()
 	pending.clear();
 	backlog.clear();
 	scan_is_asked_for = shortest_pause_of_all() != 0;
+	if (!scan_is_asked_for)
+		pgstat_report_activity(STATE_IDLE,
+		                       base_policy().mode == Mode::Off ? "mode is off" : "no limit is set");
 }
 
 } // namespace
@@ -398,9 +406,6 @@ adopt_settings()
 	adopt_configuration();
 	next_action = 0;
 	plan_anew();
-	if (!scan_is_asked_for)
-		pgstat_report_activity(STATE_IDLE,
-		                       base_policy().mode == Mode::Off ? "mode is off" : "no limit is set");
 }
 
 void
@@ -415,14 +420,15 @@ wake_up()
 	count(shared()->counters.wake_ups);
 
 	StartTransactionCommand();
+	read_in_recovery = RecoveryInProgress();
 	refresh_policies();
-	if (has_changed_limits())
+	if (policies_have_changed())
 		plan_anew();
 	if (next_scan() <= now)
 		scan(now);
 	handle_due(now);
 	/* A change that came in meanwhile has stopped the work. */
-	if (has_changed_limits())
+	if (policies_have_changed())
 		plan_anew();
 	CommitTransactionCommand();
 	release_catalogs();

@@ -5,6 +5,7 @@
 
 #include "server/attempt.h"
 #include "server/catalogs.h"
+#include "server/clock.h"
 #include "server/settings.h"
 #include "server/shared.h"
 #include "server/stored.h"
@@ -32,13 +33,17 @@ struct Resolved
 	Policy policy;
 };
 HTAB *resolved = nullptr;
+constexpr long most_resolved = 10000;
 
 /* What tells that the catalog may have changed since it was read. */
 bool was_read = false;
 std::uint64_t messages_at_reading;
 std::uint32_t changes_at_reading;
-bool said_locked = false;
+/* Since when it could not be read, by the monotonic clock; 0 if it could. */
+Duration locked_since = 0;
 
+/* What has changed since it was last asked for, and the limits that became stricter. */
+bool has_changes = false;
 std::uint32_t changed_limits = 0;
 
 constexpr std::uint32_t
@@ -67,51 +72,71 @@ forget_resolved()
 	    hash_create("session guard policies", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Note the limits in which two readings differ for a row of the first one. */
+/* Note the limits that have become stricter for somebody. */
 void
-note_differences(const StoredReading &a, const StoredReading &b)
+note_changes(const StoredReading &now, const StoredReading &before)
 {
 	constexpr Stored nothing{};
 
-	for (const StoredFor &row : a.rows)
+	for (Limit limit : all_limits)
 	{
-		const Stored *other = stored_for(b, row.role, row.database);
+		for (const StoredFor &row : now.rows)
+		{
+			const Stored *old = stored_for(before, row.role, row.database);
 
-		for (Limit limit : all_limits)
-			if (is_different(row.settings, other != nullptr ? *other : nothing, limit))
+			if (comes_into_force(row.settings, old != nullptr ? *old : nothing, limit))
+				changed_limits |= bit_of(limit);
+		}
+		for (const StoredFor &row : before.rows)
+			if (stored_for(now, row.role, row.database) == nullptr &&
+			    comes_into_force(nothing, row.settings, limit))
 				changed_limits |= bit_of(limit);
 	}
+	has_changes = true;
 }
 
-/* Read what is stored; a lock on the catalog's own parts may still be in the way. */
+/* Take a reading over. */
 void
+adopt(const StoredReading &fresh)
+{
+	MemoryContextSetParent(fresh.context, TopMemoryContext);
+	note_changes(fresh, stored);
+	if (stored.context != nullptr)
+		MemoryContextDelete(stored.context);
+	stored = fresh;
+	forget_resolved();
+}
+
+/* Read what is stored; false if a lock, of the catalog or a part of it, is in the way. */
+bool
 read_now()
 {
 	std::optional<StoredReading> fresh;
+	/* Taken before the reading: what changes meanwhile is read again. */
 	std::uint64_t messages = SharedInvalidMessageCounter;
 	std::uint32_t changes = stored_changes();
 
-	if (!attempt([&] { fresh = read_stored(stored); }, ERRCODE_LOCK_NOT_AVAILABLE))
-		return;
+	if (!ConditionalLockRelationOid(DbRoleSettingRelationId, AccessShareLock))
+		return false;
+	bool is_read = attempt([&] { fresh = read_stored(stored, LOG); }, ERRCODE_LOCK_NOT_AVAILABLE);
+	UnlockRelationOid(DbRoleSettingRelationId, AccessShareLock);
+	if (!is_read)
+		return false;
+	/* Who has read nothing before knows only now what binds whom. */
+	if (!was_read)
+		forget_resolved();
 	messages_at_reading = messages;
 	changes_at_reading = changes;
 	was_read = true;
-	if (!fresh)
-		return;
-	MemoryContextSetParent(fresh->context, TopMemoryContext);
-	note_differences(*fresh, stored);
-	note_differences(stored, *fresh);
-	if (stored.context != nullptr)
-		MemoryContextDelete(stored.context);
-	stored = *fresh;
-	forget_resolved();
+	if (fresh)
+		adopt(*fresh);
+	return true;
 }
 
 bool
 is_fresh()
 {
-	return was_read && messages_at_reading == SharedInvalidMessageCounter &&
-	       changes_at_reading == stored_changes();
+	return !policies_are_stale() && messages_at_reading == SharedInvalidMessageCounter;
 }
 
 void
@@ -119,19 +144,17 @@ refresh_stored()
 {
 	if (is_fresh())
 		return;
-
-	bool is_free = ConditionalLockRelationOid(DbRoleSettingRelationId, AccessShareLock);
-	if (is_free)
+	if (read_now())
 	{
-		read_now();
-		UnlockRelationOid(DbRoleSettingRelationId, AccessShareLock);
+		locked_since = 0;
+		return;
 	}
-	else if (!said_locked)
-		ereport(LOG,
-		        (errmsg("catalog of settings for roles and databases is locked"),
-		         was_read ? errdetail("The session guard goes on with what it read of it last.")
-		                  : errdetail("The session guard has not read it yet, and ends nobody.")));
-	said_locked = !is_free;
+	if (locked_since != 0)
+		return;
+	locked_since = monotonic_now();
+	ereport(LOG, (errmsg("catalog of settings for roles and databases is locked"),
+	              was_read ? errdetail("The session guard goes on with what it read of it last.")
+	                       : errdetail("The session guard has not read it yet, and ends nobody.")));
 }
 
 } // namespace
@@ -144,6 +167,7 @@ adopt_configuration()
 	base = configured_policy();
 	shared()->configured = base;
 	forget_resolved();
+	has_changes = true;
 	for (Limit limit : all_limits)
 		if (comes_into_force(base, before, limit, is_stored(limit)))
 			changed_limits |= bit_of(limit);
@@ -165,24 +189,37 @@ refresh_policies()
 bool
 policies_are_stale()
 {
-	return changes_at_reading != stored_changes();
+	return !was_read || changes_at_reading != stored_changes();
+}
+
+bool
+policies_are_in_doubt()
+{
+	constexpr Duration patience = 10 * second;
+
+	return policies_are_stale() && (locked_since == 0 || monotonic_now() - locked_since < patience);
+}
+
+bool
+policies_have_changed()
+{
+	return has_changes;
 }
 
 std::uint32_t
 take_changed_limits()
 {
+	has_changes = false;
 	return std::exchange(changed_limits, 0);
-}
-
-bool
-has_changed_limits()
-{
-	return changed_limits != 0;
 }
 
 Policy
 policy_of(Oid role, Oid database)
 {
+	/* Roles come and go: what was resolved for the gone must not pile up. */
+	if (hash_get_num_entries(resolved) >= most_resolved)
+		forget_resolved();
+
 	Resolved::Key key{.role = role, .database = database};
 	bool found;
 	auto entry = static_cast<Resolved *>(hash_search(resolved, &key, HASH_ENTER, &found));

@@ -27,15 +27,21 @@ const Policy &base_policy();
  */
 void refresh_policies();
 
-/* Has a commit asked for the present policies to be read, since they were? */
+/* Is it known that something is stored that has not been read, or has nothing been read yet? */
 bool policies_are_stale();
 
 /*
- * Which limits have come into force anew, or are different for some, since this
- * was asked last?  A bit for each; 0 if nothing has changed.
+ * The same, and has it not lasted long?  Mercy may have been committed that is
+ * not known yet; but a lock on the catalog must not keep the guard from its work.
+ */
+bool policies_are_in_doubt();
+
+/* Has anything changed since take_changed_limits() was last called? */
+bool policies_have_changed();
+
+/* The limits that have come into force anew for somebody since it was called last; a bit for each.
  */
 std::uint32_t take_changed_limits();
-bool has_changed_limits();
 
 /* What binds the sessions of a role in a database. */
 Policy policy_of(Oid role, Oid database);

@@ -6,6 +6,7 @@
  * the guard has published, so it cannot disagree with it; the reader's own
  * settings do not matter.
  */
+#include "core/maintenance.h"
 #include "core/reason.h"
 
 #include "server/clock.h"
@@ -63,7 +64,7 @@ StoredReading
 read_stored_now()
 {
 	LockRelationOid(DbRoleSettingRelationId, AccessShareLock);
-	std::optional<StoredReading> reading = read_stored({});
+	std::optional<StoredReading> reading = read_stored({}, DEBUG1);
 	UnlockRelationOid(DbRoleSettingRelationId, AccessShareLock);
 	return *reading;
 }
@@ -82,6 +83,7 @@ struct Entry
 	Policy policy;
 	const char *role;
 	const char *database;
+	const char *query;
 };
 
 Names
@@ -102,14 +104,19 @@ source_text(const Entry &entry, Source source)
 }
 
 const char *
-spared_text(const Entry &entry, Spared spared)
+spared_text(const Entry &entry, const Forecast &forecast)
 {
 	std::array<char, 256> buffer;
 	Text text(buffer);
 
 	if (entry.policy.mode == Mode::Off)
 		return "mode is off";
-	append_spared(text, spared, entry.policy, names_of(entry));
+	if (forecast.is_done)
+		return entry.policy.mode == Mode::Log ? "already logged" : "already acted on";
+	if (forecast.spared == Spared::Maintenance && is_maintenance(entry.query))
+		text.append(maintenance_in(entry.query));
+	else
+		append_spared(text, forecast.spared, entry.policy, names_of(entry));
 	return text.view().empty() ? nullptr : pstrdup(text.c_str());
 }
 
@@ -127,7 +134,7 @@ set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &
 {
 	row.set(BackendStart, TimestampTzGetDatum(entry.sighting.session.id.backend_start));
 	row.set_text(StateName, shown_state(entry.sighting.session.state));
-	row.set_text(SparedBy, spared_text(entry, forecast.spared));
+	row.set_text(SparedBy, spared_text(entry, forecast));
 	row.set_text(ActionName, action_text(entry, forecast.verdict ? forecast.verdict->action
 	                                                             : facts(limit).first_action));
 	if (!forecast.verdict)
@@ -158,7 +165,8 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 
 /* Put a row for each limit that binds the session of this sighting. */
 void
-put_rows(ReturnSetInfo &result, Sighting &sighting, const StoredReading &stored)
+put_rows(ReturnSetInfo &result, const Sighting &sighting, const char *query,
+         const StoredReading &stored)
 {
 	Timestamp now = GetCurrentTimestamp();
 	Clock clock = clock_at(now);
@@ -166,11 +174,13 @@ put_rows(ReturnSetInfo &result, Sighting &sighting, const StoredReading &stored)
 	Entry entry{.sighting = sighting,
 	            .policy = copy_shared(shared()->configured),
 	            .role = GetUserNameFromId(sighting.role, true),
-	            .database = get_database_name(sighting.database)};
+	            .database = get_database_name(sighting.database),
+	            .query = query};
 
 	apply_stored(stored, sighting.role, sighting.database, entry.policy);
 	entry.sighting.session.superuser = superuser_in_catalog(sighting.role);
-	observe(memo, entry.sighting.session, entry.policy.spare_lock_waiters, now);
+	observe(memo, entry.sighting.session, entry.policy.spare_lock_waiters, now,
+	        entry.policy.spare_maintenance);
 	for (Limit limit : all_limits)
 		if (threshold_of(entry.policy.limits, limit).value != 0)
 			row_of(entry, limit,
@@ -192,14 +202,16 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	StoredReading stored = read_stored_now();
+	auto query = static_cast<char *>(palloc(query_size()));
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		Sighting sighting;
 
 		CHECK_FOR_INTERRUPTS();
-		if (look_at_slot(slot, sighting) == Sight::Seen && is_client_backend(sighting) &&
+		if (look_at_slot(slot, sighting, query) == Sight::Seen && is_client_backend(sighting) &&
 		    sighting.session.state != State::Starting)
-			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), sighting, stored);
+			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), sighting, query,
+			         stored);
 	}
 	return Datum{0};
 }

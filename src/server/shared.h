@@ -71,7 +71,11 @@ Memo &memo_of(int slot);
 /* Holds the backend_start of the session in a place if that listens on a channel. */
 pg_atomic_uint64 &listener_mark(int slot);
 
-/* Copy what the guard may be writing to: two copies that are alike were not torn. */
+/*
+ * Copy what the guard may be writing to, until two copies are alike.  A writer
+ * that sleeps in the middle can still leave a mixture: it will do to show, and
+ * to measure by, but the guard itself never decides by a copy.
+ */
 template <typename T>
 T
 copy_shared(const T &original)

@@ -7,8 +7,10 @@
 
 #include "server/shared.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
+#include <string_view>
 
 namespace session_guard
 {
@@ -150,6 +152,35 @@ is_listening(int slot, Timestamp backend_start)
 	       pg_atomic_read_u64(&listener_mark(slot)) == static_cast<uint64>(backend_start);
 }
 
+/* Enough for a maintenance command. */
+using TextStart = std::array<char, 1024>;
+
+/*
+ * Does the text say that the session runs a maintenance command and nothing
+ * else?  Progress is reported only part of the time: not between the tables of a
+ * command, nor between its last phase and its commit.  A text that may have been
+ * cut off does not tell what else there is.
+ */
+bool
+tells_of_maintenance(std::span<const char> text, State state)
+{
+	std::size_t most = std::min(text.size(), query_size()) - 1;
+	std::string_view query(text.data());
+
+	return state == State::Active && query.size() < most && is_only_maintenance(query);
+}
+
+bool
+tells_of_maintenance(volatile PgBackendStatus &entry, State state)
+{
+	TextStart start;
+
+	if (state != State::Active)
+		return false;
+	strlcpy(start.data(), entry.st_activity_raw, start.size());
+	return tells_of_maintenance(start, state);
+}
+
 void
 fill(Sighting &sighting, int slot, const PgBackendStatus &entry, PGPROC *proc)
 {
@@ -217,9 +248,11 @@ Sight
 look_at_slot(int slot, Sighting &sighting, char *query)
 {
 	PgBackendStatus entry;
+	TextStart start;
+	std::span<char> text =
+	    query != nullptr ? std::span(query, query_size()) : std::span<char>(start);
 
-	if (!copy_entry(entry_at(slot), entry, sighting.application_name,
-	                {query, query != nullptr ? query_size() : 0}))
+	if (!copy_entry(entry_at(slot), entry, sighting.application_name, text))
 		return Sight::Unreadable;
 	if (entry.st_procpid <= 0)
 		return Sight::Gone;
@@ -229,6 +262,8 @@ look_at_slot(int slot, Sighting &sighting, char *query)
 	if (proc == nullptr)
 		return Sight::Gone;
 	fill(sighting, slot, entry, proc);
+	if (tells_of_maintenance(text, sighting.session.state))
+		sighting.session.maintaining = true;
 	return Sight::Seen;
 }
 
@@ -282,8 +317,7 @@ connecting_in_slot(int slot, Oid database)
 bool
 is_maintaining(int pid)
 {
-	/* Enough for what stands at the beginning of a query. */
-	std::array<char, 1024> start;
+	TextStart start;
 	int slot = slot_of(pid);
 	PgBackendStatus entry;
 	char application_name[NAMEDATALEN];
@@ -299,7 +333,8 @@ add_unpublished(int slot, Session &session)
 	PGPROC *proc = proc_in_slot(slot);
 
 	session.copying = entry->st_progress_command == PROGRESS_COMMAND_COPY;
-	session.maintaining = is_maintenance(entry->st_progress_command);
+	session.maintaining =
+	    is_maintenance(entry->st_progress_command) || tells_of_maintenance(*entry, session.state);
 	session.listening = is_listening(slot, session.id.backend_start);
 	session.transaction =
 	    proc != nullptr && proc->pid == session.id.pid ? local_transaction(proc) : 0;

@@ -47,7 +47,7 @@ for_each_of_ours(Datum settings, Use use)
 }
 
 void
-store_setting(char *setting, StoredFor &row)
+store_setting(char *setting, StoredFor &row, int elevel)
 {
 	char *equals = strchr(setting, '=');
 
@@ -57,11 +57,12 @@ store_setting(char *setting, StoredFor &row)
 	for (char *c = setting; *c != '\0'; c++)
 		*c = static_cast<char>(pg_ascii_tolower(static_cast<unsigned char>(*c)));
 	if (!store(setting + prefix_length, equals + 1, row.settings))
-		ereport(LOG, (errmsg("ignored the value \"%s\" stored for parameter \"%s\"", equals + 1,
-		                     setting),
-		              errdetail("It was set by ALTER ROLE or ALTER DATABASE (role %u, database %u) "
-		                        "and cannot be valid.",
-		                        row.role, row.database)));
+		ereport(
+		    elevel,
+		    (errmsg("ignored the value \"%s\" stored for parameter \"%s\"", equals + 1, setting),
+		     errdetail("It was set by ALTER ROLE or ALTER DATABASE (role %u, database %u) "
+		               "and cannot be valid.",
+		               row.role, row.database)));
 }
 
 auto
@@ -139,7 +140,7 @@ read_rows()
 
 /* Make sense of what was read. */
 std::span<StoredFor>
-understood(const Draft &draft)
+understood(const Draft &draft, int elevel)
 {
 	auto rows = static_cast<StoredFor *>(palloc((draft.count + 1) * sizeof(StoredFor)));
 
@@ -147,7 +148,7 @@ understood(const Draft &draft)
 	{
 		rows[i] = draft.rows[i].row;
 		for_each_of_ours(draft.rows[i].settings,
-		                 [&](char *setting) { store_setting(setting, rows[i]); });
+		                 [&](char *setting) { store_setting(setting, rows[i], elevel); });
 	}
 	std::span<StoredFor> all(rows, draft.count);
 	std::ranges::sort(all, {}, key_of);
@@ -157,7 +158,7 @@ understood(const Draft &draft)
 } // namespace
 
 std::optional<StoredReading>
-read_stored(const StoredReading &before)
+read_stored(const StoredReading &before, int elevel)
 {
 	MemoryContext context = AllocSetContextCreate(
 	    CurrentMemoryContext, "session guard stored settings", ALLOCSET_DEFAULT_SIZES);
@@ -169,7 +170,7 @@ read_stored(const StoredReading &before)
 	bool is_alike = before.text != nullptr && strcmp(draft.text.data, before.text) == 0;
 	StoredReading reading{.context = context,
 	                      .text = draft.text.data,
-	                      .rows = is_alike ? std::span<StoredFor>{} : understood(draft)};
+	                      .rows = is_alike ? std::span<StoredFor>{} : understood(draft, elevel)};
 	MemoryContextSwitchTo(caller);
 	if (!is_alike)
 		return reading;

@@ -34,9 +34,9 @@ struct StoredReading
 /*
  * Read the catalog, which the caller has locked; none if it says the same as
  * the reading before.  A value that cannot be valid today counts as not stored,
- * with a line about it in the log.
+ * and is reported at this level.
  */
-std::optional<StoredReading> read_stored(const StoredReading &before);
+std::optional<StoredReading> read_stored(const StoredReading &before, int elevel);
 
 /* What is stored for exactly this role and database; nullptr if nothing is. */
 const Stored *stored_for(const StoredReading &reading, Oid role, Oid database);

@@ -35,6 +35,17 @@ nap(long milliseconds)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/* Read the configuration again if that is asked for. */
+bool
+take_reload()
+{
+	if (!ConfigReloadPending)
+		return false;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	return true;
+}
+
 /* After a failed start wait 1, 2, 4 … 60 s before the next, so that the log stays readable. */
 void
 back_off()
@@ -51,7 +62,11 @@ back_off()
 		                     guard_database(), seconds),
 		              errhint("The setting is pg_session_guard.database.")));
 		for (Duration now = monotonic_now(); now < until; now = monotonic_now())
+		{
 			nap((until - now) / millisecond + 1);
+			if (take_reload())
+				adopt_configuration();
+		}
 	}
 	pg_atomic_write_u32(&shared()->failed_starts, failures + 1);
 }
@@ -87,12 +102,8 @@ run()
 {
 	for (;;)
 	{
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
+		if (take_reload())
 			adopt_settings();
-		}
 		/* Who sleeps long must not hold up the queue of catalog changes. */
 		ProcessCatchupInterrupt();
 		wake_up();
