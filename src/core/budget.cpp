@@ -15,6 +15,17 @@ spend(Budget &budget, Duration now)
 	budget.next = (budget.next + 1) % largest_budget;
 }
 
+std::size_t
+left_in(const Budget &budget, std::size_t cap, Duration now)
+{
+	auto is_recent = [&](Duration at) { return at != 0 && at + minute > now; };
+	auto recent = static_cast<std::size_t>(std::ranges::count_if(budget.taken, is_recent));
+
+	if (cap == 0)
+		return largest_budget;
+	return cap - std::min(cap, recent);
+}
+
 Duration
 allowed_at(const Budget &budget, std::size_t cap, Duration now)
 {

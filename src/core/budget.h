@@ -28,7 +28,10 @@ static_assert(std::is_trivially_destructible_v<Budget>);
 /* Note an action. */
 void spend(Budget &budget, Duration now);
 
-/* When the next action is allowed: now, or later.  A cap of 0 is none. */
+/* How many more actions are allowed now.  A cap of 0 is none. */
+std::size_t left_in(const Budget &budget, std::size_t cap, Duration now);
+
+/* When the next action is allowed: now, or later. */
 Duration allowed_at(const Budget &budget, std::size_t cap, Duration now);
 
 } // namespace session_guard

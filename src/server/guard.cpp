@@ -258,14 +258,34 @@ is_within_budget(Timestamp now)
 	return false;
 }
 
+/* Will the budget of this minute be spent on those who wait already, and are over for longer? */
+bool
+is_behind_backlog()
+{
+	std::size_t cap = max_actions_per_minute();
+
+	return cap != 0 && left_in(shared()->budget, cap, monotonic_now()) <= backlog.size();
+}
+
+/* Must a verdict wait for its turn? */
+bool
+must_wait(const Verdict &verdict, bool has_turn, Timestamp now)
+{
+	if (is_catch_up(verdict) && now < next_catch_up)
+		return true;
+	if (verdict.action == Action::Log)
+		return false;
+	return !is_within_budget(now) || (!has_turn && is_behind_backlog());
+}
+
 /* Act on a verdict, unless it has to wait its turn in the backlog. */
 void
-act(const Deadline &deadline, const Sighting &sighting, const Decision &decision, Timestamp now)
+act(const Deadline &deadline, const Sighting &sighting, const Decision &decision, bool has_turn,
+    Timestamp now)
 {
 	bool catch_up = is_catch_up(decision.verdict);
 
-	if ((catch_up && now < next_catch_up) ||
-	    (decision.verdict.action != Action::Log && !is_within_budget(now)))
+	if (must_wait(decision.verdict, has_turn, now))
 	{
 		Deadline waiting = deadline;
 
@@ -296,10 +316,11 @@ act(const Deadline &deadline, const Sighting &sighting, const Decision &decision
 /*
  * Look at the session of a deadline, and do what its present state asks for.
  *
- * The time is taken anew: others before it may have kept the guard busy.
+ * The time is taken anew: others before it may have kept the guard busy.  Who
+ * comes from the backlog has the turn that he waited for.
  */
 void
-handle(const Deadline &deadline)
+handle(const Deadline &deadline, bool has_turn)
 {
 	Sighting sighting;
 	Memo &memo = memo_of(deadline.slot);
@@ -326,7 +347,7 @@ handle(const Deadline &deadline)
 	    decide(deadline.limit, sighting.session, memo, policy, shared()->clock, now);
 	if (decision.outlook == Outlook::Due)
 	{
-		act(deadline, sighting, decision, now);
+		act(deadline, sighting, decision, has_turn, now);
 		return;
 	}
 	plan(deadline.limit, deadline.session, deadline.slot, decision, now);
@@ -346,9 +367,9 @@ void
 handle_due(Timestamp now)
 {
 	while (pending.next_wake() <= now && !is_interrupted(now))
-		handle(pending.pop());
+		handle(pending.pop(), false);
 	while (next_turn() <= now && !is_interrupted(now))
-		handle(backlog.pop());
+		handle(backlog.pop(), true);
 }
 
 /*

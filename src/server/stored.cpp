@@ -46,9 +46,20 @@ for_each_of_ours(Datum settings, Use use)
 	}
 }
 
-void
-store_setting(char *setting, StoredFor &row, int elevel)
+/* A setting as it stands in the text of a reading. */
+const char *
+line_of(const StoredFor &row, const char *setting)
 {
+	return psprintf("%u %u %s\n", row.role, row.database, setting);
+}
+
+void
+store_setting(char *setting, StoredFor &row, const char *text_before, int elevel)
+{
+	/* Whoever was told of a bad value before is not told again when others change. */
+	if (text_before != nullptr && strstr(text_before, line_of(row, setting)) != nullptr)
+		elevel = DEBUG1;
+
 	char *equals = strchr(setting, '=');
 
 	if (equals == nullptr)
@@ -96,8 +107,7 @@ add(Draft &draft, const RawRow &raw)
 	                 [&](char *setting)
 	                 {
 		                 is_relevant = true;
-		                 appendStringInfo(&draft.text, "%u %u %s\n", raw.row.role, raw.row.database,
-		                                  setting);
+		                 appendStringInfoString(&draft.text, line_of(raw.row, setting));
 	                 });
 	if (!is_relevant)
 		return;
@@ -140,15 +150,15 @@ read_rows()
 
 /* Make sense of what was read. */
 std::span<StoredFor>
-understood(const Draft &draft, int elevel)
+understood(const Draft &draft, const char *text_before, int elevel)
 {
 	auto rows = static_cast<StoredFor *>(palloc((draft.count + 1) * sizeof(StoredFor)));
 
 	for (std::size_t i = 0; i < draft.count; i++)
 	{
 		rows[i] = draft.rows[i].row;
-		for_each_of_ours(draft.rows[i].settings,
-		                 [&](char *setting) { store_setting(setting, rows[i], elevel); });
+		for_each_of_ours(draft.rows[i].settings, [&](char *setting)
+		                 { store_setting(setting, rows[i], text_before, elevel); });
 	}
 	std::span<StoredFor> all(rows, draft.count);
 	std::ranges::sort(all, {}, key_of);
@@ -170,7 +180,8 @@ read_stored(const StoredReading &before, int elevel)
 	bool is_alike = before.text != nullptr && strcmp(draft.text.data, before.text) == 0;
 	StoredReading reading{.context = context,
 	                      .text = draft.text.data,
-	                      .rows = is_alike ? std::span<StoredFor>{} : understood(draft, elevel)};
+	                      .rows = is_alike ? std::span<StoredFor>{}
+	                                       : understood(draft, before.text, elevel)};
 	MemoryContextSwitchTo(caller);
 	if (!is_alike)
 		return reading;
