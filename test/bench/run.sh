@@ -238,14 +238,36 @@ scan() {
 		END
 		\$\$"
 	guard idle_session_timeout=1h naptime=100ms
-	printf '  %8s %8s %8s %8s\n' sessions guard bare ratio
+	printf '  %8s %8s %8s %8s %8s\n' sessions settings guard bare ratio
 	for sessions in 100 500 1000 2000; do
 		open_idle $sessions
-		sleep 1
-		sql 'SELECT guard, bare, guard / bare FROM compare_scans(150)' |
-			awk -v n="$sessions" '{ printf "  %8d %8.3f %8.3f %8.2f\n", n, $1, $2, $3 }'
+		compare_scans $sessions 0
+		if [ $sessions -eq 1000 ]; then
+			store_settings 100
+			compare_scans $sessions 200
+			remove_settings 100
+		fi
 		close_idle
 	done
+}
+
+compare_scans() {
+	sleep 1
+	sql 'SELECT guard, bare, guard / bare FROM compare_scans(150)' |
+		awk -v n="$1" -v m="$2" '{ printf "  %8d %8d %8.3f %8.3f %8.2f\n", n, m, $1, $2, $3 }'
+}
+
+# Store so many settings for roles, and as many for roles in a database.
+store_settings() {
+	sql "SELECT format('CREATE ROLE stored_%s; ALTER ROLE stored_%s SET pg_session_guard.statement_timeout = %s;
+		ALTER ROLE stored_%s IN DATABASE postgres SET pg_session_guard.idle_session_timeout = %s;',
+		i, i, 3600000 + i, i, 3600000 + i) FROM generate_series(1, $1) i" >"$work/settings.sql"
+	"$bindir/psql" -Xq -v ON_ERROR_STOP=1 -U postgres -d postgres -f "$work/settings.sql"
+}
+
+remove_settings() {
+	sql "SELECT format('DROP ROLE stored_%s;', i) FROM generate_series(1, $1) i" >"$work/settings.sql"
+	"$bindir/psql" -Xq -v ON_ERROR_STOP=1 -U postgres -d postgres -f "$work/settings.sql"
 }
 
 # The time that a query takes in one session, in ms.
