@@ -11,6 +11,9 @@ ALTER SYSTEM SET pg_session_guard.idle_session_timeout = 'soon';
 ALTER SYSTEM SET pg_session_guard.statement_timeout = '99';
 ALTER SYSTEM SET pg_session_guard.cancel_grace = '50ms';
 ALTER SYSTEM SET pg_session_guard.session_timeout = '1 parsec';
+ALTER SYSTEM SET pg_session_guard.exempt = 'perhaps';
+ALTER SYSTEM SET pg_session_guard.spare_listeners = 'most';
+ALTER SYSTEM SET pg_session_guard.spare_maintenance = 'on sundays';
 ALTER SYSTEM SET pg_session_guard.mode = 'kill';
 ALTER SYSTEM SET pg_session_guard.database = 'template1';
 ALTER SYSTEM SET pg_session_guard.database = 'template0';
@@ -20,6 +23,8 @@ ALTER SYSTEM SET pg_session_guard.database = '';
 ALTER SYSTEM SET pg_session_guard.idle_session_timeout = '-1';
 ALTER SYSTEM SET pg_session_guard.catch_up_rate = 0;
 ALTER SYSTEM SET pg_session_guard.naptime = '99ms';
+ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = -1;
+ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = 1001;
 \set VERBOSITY default
 SELECT count(*) FROM pg_file_settings
 WHERE name LIKE 'pg\_session\_guard.%' AND sourcefile LIKE '%postgresql.auto.conf';
@@ -30,21 +35,124 @@ BEGIN;
 SET LOCAL pg_session_guard.statement_timeout = 0;
 ROLLBACK;
 SELECT set_config('pg_session_guard.transaction_timeout', '0', false);
+SELECT set_config('pg_session_guard.exempt', 'on', true);
 SET pg_session_guard.mode = 'off';
+SET pg_session_guard.spare_listeners = on;
 CREATE FUNCTION without_limit() RETURNS integer LANGUAGE sql
 	SET pg_session_guard.statement_timeout = 0 RETURN 1;
-CREATE ROLE regress_guarded LOGIN;
-SET ROLE regress_guarded;
-SET pg_session_guard.session_timeout = 0;
-ALTER ROLE regress_guarded SET pg_session_guard.statement_timeout = 0;
-RESET ROLE;
--- To go back to what is configured is nobody's harm.
-RESET pg_session_guard.idle_session_timeout;
-SET pg_session_guard.idle_session_timeout TO DEFAULT;
-SHOW pg_session_guard.idle_session_timeout;
-DISCARD ALL;
+-- Where it is not noticed at creation it is when the function is called.
+SET check_function_bodies = off;
+CREATE FUNCTION without_limit() RETURNS integer LANGUAGE sql
+	SET pg_session_guard.exempt = on AS 'SELECT 1';
+RESET check_function_bodies;
+SELECT without_limit();
+DROP FUNCTION without_limit();
 
 -- The prefix is reserved: a mistyped name is an error, not a placeholder.
 SET pg_session_guard.idle_sesion_timeout = '1min';
 
-DROP ROLE regress_guarded;
+SELECT current_user AS superuser \gset
+
+-- What is stored for roles and databases is checked when it is stored.
+CREATE ROLE regress_guarded LOGIN;
+CREATE ROLE regress_beside LOGIN;
+CREATE ROLE regress_dba CREATEROLE;
+GRANT regress_guarded TO regress_dba WITH ADMIN OPTION;
+ALTER ROLE regress_guarded SET pg_session_guard.statement_timeout = '99ms';
+ALTER ROLE regress_guarded SET pg_session_guard.exempt = 'perhaps';
+ALTER ROLE regress_guarded IN DATABASE postgres SET pg_session_guard.session_timeout = '1 parsec';
+ALTER DATABASE postgres SET pg_session_guard.cancel_grace = '50ms';
+ALTER ROLE ALL SET pg_session_guard.idle_session_timeout = 'soon';
+ALTER ROLE regress_guarded SET pg_session_guard.idle_sesion_timeout = '1min';
+-- These are for the whole server.
+ALTER ROLE regress_guarded SET pg_session_guard.mode = 'off';
+ALTER ROLE regress_guarded SET pg_session_guard.exempt_superusers = on;
+ALTER DATABASE postgres SET pg_session_guard.spare_maintenance = off;
+ALTER ROLE ALL SET pg_session_guard.max_actions_per_minute = 1;
+SELECT count(*) AS stored FROM pg_db_role_setting, unnest(setconfig) AS setting
+WHERE setting LIKE 'pg\_session\_guard.%';
+
+-- A superuser stores limits, which bind sessions from their start on.
+ALTER ROLE ALL SET pg_session_guard.session_timeout = '1h';
+ALTER DATABASE postgres SET pg_session_guard.session_timeout = '2h';
+ALTER DATABASE postgres SET pg_session_guard.idle_session_timeout = '2h';
+ALTER ROLE regress_guarded SET pg_session_guard.idle_session_timeout = '3h';
+ALTER ROLE regress_guarded SET pg_session_guard.statement_timeout = '3h';
+ALTER ROLE regress_guarded SET pg_session_guard.cancel_grace = '1min';
+ALTER ROLE regress_guarded IN DATABASE postgres SET pg_session_guard.statement_timeout = '4h';
+ALTER ROLE regress_guarded IN DATABASE postgres SET pg_session_guard.exempt = off;
+
+-- Others may by GRANT SET ON PARAMETER, for the parameters that it names.
+SET ROLE regress_dba;
+ALTER ROLE regress_guarded SET pg_session_guard.transaction_timeout = '5h';
+RESET ROLE;
+GRANT SET ON PARAMETER pg_session_guard.transaction_timeout TO regress_dba;
+SET ROLE regress_dba;
+ALTER ROLE regress_guarded SET pg_session_guard.transaction_timeout = '5h';
+ALTER ROLE regress_guarded SET pg_session_guard.transaction_timeout = '99ms';
+ALTER ROLE regress_guarded SET pg_session_guard.exempt = on;
+ALTER ROLE regress_guarded RESET pg_session_guard.statement_timeout;
+-- To store it is one thing, to set it within a session another.
+SET pg_session_guard.transaction_timeout = 0;
+RESET ROLE;
+
+-- Each session is shown what bound it when it began.
+CREATE VIEW shown AS
+	SELECT name, setting, unit, source FROM pg_settings
+	WHERE name LIKE 'pg\_session\_guard.%' AND source <> 'default'
+		AND context = 'superuser'
+	ORDER BY name COLLATE "C";
+GRANT SELECT ON shown TO PUBLIC;
+\c - regress_beside
+SELECT * FROM shown;
+SHOW pg_session_guard.statement_timeout;
+\c - regress_guarded
+SELECT * FROM shown;
+SHOW pg_session_guard.statement_timeout;
+
+-- The guarded cannot lift it.
+SET pg_session_guard.statement_timeout = 0;
+SET LOCAL pg_session_guard.session_timeout = 0;
+SELECT set_config('pg_session_guard.exempt', 'on', false);
+ALTER ROLE regress_guarded SET pg_session_guard.statement_timeout = 0;
+ALTER ROLE regress_guarded SET pg_session_guard.exempt = on;
+ALTER ROLE regress_guarded IN DATABASE postgres SET pg_session_guard.exempt = on;
+ALTER ROLE regress_guarded RESET pg_session_guard.statement_timeout;
+ALTER DATABASE postgres RESET pg_session_guard.session_timeout;
+-- Servers word this one differently.
+\set VERBOSITY sqlstate
+ALTER ROLE ALL RESET pg_session_guard.session_timeout;
+\set VERBOSITY default
+ALTER SYSTEM SET pg_session_guard.exempt = on;
+
+-- To go back to what is configured changes nothing, and the server allows one to reset what one
+-- may set, or else to reset all.
+RESET pg_session_guard.idle_session_timeout;
+SET pg_session_guard.idle_session_timeout TO DEFAULT;
+RESET ALL;
+DISCARD ALL;
+ALTER ROLE regress_guarded RESET ALL;
+SELECT * FROM shown;
+SELECT setrole = 0 AS for_all_roles, setdatabase <> 0 AS in_database, setting
+FROM pg_db_role_setting, unnest(setconfig) AS setting
+WHERE setting LIKE 'pg\_session\_guard.%'
+ORDER BY setting COLLATE "C", 1, 2;
+
+\c - :superuser
+SELECT name, setting, source FROM shown;
+RESET pg_session_guard.idle_session_timeout;
+SET pg_session_guard.idle_session_timeout TO DEFAULT;
+BEGIN;
+SET LOCAL pg_session_guard.session_timeout TO DEFAULT;
+COMMIT;
+RESET ALL;
+DISCARD ALL;
+SELECT name, setting, source FROM shown;
+
+ALTER ROLE ALL RESET ALL;
+ALTER DATABASE postgres RESET ALL;
+DROP VIEW shown;
+REVOKE SET ON PARAMETER pg_session_guard.transaction_timeout FROM regress_dba;
+DROP ROLE regress_guarded, regress_beside, regress_dba;
+SELECT count(*) AS stored FROM pg_db_role_setting, unnest(setconfig) AS setting
+WHERE setting LIKE 'pg\_session\_guard.%';

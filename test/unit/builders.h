@@ -112,6 +112,18 @@ class SessionBuilder
 		return *this;
 	}
 	SessionBuilder &
+	maintaining()
+	{
+		session_.maintaining = true;
+		return *this;
+	}
+	SessionBuilder &
+	listening()
+	{
+		session_.listening = true;
+		return *this;
+	}
+	SessionBuilder &
 	superuser(Superuser superuser)
 	{
 		session_.superuser = superuser;
@@ -180,6 +192,24 @@ class PolicyBuilder
 	spare_lock_waiters(bool on)
 	{
 		policy_.spare_lock_waiters = on;
+		return *this;
+	}
+	PolicyBuilder &
+	spare_listeners(bool on)
+	{
+		policy_.spare_listeners = on;
+		return *this;
+	}
+	PolicyBuilder &
+	spare_maintenance(bool on)
+	{
+		policy_.spare_maintenance = on;
+		return *this;
+	}
+	PolicyBuilder &
+	exempt(bool on, Source source = Source::Role)
+	{
+		policy_.exempt = {.value = on, .source = source};
 		return *this;
 	}
 	PolicyBuilder &

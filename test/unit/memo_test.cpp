@@ -51,6 +51,7 @@ full_memo(const SessionId &session)
 	memo.waited_for_lock = true;
 	memo.waited_for_sync_rep = true;
 	memo.was_paused = true;
+	memo.was_maintaining = true;
 	memo.statement_restart = 1;
 	memo.transaction_restart = 2;
 	memo.paused_since = 3;
@@ -63,6 +64,37 @@ full_memo(const SessionId &session)
 	memo.logged.fill(8);
 	memo.announced.fill(12);
 	return memo;
+}
+
+TEST(Observe, RestartsTheClocksOverMaintenanceAndAtTheFirstLookAfterIt)
+{
+	Session session = SessionBuilder().running(noon).maintaining();
+	Memo memo = memo_of(session);
+
+	observe(memo, session, true, noon + minute, true);
+	EXPECT_EQ(memo.statement_restart, noon + minute);
+	EXPECT_EQ(memo.transaction_restart, noon + minute);
+
+	/* Between two tables no progress is reported. */
+	session.maintaining = false;
+	observe(memo, session, true, noon + 2 * minute, true);
+	EXPECT_EQ(memo.statement_restart, noon + 2 * minute);
+	EXPECT_EQ(memo.transaction_restart, noon + 2 * minute);
+
+	/* Whatever follows counts. */
+	observe(memo, session, true, noon + 3 * minute, true);
+	EXPECT_EQ(memo.statement_restart, noon + 2 * minute);
+	EXPECT_EQ(memo.transaction_restart, noon + 2 * minute);
+}
+
+TEST(Observe, CountsMaintenanceThatIsNotSpared)
+{
+	Session session = SessionBuilder().running(noon).maintaining();
+	Memo memo = memo_of(session);
+
+	observe(memo, session, true, noon + minute, false);
+	EXPECT_EQ(memo.statement_restart, unknown_time);
+	EXPECT_EQ(memo.transaction_restart, unknown_time);
 }
 
 TEST(Observe, ForgetsEverythingOfAnotherSession)
@@ -82,6 +114,7 @@ TEST(Observe, ForgetsEverythingOfAnotherSession)
 		EXPECT_FALSE(memo.waited_for_lock);
 		EXPECT_FALSE(memo.waited_for_sync_rep);
 		EXPECT_FALSE(memo.was_paused);
+		EXPECT_FALSE(memo.was_maintaining);
 		EXPECT_EQ(memo.statement_restart, unknown_time);
 		EXPECT_EQ(memo.transaction_restart, unknown_time);
 		EXPECT_EQ(memo.paused_since, unknown_time);

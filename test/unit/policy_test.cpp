@@ -217,6 +217,19 @@ TEST_P(Culprit, IsSparedAsASuperuserOnlyIfTheyAreExempt)
 	expect_due(situation.decide_at(over_limit), GetParam().action);
 }
 
+TEST_P(Culprit, IsSparedIfExemptByWhateverSource)
+{
+	for (Source source : {Source::ConfigurationFile, Source::AllRoles, Source::Database,
+	                      Source::Role, Source::RoleInDatabase})
+	{
+		situation.policy.exempt = {.value = true, .source = source};
+		expect_spared(situation.decide_at(over_limit), Spared::Exempt);
+		/* Somebody has said that it is not. */
+		situation.policy.exempt.value = false;
+		expect_due(situation.decide_at(over_limit), GetParam().action);
+	}
+}
+
 TEST_P(Culprit, IsSparedInModeLogToo)
 {
 	situation.policy.mode = Mode::Log;
@@ -428,6 +441,27 @@ TEST(Decide, LockWaiterIsDueIfWaitersAreNotSpared)
 	}
 }
 
+TEST(Decide, ListenerIsDueIfListenersAreNotSpared)
+{
+	Situation situation(Limit::IdleSession, SessionBuilder().idle(noon).listening());
+
+	expect_spared(situation.decide_at(over_limit), Spared::Listener);
+	situation.policy.spare_listeners = false;
+	expect_due(situation.decide_at(over_limit), Action::Terminate);
+}
+
+TEST(Decide, MaintenanceIsDueIfItIsNotSpared)
+{
+	for (Limit limit : {Limit::Statement, Limit::Transaction})
+	{
+		Situation situation(limit, SessionBuilder().running(noon).maintaining());
+
+		expect_spared(situation.decide_at(over_limit), Spared::Maintenance);
+		situation.policy.spare_maintenance = false;
+		expect_due(situation.decide_at(over_limit), facts(limit).first_action);
+	}
+}
+
 TEST(Decide, WhoHasJustGotItsLockHasItsWholeTime)
 {
 	Situation situation(Limit::Statement, SessionBuilder().running(noon));
@@ -515,12 +549,53 @@ TEST(SparedFrom, OnlyTheLimitsOutsideTransactionsWhoIsInOne)
 	}
 }
 
+TEST(SparedFrom, OnlyTheIdleLimitWhoListens)
+{
+	for (Limit limit : all_limits)
+	{
+		Session session = SessionBuilder().idle(noon).listening();
+
+		EXPECT_EQ(spared_from(limit, session, PolicyBuilder()),
+		          limit == Limit::IdleSession ? Spared::Listener : Spared::No);
+		EXPECT_EQ(spared_from(limit, session, PolicyBuilder().spare_listeners(false)), Spared::No);
+	}
+}
+
+TEST(SparedFrom, OnlyTheLimitsOfWorkWhoMaintains)
+{
+	for (Limit limit : all_limits)
+	{
+		Session session = SessionBuilder().idle(noon).maintaining();
+		bool is_of_work = limit == Limit::Statement || limit == Limit::Transaction;
+
+		EXPECT_EQ(spared_from(limit, session, PolicyBuilder()),
+		          is_of_work ? Spared::Maintenance : Spared::No);
+		EXPECT_EQ(spared_from(limit, session, PolicyBuilder().spare_maintenance(false)),
+		          Spared::No);
+	}
+}
+
+TEST(SparedFrom, EveryLimitWhoIsExempt)
+{
+	Policy policy = PolicyBuilder()
+	                    .exempt(true)
+	                    .exempt_superusers(false)
+	                    .spare_listeners(false)
+	                    .spare_maintenance(false)
+	                    .spare_lock_waiters(false);
+
+	for (Limit limit : all_limits)
+		EXPECT_EQ(spared_from(limit, SessionBuilder().idle(noon), policy), Spared::Exempt);
+}
+
 /* A session for which two reasons speak, and the one that is told. */
 struct OrderCase
 {
 	const char *name;
 	Session session;
 	Spared told;
+	Limit limit = Limit::Statement;
+	Policy policy = PolicyBuilder();
 
 	friend std::ostream &
 	operator<<(std::ostream &out, const OrderCase &test)
@@ -535,7 +610,8 @@ class SparedOrder : public testing::TestWithParam<OrderCase>
 
 TEST_P(SparedOrder, TellsTheFirst)
 {
-	EXPECT_EQ(spared_from(Limit::Statement, GetParam().session, PolicyBuilder()), GetParam().told);
+	EXPECT_EQ(spared_from(GetParam().limit, GetParam().session, GetParam().policy),
+	          GetParam().told);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -564,13 +640,43 @@ INSTANTIATE_TEST_SUITE_P(
                   SessionBuilder().running(noon).waiting_for(Wait::Lock).superuser(Superuser::Yes),
                   Spared::Superuser},
         OrderCase{"NotMeasurableBeforeLockWait",
-                  SessionBuilder().disabled().waiting_for(Wait::Lock), Spared::NotMeasurable}),
+                  SessionBuilder().disabled().waiting_for(Wait::Lock), Spared::NotMeasurable},
+        OrderCase{"UnreadableBeforeExempt", SessionBuilder().state(State::Unknown),
+                  Spared::Unreadable, Limit::Statement, PolicyBuilder().exempt(true)},
+        OrderCase{"SyncRepBeforeExempt", SessionBuilder().running(noon).waiting_for(Wait::SyncRep),
+                  Spared::SyncRep, Limit::Statement, PolicyBuilder().exempt(true)},
+        OrderCase{"RoleUnknownBeforeExempt",
+                  SessionBuilder().running(noon).superuser(Superuser::Unknown), Spared::RoleUnknown,
+                  Limit::Statement, PolicyBuilder().exempt(true)},
+        OrderCase{"ExemptBeforeSuperuser", SessionBuilder().running(noon).superuser(Superuser::Yes),
+                  Spared::Exempt, Limit::Statement, PolicyBuilder().exempt(true)},
+        OrderCase{"ExemptBeforeNotMeasurable", SessionBuilder().disabled(), Spared::Exempt,
+                  Limit::Statement, PolicyBuilder().exempt(true)},
+        OrderCase{"ExemptBeforeListener", SessionBuilder().idle(noon).listening(), Spared::Exempt,
+                  Limit::IdleSession, PolicyBuilder().exempt(true)},
+        OrderCase{"SuperuserBeforeListener",
+                  SessionBuilder().idle(noon).listening().superuser(Superuser::Yes),
+                  Spared::Superuser, Limit::IdleSession},
+        OrderCase{"SuperuserBeforeMaintenance",
+                  SessionBuilder().running(noon).maintaining().superuser(Superuser::Yes),
+                  Spared::Superuser},
+        OrderCase{"NotMeasurableBeforeListener", SessionBuilder().disabled().listening(),
+                  Spared::NotMeasurable, Limit::IdleSession},
+        OrderCase{"NotMeasurableBeforeMaintenance", SessionBuilder().disabled().maintaining(),
+                  Spared::NotMeasurable, Limit::Transaction},
+        OrderCase{"ListenerBeforeInTransaction",
+                  SessionBuilder().idle(noon).with_transaction_id().listening(), Spared::Listener,
+                  Limit::IdleSession},
+        OrderCase{"MaintenanceBeforeLockWait",
+                  SessionBuilder().running(noon).waiting_for(Wait::Lock).maintaining(),
+                  Spared::Maintenance}),
     [](const auto &test) { return std::string(test.param.name); });
 
 TEST(MayPassSoon, WhatEndsByItself)
 {
 	EXPECT_TRUE(may_pass_soon(Spared::Unreadable));
 	EXPECT_TRUE(may_pass_soon(Spared::SyncRep));
+	EXPECT_TRUE(may_pass_soon(Spared::Maintenance));
 	EXPECT_TRUE(may_pass_soon(Spared::LockWait));
 	EXPECT_TRUE(may_pass_soon(Spared::InTransaction));
 }
@@ -579,8 +685,11 @@ TEST(MayPassSoon, NotWhatLasts)
 {
 	EXPECT_FALSE(may_pass_soon(Spared::No));
 	EXPECT_FALSE(may_pass_soon(Spared::RoleUnknown));
+	EXPECT_FALSE(may_pass_soon(Spared::Exempt));
 	EXPECT_FALSE(may_pass_soon(Spared::Superuser));
 	EXPECT_FALSE(may_pass_soon(Spared::NotMeasurable));
+	/* Who stops listening has begun another idle phase by it. */
+	EXPECT_FALSE(may_pass_soon(Spared::Listener));
 }
 
 TEST(PauseBeforeLook, GrowsToASecond)
@@ -791,6 +900,55 @@ TEST(ShortestPause, AHalvedStatementMayBeTheShortest)
 	          minute);
 }
 
+TEST(ShortestPause, OfWhatIsStoredIsNoneWithoutALimit)
+{
+	Stored stored{};
+
+	EXPECT_EQ(shortest_pause(stored), 0);
+	stored.exempt = false;
+	stored.cancel_grace = second;
+	stored.limits.fill(0);
+	EXPECT_EQ(shortest_pause(stored), 0);
+}
+
+TEST(ShortestPause, OfWhatIsStoredIsTheThresholdOfEachLimitButHalfAStatement)
+{
+	for (Limit limit : all_limits)
+	{
+		Stored stored{};
+
+		stored.limits[index_of(limit)] = minute;
+		EXPECT_EQ(shortest_pause(stored), limit == Limit::Statement ? minute / 2 : minute);
+		/* What is switched off beside it does not count. */
+		for (Limit other : all_limits)
+			if (other != limit)
+				stored.limits[index_of(other)] = 0;
+		EXPECT_EQ(shortest_pause(stored), limit == Limit::Statement ? minute / 2 : minute);
+	}
+}
+
+TEST(ShortestPause, OfWhatIsStoredIsTheShortestOfAll)
+{
+	for (Limit shortest : all_limits)
+	{
+		Stored stored{};
+
+		stored.limits.fill(hour);
+		stored.limits[index_of(shortest)] = minute;
+		EXPECT_EQ(shortest_pause(stored), shortest == Limit::Statement ? minute / 2 : minute);
+	}
+}
+
+TEST(ShorterPause, TakesTheShorterOfWhatThereIs)
+{
+	EXPECT_EQ(shorter_pause(second, minute), second);
+	EXPECT_EQ(shorter_pause(minute, second), second);
+	EXPECT_EQ(shorter_pause(0, minute), minute);
+	EXPECT_EQ(shorter_pause(minute, 0), minute);
+	EXPECT_EQ(shorter_pause(minute, minute), minute);
+	EXPECT_EQ(shorter_pause(0, 0), 0);
+}
+
 TEST(ShortestPause, IsNoneInModeOffOnly)
 {
 	PolicyBuilder policy;
@@ -814,9 +972,9 @@ class ComesIntoForce : public testing::TestWithParam<Limit>
 		now.limit(limit, minute);
 	}
 	bool
-	comes()
+	comes(bool is_stored = false)
 	{
-		return comes_into_force(now, before, limit);
+		return comes_into_force(now, before, limit, is_stored);
 	}
 };
 
@@ -881,6 +1039,59 @@ TEST_P(ComesIntoForce, WhenSuperusersAreNoLongerExempt)
 	EXPECT_FALSE(comes());
 	now.exempt_superusers(true);
 	EXPECT_FALSE(comes());
+}
+
+TEST_P(ComesIntoForce, WhenTheServerIsNoLongerExempt)
+{
+	before.exempt(true, Source::ConfigurationFile);
+	EXPECT_TRUE(comes());
+	now.exempt(true, Source::ConfigurationFile);
+	EXPECT_FALSE(comes());
+	before.exempt(false);
+	EXPECT_FALSE(comes());
+}
+
+TEST_P(ComesIntoForce, WhenListenersAreNoLongerSparedFromIt)
+{
+	now.spare_listeners(false);
+	EXPECT_EQ(comes(), limit == Limit::IdleSession);
+	before.spare_listeners(false);
+	EXPECT_FALSE(comes());
+	now.spare_listeners(true);
+	EXPECT_FALSE(comes());
+}
+
+TEST_P(ComesIntoForce, WhenMaintenanceIsNoLongerSparedFromIt)
+{
+	now.spare_maintenance(false);
+	EXPECT_EQ(comes(), limit == Limit::Statement || limit == Limit::Transaction);
+	before.spare_maintenance(false);
+	EXPECT_FALSE(comes());
+	now.spare_maintenance(true);
+	EXPECT_FALSE(comes());
+}
+
+TEST_P(ComesIntoForce, IfStoredThoughOffForTheServerWhenSomebodyIsNoLongerSpared)
+{
+	before.limit(limit, 0).exempt_superusers(true).mode(Mode::Log);
+	now.limit(limit, 0).exempt_superusers(false).mode(Mode::Log);
+	EXPECT_TRUE(comes(true));
+	EXPECT_FALSE(comes(false));
+
+	before.exempt_superusers(false);
+	EXPECT_FALSE(comes(true));
+	now.mode(Mode::Enforce);
+	EXPECT_TRUE(comes(true));
+	EXPECT_FALSE(comes(false));
+}
+
+TEST_P(ComesIntoForce, NotIfStoredAndTheServerSwitchesItsOwnOff)
+{
+	now.limit(limit, 0);
+	EXPECT_FALSE(comes(true));
+	now.mode(Mode::Off);
+	before.mode(Mode::Log);
+	EXPECT_FALSE(comes(true));
 }
 
 TEST_P(ComesIntoForce, NotWhenLockWaitersAreNewlySpared)

@@ -15,13 +15,15 @@ namespace session_guard::test
 namespace
 {
 
+constexpr Names names{.role = "app", .database = "shop"};
+
 std::string
 reason(const Verdict &verdict, const Policy &policy = PolicyBuilder())
 {
 	std::array<char, 300> buffer;
 	Text text(buffer);
 
-	append_reason(text, verdict, policy);
+	append_reason(text, verdict, policy, names);
 	return std::string(text.view());
 }
 
@@ -38,19 +40,79 @@ verdict(Limit limit, Duration threshold, Duration measured, Duration since_cance
 }
 
 std::string
-in_force(Limit limit, const Policy &policy, std::int64_t over, std::int64_t rate = 10)
+in_force(Limit limit, const Policy &policy, std::int64_t over, std::int64_t rate = 10,
+         bool is_stored = false)
 {
 	std::array<char, 300> buffer;
 	Text text(buffer);
 
-	append_in_force(text, limit, policy, over, rate);
+	append_in_force(text, limit, policy, is_stored, over, rate);
 	return std::string(text.view());
 }
 
-TEST(NameOf, EverySource)
+std::string
+source(Source source, const Names &of = names)
 {
-	EXPECT_EQ(name_of(Source::ConfigurationFile), "configuration file");
-	EXPECT_EQ(name_of(static_cast<Source>(99)), "unknown");
+	std::array<char, 300> buffer;
+	Text text(buffer);
+
+	append_source(text, source, of);
+	return std::string(text.view());
+}
+
+std::string
+spared(Spared spared, const Policy &policy = PolicyBuilder())
+{
+	std::array<char, 300> buffer;
+	Text text(buffer);
+
+	append_spared(text, spared, policy, names);
+	return std::string(text.view());
+}
+
+TEST(SourceText, NamesTheRoleAndTheDatabase)
+{
+	EXPECT_EQ(source(Source::ConfigurationFile), "configuration file");
+	EXPECT_EQ(source(Source::AllRoles), "all roles");
+	EXPECT_EQ(source(Source::Database), "database \"shop\"");
+	EXPECT_EQ(source(Source::Role), "role \"app\"");
+	EXPECT_EQ(source(Source::RoleInDatabase), "role \"app\" in database \"shop\"");
+	EXPECT_EQ(source(static_cast<Source>(99)), "");
+}
+
+TEST(SourceText, TakesLongNamesWhole)
+{
+	std::string role(63, 'r');
+	std::string database(63, 'd');
+
+	EXPECT_EQ(source(Source::RoleInDatabase, {.role = role, .database = database}),
+	          "role \"" + role + "\" in database \"" + database + "\"");
+}
+
+TEST(SparedText, SaysWhy)
+{
+	EXPECT_EQ(spared(Spared::No), "");
+	EXPECT_EQ(spared(Spared::Unreadable), "not readable");
+	EXPECT_EQ(spared(Spared::SyncRep), "waits for a synchronous standby");
+	EXPECT_EQ(spared(Spared::RoleUnknown), "its role does not exist");
+	EXPECT_EQ(spared(Spared::Superuser), "superuser");
+	EXPECT_EQ(spared(Spared::NotMeasurable), "not measurable: track_activities is off");
+	EXPECT_EQ(spared(Spared::Listener), "listens on a channel");
+	EXPECT_EQ(spared(Spared::Maintenance), "maintenance command");
+	EXPECT_EQ(spared(Spared::LockWait), "waits for a lock");
+	EXPECT_EQ(spared(Spared::InTransaction), "in a transaction");
+}
+
+TEST(SparedText, SaysWhereTheExemptionWasMade)
+{
+	auto exempt_by = [](Source source)
+	{ return spared(Spared::Exempt, PolicyBuilder().exempt(true, source)); };
+
+	EXPECT_EQ(exempt_by(Source::ConfigurationFile), "exempt by configuration file");
+	EXPECT_EQ(exempt_by(Source::AllRoles), "exempt by all roles");
+	EXPECT_EQ(exempt_by(Source::Database), "exempt by database \"shop\"");
+	EXPECT_EQ(exempt_by(Source::Role), "exempt by role \"app\"");
+	EXPECT_EQ(exempt_by(Source::RoleInDatabase), "exempt by role \"app\" in database \"shop\"");
 }
 
 std::string_view
@@ -95,6 +157,18 @@ TEST(Reason, NamesLimitValueSourceAndWhatWasMeasured)
 	          "pg_session_guard.session_timeout is 1 d (configuration file)");
 }
 
+TEST(Reason, SaysForWhomTheLimitWasSet)
+{
+	Verdict bound = verdict(Limit::IdleSession, minute, 2 * minute);
+
+	bound.threshold.source = Source::Role;
+	EXPECT_EQ(reason(bound), "idle for 2 min, "
+	                         "pg_session_guard.idle_session_timeout is 1 min (role \"app\")");
+	bound.threshold.source = Source::RoleInDatabase;
+	EXPECT_EQ(reason(bound), "idle for 2 min, pg_session_guard.idle_session_timeout is 1 min "
+	                         "(role \"app\" in database \"shop\")");
+}
+
 TEST(Reason, TellsOfTheCancelThatDidNotHelp)
 {
 	EXPECT_EQ(reason(verdict(Limit::Statement, minute, 75 * second, 15 * second),
@@ -110,7 +184,7 @@ TEST(Reason, IsAppended)
 	Text text(buffer);
 
 	text.append("pid 7: ");
-	append_reason(text, verdict(Limit::IdleSession, minute, 2 * minute), PolicyBuilder());
+	append_reason(text, verdict(Limit::IdleSession, minute, 2 * minute), PolicyBuilder(), names);
 	EXPECT_EQ(text.view(), "pid 7: idle for 2 min, "
 	                       "pg_session_guard.idle_session_timeout is 1 min (configuration file)");
 }
@@ -139,6 +213,26 @@ TEST(InForce, SpeaksOfNoSession)
 
 	EXPECT_EQ(in_force(Limit::Session, policy, 0),
 	          "pg_session_guard.session_timeout is in force at 1 d, 0 sessions are over it now");
+}
+
+TEST(InForce, SaysThatItIsOtherwiseForSome)
+{
+	Policy policy = PolicyBuilder().limit(Limit::Statement, minute);
+
+	EXPECT_EQ(
+	    in_force(Limit::Statement, policy, 2, 10, true),
+	    "pg_session_guard.statement_timeout is in force at 1 min, otherwise for some roles or "
+	    "databases, 2 sessions are over it now, ending 10 per second");
+}
+
+TEST(InForce, SaysThatItIsForSomeOnly)
+{
+	EXPECT_EQ(in_force(Limit::Statement, PolicyBuilder(), 1, 10, true),
+	          "pg_session_guard.statement_timeout is in force for some roles or databases, "
+	          "1 session is over it now, ending 10 per second");
+	EXPECT_EQ(in_force(Limit::Statement, PolicyBuilder().mode(Mode::Log), 0, 10, true),
+	          "pg_session_guard.statement_timeout is in force for some roles or databases, "
+	          "0 sessions are over it now; mode is log, nothing is ended");
 }
 
 TEST(InForce, PromisesNothingInModeLog)
