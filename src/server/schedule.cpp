@@ -111,6 +111,9 @@ spared_text(const Entry &entry, const Forecast &forecast)
 
 	if (entry.policy.mode == Mode::Off)
 		return "mode is off";
+	/* Who is in a transaction is in no episode of the idle limit, which says it all. */
+	if (!forecast.verdict && forecast.spared == Spared::InTransaction)
+		return nullptr;
 	if (forecast.is_done)
 		return entry.policy.mode == Mode::Log ? "already logged" : "already acted on";
 	if (forecast.spared == Spared::Maintenance && is_maintenance(entry.query))
