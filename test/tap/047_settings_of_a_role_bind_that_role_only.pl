@@ -19,7 +19,7 @@ my %threshold = (
 	idle_in_transaction_session_timeout => '400ms',
 	statement_timeout => '400ms',
 	transaction_timeout => '400ms',
-	session_timeout => '1s');
+	session_timeout => '2s');
 
 # What a session over the limit is found doing, and what the log says of it.
 my %is_over = (
@@ -54,8 +54,8 @@ for my $limit (sort keys %is_over)
 	like($lines[0], $is_over{$limit}[1], "$limit: the log says what it did");
 	like($lines[0], qr/pg_session_guard\.$limit is $value \(role "r_$limit"\)/, 'and whose limit it is');
 	wait_for_end($node, $pid) if $lines[0] =~ /terminating/;
-	wait_until_unchanged_for($node, '1100 ms', $other);
-	wait_for_scan($node);
+	wait_until_unchanged_for($node, '600 ms', $other);
+	wait_for_scan($node, 2);
 	ok(is_alive($node, $other), 'who does the same by the role without a limit stays');
 	is(scalar guard_lines($node, qr/LOG:  .*session $other /), 0, 'and is not touched');
 }

@@ -60,7 +60,7 @@ sub sessions_of_held_up_guard
 		freeze_process($guard);
 		return %session
 		  if $node->safe_psql('postgres',
-			"SELECT bool_and(clock_timestamp() < state_change + interval '2 s') FROM pg_stat_activity
+			"SELECT count(*) = 5 AND bool_and(clock_timestamp() < state_change + interval '2 s') FROM pg_stat_activity
 			 WHERE pid IN (" . join(', ', map { $_->pid } values %session) . ')') eq 't';
 		# This machine was too slow.
 		thaw_process($guard);

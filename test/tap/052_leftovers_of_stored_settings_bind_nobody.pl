@@ -74,7 +74,6 @@ $_->abandon for values %session, values %elsewhere;
 # A role is dropped under its own session, and a database with what is stored for it.
 $node->safe_psql('postgres', <<"SQL");
 ALTER DATABASE shop RESET ALL;
-ALTER ROLE dropped SET $limit = '400ms';
 ALTER ROLE dropped IN DATABASE closed SET $limit = '300ms';
 ALTER DATABASE closed SET $limit = '300ms';
 ALTER ROLE good SET $limit = '400ms';
@@ -83,7 +82,7 @@ my $busy = RawSession->connect($node, user => 'dropped');
 $busy->send_query('SELECT pg_sleep(600)');
 wait_for_state($node, 'active', $busy->pid);
 $node->safe_psql('postgres', $_)
-  for 'DROP OWNED BY dropped', 'DROP ROLE dropped', 'DROP DATABASE closed';
+  for "ALTER ROLE dropped SET $limit = '400ms'", 'DROP OWNED BY dropped', 'DROP ROLE dropped', 'DROP DATABASE closed';
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_db_role_setting s
 	WHERE setrole <> 0 AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = s.setrole)"),
 	'0', 'nothing is left of the role');

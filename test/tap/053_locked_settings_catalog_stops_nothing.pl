@@ -98,7 +98,7 @@ wait_for_scan($node, 2);
 ok(is_alive($node, $culprits[0]->pid), 'who has no limit any more stays');
 
 # The culprit has locked it himself.
-run($locker, 'BEGIN', 'LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
+run($locker, 'BEGIN; LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
 run($admin, 'CREATE TABLE three ()');
 wait_until(sub { !lives($locker) }, 'the locker is gone');
 is(scalar guard_lines($node, qr/LOG:  terminating session ${\ $locker->pid } .*timeout is 500 ms \(role "locker"\)$/),

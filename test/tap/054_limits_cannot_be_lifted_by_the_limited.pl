@@ -13,7 +13,10 @@ use GuardTest;
 use RawSession;
 use Test::More;
 
-my $node = guard_node('main', 'pg_session_guard.naptime' => '500ms');
+my $node = guard_node(
+	'main',
+	'pg_session_guard.naptime' => '500ms',
+	'pg_session_guard.catch_up_rate' => 1000);
 my $limit = 'pg_session_guard.idle_session_timeout';
 my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 
@@ -26,8 +29,8 @@ CREATE ROLE granted LOGIN IN ROLE exempted;
 CREATE ROLE free LOGIN IN ROLE exempted;
 GRANT SET ON PARAMETER $limit, pg_session_guard.exempt TO granted, free;
 GRANT CREATE ON SCHEMA public TO limited, granted, free;
-ALTER ROLE limited SET $limit = '700ms';
-ALTER ROLE granted SET $limit = '700ms';
+ALTER ROLE limited SET $limit = '1h';
+ALTER ROLE granted SET $limit = '1h';
 SQL
 $node->safe_psql('postgres', 'CREATE DATABASE own OWNER limited');
 
@@ -97,7 +100,11 @@ my $resetting = RawSession->connect($node, user => 'limited');
 is(state_of($resetting, 'ALTER ROLE limited RESET ALL'), '', 'ALTER ROLE limited RESET ALL');
 push @bound, [ $resetting, 'limited', 'ALTER ROLE ... RESET ALL' ];
 
-# All of them are ended by the limit that they had.
+is( $node->safe_psql('postgres', q(SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'limited'::regrole)),
+	"{$limit=1h}", 'what is stored is what was stored');
+
+# Nobody was hurried while he said all this.  By the limit that comes now, all of them are ended.
+$node->safe_psql('postgres', "ALTER ROLE $_ SET $limit = '700ms'") for 'limited', 'granted';
 for my $entry (@bound)
 {
 	my ($session, $role, $sql) = @$entry;

@@ -24,7 +24,7 @@ my $limit = 'pg_session_guard.idle_session_timeout';
 my $folder = PostgreSQL::Test::Utils::tempdir_short();
 my $port = PostgreSQL::Test::Cluster::get_free_port();
 
-$node->safe_psql('postgres', "CREATE ROLE limited LOGIN; CREATE ROLE free LOGIN; ALTER ROLE limited SET $limit = '1s'");
+$node->safe_psql('postgres', "CREATE ROLE limited LOGIN; CREATE ROLE free LOGIN; ALTER ROLE limited SET $limit = '1h'");
 append_to_file("$folder/users", qq("limited" ""\n"free" ""\n));
 append_to_file("$folder/ini", <<"INI");
 [databases]
@@ -39,6 +39,13 @@ server_reset_query = DISCARD ALL
 logfile = $folder/log
 INI
 my $bouncer = IPC::Run::start([ $pgbouncer, '-q', "$folder/ini" ], '<', \undef, '>', "$folder/out", '2>&1');
+
+# Whatever becomes of the test, it is not left behind.
+END
+{
+	local $?;
+	$bouncer->kill_kill if defined $bouncer;
+}
 
 # Where a client finds it, as RawSession asks for it.
 {
@@ -74,6 +81,7 @@ for my $user ('limited', 'free')
 	wait_until(sub { guard_lines($node, qr/\[$pid{$user}\] .*LOG:  statement: DISCARD ALL/) },
 		"the connection of $user is reset");
 }
+$node->safe_psql('postgres', "ALTER ROLE limited SET $limit = '1s'");
 wait_for_end($node, $pid{limited});
 is( scalar guard_lines($node, qr/LOG:  terminating session $pid{limited} \(user "limited".*: idle for .*timeout is 1 s \(role "limited"\)$/),
 	1,
@@ -83,12 +91,14 @@ wait_for_scan($node, 2);
 ok(is_alive($node, $pid{free}), 'that of the other role stays');
 
 # The clients stay, and do nothing.
+$node->safe_psql('postgres', "ALTER ROLE limited SET $limit = '1h'");
 my ($idle, $idle_pid) = connect_through_pool('limited');
 my ($other, $other_pid) = connect_through_pool('free');
 isnt($idle_pid, $pid{limited}, 'the limited role has a connection of its own again');
 is($other_pid, $pid{free}, 'and the other one that of before');
 $idle->query('DISCARD ALL');
 $other->query('DISCARD ALL');
+$node->safe_psql('postgres', "ALTER ROLE limited SET $limit = '1s'");
 wait_for_end($node, $idle_pid);
 is(scalar guard_lines($node, qr/LOG:  terminating session $idle_pid .*timeout is 1 s \(role "limited"\)$/),
 	1, 'whose client is idle is ended');
@@ -99,7 +109,5 @@ wait_for_scan($node, 2);
 is($other->query('SELECT pg_backend_pid()'), $other_pid, 'the client of the other role goes on');
 
 $_->abandon for $idle, $other;
-$bouncer->signal('TERM');
-IPC::Run::finish($bouncer);
 $node->stop;
 done_testing();

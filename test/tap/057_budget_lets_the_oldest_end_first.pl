@@ -15,6 +15,7 @@ use Test::More;
 
 my $node = guard_node(
 	'main',
+	'pg_session_guard.naptime' => '100ms',
 	'pg_session_guard.max_actions_per_minute' => 5,
 	'pg_session_guard.catch_up_rate' => 1000);
 my $limit = 'pg_session_guard.idle_session_timeout';
