@@ -157,28 +157,28 @@ using TextStart = std::array<char, 1024>;
 
 /*
  * Does the text say that the session runs a maintenance command and nothing
- * else?  Progress is reported only part of the time: not between the tables of a
- * command, nor between its last phase and its commit.  A text that may have been
- * cut off does not tell what else there is.
+ * else?  A paused pipeline still shows the text of what it ran last.  Progress is reported only
+ * part of the time: not between the tables of a command, nor between its last phase and its commit.
+ * A text that may have been cut off does not tell what else there is.
  */
 bool
-tells_of_maintenance(std::span<const char> text, State state)
+tells_of_maintenance(std::span<const char> text, const Session &session)
 {
 	std::size_t most = std::min(text.size(), query_size()) - 1;
 	std::string_view query(text.data());
 
-	return state == State::Active && query.size() < most && is_only_maintenance(query);
+	return is_running(session) && query.size() < most && is_only_maintenance(query);
 }
 
 bool
-tells_of_maintenance(volatile PgBackendStatus &entry, State state)
+tells_of_maintenance(volatile PgBackendStatus &entry, const Session &session)
 {
 	TextStart start;
 
-	if (state != State::Active)
+	if (!is_running(session))
 		return false;
 	strlcpy(start.data(), entry.st_activity_raw, start.size());
-	return tells_of_maintenance(start, state);
+	return tells_of_maintenance(start, session);
 }
 
 void
@@ -262,7 +262,7 @@ look_at_slot(int slot, Sighting &sighting, char *query)
 	if (proc == nullptr)
 		return Sight::Gone;
 	fill(sighting, slot, entry, proc);
-	if (tells_of_maintenance(text, sighting.session.state))
+	if (tells_of_maintenance(text, sighting.session))
 		sighting.session.maintaining = true;
 	return Sight::Seen;
 }
@@ -334,7 +334,7 @@ add_unpublished(int slot, Session &session)
 
 	session.copying = entry->st_progress_command == PROGRESS_COMMAND_COPY;
 	session.maintaining =
-	    is_maintenance(entry->st_progress_command) || tells_of_maintenance(*entry, session.state);
+	    is_maintenance(entry->st_progress_command) || tells_of_maintenance(*entry, session);
 	session.listening = is_listening(slot, session.id.backend_start);
 	session.transaction =
 	    proc != nullptr && proc->pid == session.id.pid ? local_transaction(proc) : 0;

@@ -65,9 +65,9 @@ sub open_by
 my %stays = map { $_ => open_by($_, $listening{$_}, 't') } sort keys %listening;
 my %goes = map { $_ => open_by($_, $not_listening{$_}, 'f') } sort keys %not_listening;
 
-set_limits($node, idle_session_timeout => '1s');
+set_limits($node, idle_session_timeout => '500ms');
 wait_for_end($node, $_->pid) for values %goes;
-wait_until_unchanged_for($node, '2 s', map { $_->pid } values %stays);
+wait_until_unchanged_for($node, '1 s', map { $_->pid } values %stays);
 wait_for_scan($node, 3);
 is(living($node, \%stays), join(' ', sort keys %stays), 'who listens stays, and everybody else goes');
 

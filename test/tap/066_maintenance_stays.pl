@@ -2,7 +2,8 @@
 # ANALYZE, CREATE INDEX, CREATE INDEX CONCURRENTLY, REINDEX and CLUSTER.  An
 # ordinary statement that runs the very same function goes, and so does COPY TO
 # STDOUT, whose client reads on and on.  Maintenance that still waits for its
-# table stays, too, while a query that waits for it goes by the transaction limit.
+# table stays, too, while a query that waits for it goes by the transaction limit,
+# and so does a pipeline that was paused when its CREATE INDEX was done.
 
 use strict;
 use warnings FATAL => 'all';
@@ -45,6 +46,7 @@ $node->safe_psql(
 	CREATE INDEX ON web.clustered (web.hold(n));
 	CREATE TABLE web.locked AS SELECT 1 AS n;
 	CREATE TABLE web.gap AS SELECT 1 AS n;
+	CREATE TABLE web.paused AS SELECT 1 AS n;
 	CREATE TABLE web.vacuumed AS SELECT n, repeat('x', 4000) AS filler FROM generate_series(1, 1200) AS n;
 	ALTER TABLE web.vacuumed ALTER filler SET STORAGE PLAIN;
 	UPDATE web.vacuumed SET filler = filler || 'x';
@@ -90,11 +92,17 @@ for my $name (sort keys %statement)
 	  or die "$name did not begin";
 }
 
-my %goes = map { $_ => RawSession->connect($node) } 'SELECT', 'COPY', 'idle', 'waiting';
+my %goes = map { $_ => RawSession->connect($node) } 'SELECT', 'COPY', 'idle', 'waiting', 'paused';
 $goes{SELECT}->send_query('SELECT web.hold(1)');
 $goes{COPY}->send_query(
 	q{COPY (SELECT repeat('x', 100), pg_sleep(0.01) FROM generate_series(1, 3000)) TO STDOUT});
 $goes{idle}->query('BEGIN');
+$goes{paused}->query('BEGIN');
+$goes{paused}->parse('', 'CREATE INDEX ON web.paused (n)');
+$goes{paused}->bind('', '');
+$goes{paused}->execute('');
+$goes{paused}->flush;
+wait_for_status($node, $goes{paused}->pid, "state = 'active' AND wait_event = 'ClientRead'");
 $goes{waiting}->send_query('SELECT FROM web.locked');
 wait_for_status($node, $goes{waiting}->pid, "wait_event_type = 'Lock'");
 
@@ -107,14 +115,14 @@ for my $name ('SELECT', 'COPY')
 	is(scalar guard_lines($node, qr/LOG:  canceling statement of session ${\$goes{$name}->pid} /),
 		1, "$name: by the guard");
 }
-for my $name ('idle', 'waiting')
+for my $name ('idle', 'waiting', 'paused')
 {
 	wait_for_end($node, $goes{$name}->pid);
 	like((guard_lines($node, qr/terminating session ${\$goes{$name}->pid} /))[0],
 		qr/: in a transaction for /, "a transaction over its limit goes: $name");
 }
 
-wait_for_status($node, $_->pid, "clock_timestamp() - query_start > '3 s'") for values %stays;
+wait_for_status($node, $_->pid, "clock_timestamp() - query_start > '2 s'") for values %stays;
 wait_for_scan($node, 5);
 is(living($node, \%stays, "state = 'active'"),
 	join(' ', sort keys %stays), 'maintenance over both limits goes on');

@@ -56,7 +56,7 @@ $node->safe_psql(
 	ALTER ROLE of_transaction SET pg_session_guard.transaction_timeout = '500ms'});
 $plain->read_until('E');
 is($plain->sqlstate, '57014', 'a plain statement goes');
-wait_until_unchanged_for($node, '2 s', map { $_->pid } values %build, values %vacuum);
+wait_until_unchanged_for($node, '1 s', map { $_->pid } values %build, values %vacuum);
 wait_for_scan($node, 3);
 is(living($node, \%build, "state = 'active'"), join(' ', @roles), 'with spare_maintenance = on CREATE INDEX stays');
 is(living($node, \%vacuum, "state = 'active'"), join(' ', @roles), 'and so does VACUUM');
