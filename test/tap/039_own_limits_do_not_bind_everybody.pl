@@ -1,6 +1,6 @@
 # The guard connects as a role and to a database, and both may have limits of
-# their own, as ALL may: none of them becomes everybody's, nor does one keep a
-# later reload from taking effect.
+# their own: these do not become everybody's, nor do they keep a later reload
+# from taking effect for the others.
 
 use strict;
 use warnings FATAL => 'all';
@@ -13,6 +13,7 @@ use Test::More;
 
 my $node = guard_node('main', 'pg_session_guard.idle_in_transaction_session_timeout' => '300ms');
 my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
 my $limit = "pg_session_guard.idle_session_timeout = '300ms'";
 
 # Change the limit by ALTER SYSTEM and a reload.
@@ -25,12 +26,13 @@ sub set_server_limit
 	return;
 }
 
-# The guard that runs now was started with these settings: they bind nobody,
-# the server's own limits bind, and so does the next of them.
+# The guard that runs now was started with these settings: they bind nobody of
+# another role in another database, the server's own limits bind, and so does
+# the next of them.
 sub check_guard
 {
 	my ($what) = @_;
-	my ($idle, $culprit) = map { open_session($node) } 1 .. 2;
+	my ($idle, $culprit) = map { open_session($node, dbname => 'shop') } 1 .. 2;
 	my ($idle_pid, $culprit_pid) = map { pid_of($_) } $idle, $culprit;
 
 	$culprit->query('BEGIN');
@@ -59,7 +61,7 @@ sub replace_guard
 	return;
 }
 
-for my $whose ("ROLE $superuser", 'DATABASE postgres', 'ROLE ALL')
+for my $whose ("ROLE $superuser", 'DATABASE postgres')
 {
 	$node->safe_psql('postgres', "ALTER $whose SET $limit");
 	replace_guard();
@@ -68,10 +70,10 @@ for my $whose ("ROLE $superuser", 'DATABASE postgres', 'ROLE ALL')
 }
 
 $node->safe_psql('postgres',
-	"ALTER ROLE $superuser SET $limit; ALTER DATABASE postgres SET $limit; ALTER ROLE ALL SET $limit");
+	"ALTER ROLE $superuser SET $limit; ALTER DATABASE postgres SET $limit");
 $node->restart;
 wait_for_guard($node);
-check_guard('set on all three before the server starts');
+check_guard('set on both before the server starts');
 is(scalar guard_lines($node, qr/WARNING:/), 0, 'there is no warning in the log');
 
 $node->stop;
