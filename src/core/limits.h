@@ -67,6 +67,13 @@ index_of(Limit limit)
 	return static_cast<std::size_t>(limit);
 }
 
+/* A limit in a set of them. */
+constexpr std::uint32_t
+bit_of(Limit limit)
+{
+	return 1U << index_of(limit);
+}
+
 constexpr const LimitFacts &
 facts(Limit limit)
 {

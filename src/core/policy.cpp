@@ -52,6 +52,22 @@ spared_by_state(Limit limit, const Session &session, const Policy &policy)
 	}
 }
 
+/* What a limit asks for in an episode, before the steps already taken are thought of. */
+Verdict
+first_verdict(Limit limit, const Episode &episode, const Policy &policy, const Clock &clock,
+              Timestamp now)
+{
+	Threshold threshold = threshold_of(policy.limits, limit);
+
+	return {.limit = limit,
+	        .threshold = threshold,
+	        .episode = episode,
+	        .deadline = deadline_of(clock, episode.start, threshold.value),
+	        .measured = elapsed(clock, episode.start, now),
+	        .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
+	        .since_cancel = 0};
+}
+
 /* What is due for a session whose limit is exceeded, after the steps already taken. */
 Decision
 decide_step(const Decision &due, const Session &session, const Memo &memo, const Policy &policy,
@@ -103,8 +119,7 @@ Decision
 decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
        const Clock &clock, Timestamp now)
 {
-	Threshold threshold = threshold_of(policy.limits, limit);
-	if (policy.mode == Mode::Off || threshold.value == 0)
+	if (policy.mode == Mode::Off || threshold_of(policy.limits, limit).value == 0)
 		return nothing;
 
 	std::optional<Episode> episode = episode_of(limit, session, memo);
@@ -112,24 +127,17 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 		return nothing;
 
 	/* "Longer than" is strict: at the deadline itself nothing is due yet. */
-	Timestamp deadline = deadline_of(clock, episode->start, threshold.value);
-	if (deadline == never)
+	Verdict verdict = first_verdict(limit, *episode, policy, clock, now);
+	if (verdict.deadline == never)
 		return nothing;
-	if (now <= deadline)
-		return wait_until(later(deadline, 1));
+	if (now <= verdict.deadline)
+		return wait_until(later(verdict.deadline, 1));
 
-	Verdict verdict{.limit = limit,
-	                .threshold = threshold,
-	                .episode = *episode,
-	                .deadline = deadline,
-	                .measured = elapsed(clock, episode->start, now),
-	                .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
-	                .since_cancel = 0};
 	Spared spared = spared_from(limit, session, policy);
 	if (spared != Spared::No)
 		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
 	return decide_step(
-	    {.outlook = Outlook::Due, .spared = Spared::No, .at = deadline, .verdict = verdict},
+	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
 	    session, memo, policy, clock, now);
 }
 
@@ -249,27 +257,6 @@ comes_into_force(const Stored &now, const Stored &before, Limit limit)
 	return *value != 0 && (!old_value || *old_value == 0 || *value < *old_value);
 }
 
-namespace
-{
-
-/* The verdict that a deadline will bring, as far as it is known before. */
-Verdict
-verdict_to_come(Limit limit, const Episode &episode, const Policy &policy, const Clock &clock,
-                Timestamp now)
-{
-	Threshold threshold = threshold_of(policy.limits, limit);
-
-	return {.limit = limit,
-	        .threshold = threshold,
-	        .episode = episode,
-	        .deadline = deadline_of(clock, episode.start, threshold.value),
-	        .measured = elapsed(clock, episode.start, now),
-	        .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
-	        .since_cancel = 0};
-}
-
-} // namespace
-
 Forecast
 forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
          const Clock &clock, Timestamp now)
@@ -287,7 +274,7 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 	std::optional<Episode> episode = episode_of(limit, session, memo);
 	if (!episode || threshold_of(on.limits, limit).value == 0)
 		return forecast;
-	forecast.verdict = verdict_to_come(limit, *episode, on, clock, now);
+	forecast.verdict = first_verdict(limit, *episode, on, clock, now);
 
 	Decision decision = decide(limit, session, memo, on, clock, now);
 	forecast.due_at = forecast.verdict->deadline;

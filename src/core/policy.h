@@ -120,6 +120,13 @@ struct Decision
 };
 static_assert(std::is_trivially_destructible_v<Decision>);
 
+/* Bring a memo up to date as the policy of the session has it (see memo.h). */
+inline void
+observe(Memo &memo, const Session &session, const Policy &policy, Timestamp now)
+{
+	observe(memo, session, policy.spare_lock_waiters, now, policy.spare_maintenance);
+}
+
 /* Is the session spared from this limit at this moment, and why? */
 Spared spared_from(Limit limit, const Session &session, const Policy &policy);
 

@@ -3,6 +3,8 @@
  */
 #include "server/catalogs.h"
 
+#include "server/growing.h"
+
 #include <algorithm>
 
 namespace session_guard
@@ -25,9 +27,7 @@ struct Reading
 	NamedObject (*read)(HeapTuple);
 	bool is_stale;
 	MemoryContext context;
-	NamedObject *objects;
-	std::size_t count;
-	std::size_t capacity;
+	Growing<NamedObject> objects;
 };
 
 NamedObject
@@ -50,16 +50,12 @@ Reading roles{.relation = AuthIdRelationId,
               .read = read_role,
               .is_stale = true,
               .context = nullptr,
-              .objects = nullptr,
-              .count = 0,
-              .capacity = 0};
+              .objects = {}};
 Reading databases{.relation = DatabaseRelationId,
                   .read = read_database,
                   .is_stale = true,
                   .context = nullptr,
-                  .objects = nullptr,
-                  .count = 0,
-                  .capacity = 0};
+                  .objects = {}};
 
 /* Are the locks held in this transaction? */
 bool free_to_read = false;
@@ -71,24 +67,6 @@ mark_stale(Datum reading, CacheId, uint32)
 	reinterpret_cast<Reading *>(DatumGetPointer(reading))->is_stale = true;
 }
 
-void
-append(Reading &reading, const NamedObject &object)
-{
-	if (reading.count == reading.capacity)
-	{
-		reading.capacity *= 2;
-		reading.objects = static_cast<NamedObject *>(
-		    repalloc(reading.objects, reading.capacity * sizeof(NamedObject)));
-	}
-	reading.objects[reading.count++] = object;
-}
-
-bool
-by_oid(const NamedObject &a, const NamedObject &b)
-{
-	return a.oid < b.oid;
-}
-
 /* Read a catalog anew, by a sequential scan: an index may be locked while its table is not. */
 void
 read_anew(Reading &reading)
@@ -97,10 +75,7 @@ read_anew(Reading &reading)
 
 	fresh.context =
 	    AllocSetContextCreate(TopMemoryContext, "session guard catalog", ALLOCSET_DEFAULT_SIZES);
-	fresh.count = 0;
-	fresh.capacity = 64;
-	fresh.objects = static_cast<NamedObject *>(
-	    MemoryContextAlloc(fresh.context, fresh.capacity * sizeof(NamedObject)));
+	fresh.objects = {};
 
 	/* A change that comes in while we read makes the reading stale again. */
 	reading.is_stale = false;
@@ -109,10 +84,16 @@ read_anew(Reading &reading)
 	Relation relation = table_open(reading.relation, NoLock);
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
 	while (HeapTuple tuple = systable_getnext(scan))
-		append(fresh, reading.read(tuple));
+	{
+		NamedObject object = reading.read(tuple);
+		MemoryContext caller = MemoryContextSwitchTo(fresh.context);
+
+		fresh.objects.add(object);
+		MemoryContextSwitchTo(caller);
+	}
 	systable_endscan(scan);
 	table_close(relation, NoLock);
-	std::sort(fresh.objects, fresh.objects + fresh.count, by_oid);
+	std::ranges::sort(fresh.objects.all(), {}, &NamedObject::oid);
 
 	fresh.is_stale = reading.is_stale;
 	if (reading.context != nullptr)
@@ -123,12 +104,10 @@ read_anew(Reading &reading)
 const NamedObject *
 find(const Reading &reading, Oid oid)
 {
-	const NamedObject *end = reading.objects + reading.count;
-	const NamedObject *found =
-	    std::lower_bound(static_cast<const NamedObject *>(reading.objects), end,
-	                     NamedObject{.oid = oid, .superuser = false, .name = {}}, by_oid);
+	std::span<NamedObject> all = reading.objects.all();
+	auto found = std::ranges::lower_bound(all, oid, {}, &NamedObject::oid);
 
-	return found != end && found->oid == oid ? found : nullptr;
+	return found != all.end() && found->oid == oid ? &*found : nullptr;
 }
 
 /*
@@ -145,7 +124,7 @@ ask_for_locks()
 	if (!free_to_read && !said_locked)
 		ereport(LOG,
 		        (errmsg("catalogs of roles and databases are locked"),
-		         roles.count == 0
+		         roles.objects.count() == 0
 		             ? errdetail("The session guard has not read them yet, and ends nobody.")
 		             : errdetail("The session guard goes on with what it read of them last.")));
 	said_locked = !free_to_read;

@@ -8,6 +8,7 @@
 #include "server/attempt.h"
 #include "server/catalogs.h"
 #include "server/clock.h"
+#include "server/look.h"
 #include "server/policies.h"
 #include "server/shared.h"
 #include "server/signals.h"
@@ -42,23 +43,12 @@ announce(const Verdict &verdict, const Sighting &sighting)
 bool
 is_still_due(const Verdict &verdict, const Sighting &sighting)
 {
-	Sighting again;
+	Looked again = look_and_decide(verdict.limit, sighting.slot, sighting.session.id);
 
-	/* Mercy may have been committed meanwhile, and time has passed. */
-	refresh_policies();
-	if (policies_are_in_doubt())
-		return false;
-	Timestamp now = take_time();
-	if (look_at_session(sighting.slot, sighting.session.id, again) != Sight::Seen)
-		return false;
-	again.session.superuser = superuser_of(again.role);
-
-	Memo &memo = memo_of(sighting.slot);
-	Policy policy = policy_of(again.role, again.database);
-	observe(memo, again.session, policy.spare_lock_waiters, now, policy.spare_maintenance);
-	Decision decision = decide(verdict.limit, again.session, memo, policy, shared()->clock, now);
-	return decision.outlook == Outlook::Due && decision.verdict.action == verdict.action &&
-	       decision.verdict.episode.stamp == verdict.episode.stamp;
+	return again.sight == Sight::Seen && !policies_are_in_doubt() &&
+	       again.decision.outlook == Outlook::Due &&
+	       again.decision.verdict.action == verdict.action &&
+	       again.decision.verdict.episode.stamp == verdict.episode.stamp;
 }
 
 /* The place in the memo that tells whether this episode's end was announced already. */

@@ -9,11 +9,13 @@
 #include "server/catalogs.h"
 #include "server/clock.h"
 #include "server/enforce.h"
+#include "server/look.h"
 #include "server/policies.h"
 #include "server/scan.h"
 #include "server/settings.h"
 #include "server/shared.h"
 #include "server/status.h"
+#include "server/turns.h"
 
 #include <algorithm>
 
@@ -27,20 +29,11 @@ namespace
 constexpr Duration scan_floor = smallest_threshold / 2;
 constexpr Duration wake_floor = 2 * millisecond;
 
-/* Since when each limit has been as strict as it is now, and whether that was said. */
-std::array<Timestamp, limit_count> in_force_since;
-std::array<bool, limit_count> is_to_be_announced;
+/* The limits of which it is yet to be said that they have come into force; a bit for each. */
+std::uint32_t to_be_announced;
 
-/* Whose deadline was met while the limit was in force, or lies ahead. */
+/* Whose deadline lies ahead, or was met and has no turn to wait for. */
 Deadlines pending;
-/*
- * Who has to wait his turn: over a limit already when it came into force, and
- * ended at catch_up_rate; or over it when max_actions_per_minute was spent.
- */
-Deadlines backlog;
-Timestamp next_catch_up;
-/* When the next action of all is allowed again. */
-Timestamp next_action;
 
 /* What was read in recovery may have been changed by what was replayed since. */
 bool read_in_recovery;
@@ -48,14 +41,6 @@ bool read_in_recovery;
 Timestamp last_scan;
 Timestamp last_wake;
 bool scan_is_asked_for;
-
-Deadlines
-allocate_deadlines(std::size_t count)
-{
-	return Deadlines(
-	    {static_cast<Deadline *>(MemoryContextAlloc(TopMemoryContext, count * sizeof(Deadline))),
-	     count});
-}
 
 /* When the next scan is due by itself; never, if no limit is in force. */
 Timestamp
@@ -68,13 +53,6 @@ next_scan()
 	if (pause == 0)
 		return never;
 	return later(last_scan, std::max(std::min(pause, naptime()), scan_floor));
-}
-
-/* When the first of the backlog may have its turn. */
-Timestamp
-next_turn()
-{
-	return backlog.empty() ? never : std::max(next_catch_up, next_action);
 }
 
 /*
@@ -101,19 +79,7 @@ forget_the_future(Timestamp now)
 {
 	last_scan = std::min(last_scan, now);
 	last_wake = std::min(last_wake, now);
-	next_catch_up = std::min(next_catch_up, now + second);
-	next_action = std::min(next_action, now + minute);
-	for (Timestamp &since : in_force_since)
-		since = std::min(since, now);
-}
-
-bool
-is_catch_up(const Verdict &verdict)
-{
-	/* Like the deadline, the time before a step of the clock moves with it. */
-	Timestamp in_force = deadline_of(shared()->clock, in_force_since[index_of(verdict.limit)], 0);
-
-	return verdict.since_cancel == 0 && verdict.deadline <= in_force;
+	forget_later_turns(now);
 }
 
 /* Put a decision about a limit of a session where it will be acted on. */
@@ -139,7 +105,10 @@ plan(Limit limit, SessionId session, int slot, const Decision &decision, Timesta
 			}
 			return;
 		case Outlook::Due:
-			(is_catch_up(decision.verdict) || next_action > now ? backlog : pending).push(deadline);
+			if (is_catch_up(decision.verdict) || is_spent(now))
+				await_turn(deadline);
+			else
+				pending.push(deadline);
 			return;
 	}
 }
@@ -153,13 +122,13 @@ announce_limits(const std::array<int64, limit_count> &sessions_over)
 		std::array<char, 256> buffer;
 		Text text(buffer);
 
-		if (!is_to_be_announced[index_of(limit)])
+		if ((to_be_announced & bit_of(limit)) == 0)
 			continue;
-		is_to_be_announced[index_of(limit)] = false;
 		append_in_force(text, limit, base_policy(), is_stored(limit),
 		                sessions_over[index_of(limit)], catch_up_rate());
 		ereport(LOG, (errmsg_internal("%s", text.c_str())));
 	}
+	to_be_announced = 0;
 }
 
 /* Show in pg_stat_activity what the guard is about. */
@@ -186,7 +155,7 @@ count_scan(std::size_t sessions, Timestamp now)
 	count(counters.scan_microseconds, GetCurrentTimestamp() - now);
 	pg_atomic_write_u64(&counters.last_scan, static_cast<uint64>(now));
 	pg_atomic_write_u64(&counters.sessions, sessions);
-	pg_atomic_write_u64(&counters.deadlines, pending.size() + backlog.size());
+	pg_atomic_write_u64(&counters.deadlines, pending.size() + waiting_count());
 }
 
 /* Read all sessions, and make the heaps anew. */
@@ -196,7 +165,7 @@ scan(Timestamp start)
 	std::array<int64, limit_count> sessions_over{};
 
 	pending.clear();
-	backlog.clear();
+	forget_turns();
 	std::span<const Scanned> found = scan_sessions();
 	/* The scan has taken its time, and what it found is not older than this. */
 	Timestamp now = take_time();
@@ -204,8 +173,7 @@ scan(Timestamp start)
 	{
 		Policy policy = policy_of(one.role, one.database);
 
-		observe(memo_of(one.slot), one.session, policy.spare_lock_waiters, now,
-		        policy.spare_maintenance);
+		observe(memo_of(one.slot), one.session, policy, now);
 		for (Limit limit : all_limits)
 		{
 			Decision decision =
@@ -222,136 +190,70 @@ scan(Timestamp start)
 	count_scan(found.size(), start);
 }
 
-/* Note that one of the backlog has ended; a wake-up that came late is made up for, but no more. */
-void
-spend_turn(Timestamp now)
-{
-	next_catch_up = std::max(next_catch_up, now - 10 * millisecond) + second / catch_up_rate();
-}
-
-/* Say, once a minute at most, that max_actions_per_minute keeps sessions from their end. */
-void
-report_spent(Duration now)
-{
-	Duration &said = shared()->said_spent_at;
-
-	if (said != 0 && now - said < minute)
-		return;
-	said = now;
-	ereport(LOG, (errmsg("sessions over a limit wait, oldest first"),
-	              errdetail("So many have been acted on within a minute: "
-	                        "pg_session_guard.max_actions_per_minute is %d.",
-	                        static_cast<int>(max_actions_per_minute()))));
-}
-
-/* Is another action allowed within this minute? */
-bool
-is_within_budget(Timestamp now)
-{
-	Duration monotonic = monotonic_now();
-	Duration at = allowed_at(shared()->budget, max_actions_per_minute(), monotonic);
-
-	if (at <= monotonic)
-		return true;
-	next_action = now + (at - monotonic);
-	report_spent(monotonic);
-	return false;
-}
-
-/* Will the budget of this minute be spent on those who wait already, and are over for longer? */
-bool
-is_behind_backlog()
-{
-	std::size_t cap = max_actions_per_minute();
-
-	return cap != 0 && left_in(shared()->budget, cap, monotonic_now()) <= backlog.size();
-}
-
-/* Must a verdict wait for its turn? */
-bool
-must_wait(const Verdict &verdict, bool has_turn, Timestamp now)
-{
-	if (is_catch_up(verdict) && now < next_catch_up)
-		return true;
-	if (verdict.action == Action::Log)
-		return false;
-	return !is_within_budget(now) || (!has_turn && is_behind_backlog());
-}
-
 /* Act on a verdict, unless it has to wait its turn in the backlog. */
 void
-act(const Deadline &deadline, const Sighting &sighting, const Decision &decision, bool has_turn,
-    Timestamp now)
+act(const Deadline &deadline, const Looked &looked, bool has_turn)
 {
-	bool catch_up = is_catch_up(decision.verdict);
+	const Decision &decision = looked.decision;
+	bool is_late = is_catch_up(decision.verdict);
 
-	if (must_wait(decision.verdict, has_turn, now))
+	if (must_wait(decision.verdict, is_late, has_turn, looked.at))
 	{
 		Deadline waiting = deadline;
 
 		waiting.wake = waiting.due = decision.verdict.deadline;
-		backlog.push(waiting);
+		await_turn(waiting);
 		return;
 	}
 
-	Outcome outcome = carry_out(decision.verdict, sighting);
+	Outcome outcome = carry_out(decision.verdict, looked.sighting);
 	if (outcome == Outcome::Raced)
 	{
 		Deadline again = deadline;
 
-		again.wake =
-		    now + pause_before_look(Spared::InTransaction, memo_of(deadline.slot).spared_looks++);
+		again.wake = looked.at + pause_before_look(Spared::InTransaction,
+		                                           memo_of(deadline.slot).spared_looks++);
 		pending.push(again);
 		return;
 	}
 	if (decision.verdict.action == Action::Cancel)
 		plan(deadline.limit, deadline.session, deadline.slot,
-		     decide(deadline.limit, sighting.session, memo_of(deadline.slot),
-		            policy_of(sighting.role, sighting.database), shared()->clock, now),
-		     now);
-	if (catch_up)
-		spend_turn(now);
+		     decide(deadline.limit, looked.sighting.session, memo_of(deadline.slot), looked.policy,
+		            shared()->clock, looked.at),
+		     looked.at);
+	if (is_late)
+		spend_turn(looked.at);
 }
 
 /*
  * Look at the session of a deadline, and do what its present state asks for.
  *
- * The time is taken anew: others before it may have kept the guard busy.  Who
- * comes from the backlog has the turn that he waited for.
+ * Who comes from the backlog has the turn that he waited for.
  */
 void
 handle(const Deadline &deadline, bool has_turn)
 {
-	Sighting sighting;
+	Looked looked = look_and_decide(deadline.limit, deadline.slot, deadline.session);
 	Memo &memo = memo_of(deadline.slot);
 
-	refresh_policies();
 	count(shared()->counters.looks);
-	Timestamp now = take_time();
-	Sight sight = look_at_session(deadline.slot, deadline.session, sighting);
-	if (sight == Sight::Gone)
+	if (looked.sight == Sight::Gone)
 		return;
-	if (sight == Sight::Unreadable)
+	if (looked.sight == Sight::Unreadable)
 	{
 		Deadline again = deadline;
 
-		again.wake = now + pause_before_look(Spared::Unreadable, 0);
+		again.wake = looked.at + pause_before_look(Spared::Unreadable, 0);
 		pending.push(again);
 		return;
 	}
-
-	Policy policy = policy_of(sighting.role, sighting.database);
-	sighting.session.superuser = superuser_of(sighting.role);
-	observe(memo, sighting.session, policy.spare_lock_waiters, now, policy.spare_maintenance);
-	Decision decision =
-	    decide(deadline.limit, sighting.session, memo, policy, shared()->clock, now);
-	if (decision.outlook == Outlook::Due)
+	if (looked.decision.outlook == Outlook::Due)
 	{
-		act(deadline, sighting, decision, has_turn, now);
+		act(deadline, looked, has_turn);
 		return;
 	}
-	plan(deadline.limit, deadline.session, deadline.slot, decision, now);
-	memo.spared_looks = decision.outlook == Outlook::Spared ? memo.spared_looks + 1 : 0;
+	plan(deadline.limit, deadline.session, deadline.slot, looked.decision, looked.at);
+	memo.spared_looks = looked.decision.outlook == Outlook::Spared ? memo.spared_looks + 1 : 0;
 }
 
 /* Must the batch be left, because the settings or the time that it goes by hold no more? */
@@ -369,7 +271,7 @@ handle_due(Timestamp now)
 	while (pending.next_wake() <= now && !is_interrupted(now))
 		handle(pending.pop(), false);
 	while (next_turn() <= now && !is_interrupted(now))
-		handle(backlog.pop(), true);
+		handle(take_turn(), true);
 }
 
 /*
@@ -382,16 +284,13 @@ plan_anew()
 	std::uint32_t changed = take_changed_limits();
 	Timestamp now = take_time();
 
+	note_in_force(changed, now);
+	to_be_announced |= changed;
 	for (Limit limit : all_limits)
-	{
-		if ((changed & (1U << index_of(limit))) != 0)
-			in_force_since[index_of(limit)] = now;
-		is_to_be_announced[index_of(limit)] =
-		    is_in_force(limit) &&
-		    (is_to_be_announced[index_of(limit)] || (changed & (1U << index_of(limit))) != 0);
-	}
+		if (!is_in_force(limit))
+			to_be_announced &= ~bit_of(limit);
 	pending.clear();
-	backlog.clear();
+	forget_turns();
 	scan_is_asked_for = shortest_pause_of_all() != 0;
 	if (!scan_is_asked_for)
 		pgstat_report_activity(STATE_IDLE,
@@ -403,12 +302,14 @@ plan_anew()
 void
 prepare_guard()
 {
-	auto slots = static_cast<std::size_t>(slot_count());
+	std::size_t most = static_cast<std::size_t>(slot_count()) * limit_count;
 
 	check_status_array();
 	watch_catalogs();
-	pending = allocate_deadlines(slots * limit_count);
-	backlog = allocate_deadlines(slots * limit_count);
+	pending = Deadlines(
+	    {static_cast<Deadline *>(MemoryContextAlloc(TopMemoryContext, most * sizeof(Deadline))),
+	     most});
+	prepare_turns(most);
 	prepare_scan();
 	StartTransactionCommand();
 	refresh_policies();
@@ -425,7 +326,7 @@ void
 adopt_settings()
 {
 	adopt_configuration();
-	next_action = 0;
+	forget_spent();
 	plan_anew();
 }
 

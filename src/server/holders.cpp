@@ -120,7 +120,7 @@ void
 warn_of_holders(Oid database, const Targets &targets, const Connecting &connecting)
 {
 	Holders holders{};
-	const char *name = get_database_name(database);
+	const char *name = name_or_mark(get_database_name(database));
 
 	initStringInfo(&holders.text);
 	add_processes(holders, database, targets, connecting);
@@ -131,13 +131,12 @@ warn_of_holders(Oid database, const Targets &targets, const Connecting &connecti
 	(void)attempt([&] { add_objects(holders, database); }, ERRCODE_INSUFFICIENT_PRIVILEGE);
 	if (holders.count == 0)
 		return;
-	ereport(WARNING,
-	        (errmsg("database \"%s\" is still in use", name != nullptr ? shown_string(name) : "?"),
-	         errdetail("Still there: %s.", holders.text.data),
-	         holders.has_new_sessions
-	             ? errhint("ALTER DATABASE ... ALLOW_CONNECTIONS false keeps new sessions "
-	                       "out.")
-	             : 0));
+	ereport(WARNING, (errmsg("database \"%s\" is still in use", shown_string(name)),
+	                  errdetail("Still there: %s.", holders.text.data),
+	                  holders.has_new_sessions
+	                      ? errhint("ALTER DATABASE ... ALLOW_CONNECTIONS false keeps new sessions "
+	                                "out.")
+	                      : 0));
 }
 
 } // namespace session_guard

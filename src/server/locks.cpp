@@ -3,6 +3,7 @@
  */
 #include "server/locks.h"
 
+#include "server/growing.h"
 #include "server/status.h"
 
 #include <algorithm>
@@ -19,55 +20,7 @@ namespace
 using Instance = LockInstanceData;
 
 /* Edges in the making. */
-class Edges
-{
-  public:
-	void
-	add(const WaitEdge &edge)
-	{
-		if (count_ == capacity_)
-			grow();
-		edges_[count_++] = edge;
-	}
-
-	std::size_t
-	count() const
-	{
-		return count_;
-	}
-
-	std::span<WaitEdge>
-	all() const
-	{
-		return {edges_, count_};
-	}
-
-	std::span<WaitEdge>
-	copy() const
-	{
-		auto copied = static_cast<WaitEdge *>(MemoryContextAllocHuge(
-		    CurrentMemoryContext, std::max<std::size_t>(count_, 1) * sizeof(WaitEdge)));
-
-		std::copy_n(edges_, count_, copied);
-		return {copied, count_};
-	}
-
-  private:
-	void
-	grow()
-	{
-		capacity_ = std::max<std::size_t>(2 * capacity_, 64);
-		std::size_t size = capacity_ * sizeof(WaitEdge);
-
-		edges_ = static_cast<WaitEdge *>(edges_ == nullptr
-		                                     ? MemoryContextAllocHuge(CurrentMemoryContext, size)
-		                                     : repalloc_huge(edges_, size));
-	}
-
-	WaitEdge *edges_ = nullptr;
-	std::size_t count_ = 0;
-	std::size_t capacity_ = 0;
-};
+using Edges = Growing<WaitEdge>;
 
 bool
 by_tag(const Instance *a, const Instance *b)
@@ -157,28 +110,19 @@ add_blockers(Edges &edges, const Instance &waiter, std::span<Instance *const> sa
 std::span<Instance *>
 contended_instances(LockData &data)
 {
-	auto all = static_cast<std::size_t>(data.nelements);
-	auto pointers = static_cast<Instance **>(
-	    MemoryContextAllocHuge(CurrentMemoryContext, (2 * all + 1) * sizeof(Instance *)));
-	std::span<Instance *> waiters(pointers, 0);
+	std::span<Instance> all(data.locks, static_cast<std::size_t>(data.nelements));
+	Growing<Instance *> waiters;
+	Growing<Instance *> contended;
 
-	for (Instance &instance : std::span(data.locks, all))
+	for (Instance &instance : all)
 		if (waits(instance))
-		{
-			pointers[waiters.size()] = &instance;
-			waiters = {pointers, waiters.size() + 1};
-		}
-	std::ranges::sort(waiters, by_tag);
-
-	std::span<Instance *> contended(pointers + waiters.size(), 0);
-	for (Instance &instance : std::span(data.locks, all))
-		if (std::ranges::binary_search(waiters, &instance, by_tag))
-		{
-			contended.data()[contended.size()] = &instance;
-			contended = {contended.data(), contended.size() + 1};
-		}
-	std::ranges::sort(contended, by_tag);
-	return contended;
+			waiters.add(&instance);
+	std::ranges::sort(waiters.all(), by_tag);
+	for (Instance &instance : all)
+		if (std::ranges::binary_search(waiters.all(), &instance, by_tag))
+			contended.add(&instance);
+	std::ranges::sort(contended.all(), by_tag);
+	return contended.all();
 }
 
 } // namespace
@@ -202,7 +146,10 @@ read_wait_graph()
 		if (edges.count() == before)
 			add_blockers(edges, *waiter, others, queues_against);
 	}
-	return {edges.all(), edges.copy()};
+	Edges copy;
+	for (const WaitEdge &edge : edges.all())
+		copy.add(edge);
+	return {edges.all(), copy.all()};
 }
 
 } // namespace session_guard

@@ -9,6 +9,7 @@
 #include "server/confirm.h"
 #include "server/holders.h"
 #include "server/rights.h"
+#include "server/show.h"
 #include "server/signals.h"
 #include "server/targets.h"
 
@@ -20,12 +21,6 @@ namespace session_guard
 
 namespace
 {
-
-const char *
-name_or_mark(const char *name)
-{
-	return name != nullptr ? name : "?";
-}
 
 /* Who gave the order: the role with whose rights the verb runs, and who logged in if not the same.
  */
@@ -68,13 +63,6 @@ log_left_alone(const Target &target, const char *why)
 	ereport(LOG_SERVER_ONLY,
 	        (errmsg("left session %d alone, %s", target.sighting.session.id.pid, why),
 	         errhidecontext(true)));
-}
-
-void
-settle(Target &target, Outcome outcome, const char *note)
-{
-	target.outcome = outcome;
-	target.note = note;
 }
 
 /* The server's function that the order needs and the caller may not call, if there is one. */
@@ -154,7 +142,8 @@ send(const Order &order, Lookout &lookout, Target &target)
 	if (!attempt(signal, ERRCODE_INSUFFICIENT_PRIVILEGE))
 	{
 		log_left_alone(target, not_permitted);
-		return settle(target, Outcome::Denied, not_permitted);
+		settle(target, Outcome::Denied, not_permitted);
+		return;
 	}
 	target.is_signaled = found;
 	if (!found)
@@ -222,7 +211,7 @@ report_progress(void *arg)
 	auto confirmed = std::ranges::count_if(targets->all(), is_confirmed);
 
 	errcontext("%d of %d sessions signaled, %d of them confirmed", static_cast<int>(signaled),
-	           static_cast<int>(targets->count), static_cast<int>(confirmed));
+	           static_cast<int>(targets->count()), static_cast<int>(confirmed));
 }
 
 /* Signal and await, until nobody is left who had begun to connect before the order came. */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "server/growing.h"
 #include "server/selection.h"
 
 #include "core/limits.h"
@@ -60,18 +61,8 @@ struct Target
 	const char *note;
 };
 
-/* The targets of an order, in the current memory context. */
-struct Targets
-{
-	Target *first;
-	std::size_t count;
-
-	std::span<Target>
-	all() const
-	{
-		return {first, count};
-	}
-};
+/* The targets of an order, in the memory context of the call. */
+using Targets = Growing<Target>;
 
 /* Carry out an order; the targets are sorted by the age of their session. */
 Targets carry_out(const Order &order);

@@ -21,6 +21,8 @@ namespace
 
 Policy base;
 StoredReading stored;
+/* The shortest pause that follows from both. */
+Duration shortest = 0;
 
 /* What was resolved since the last change, by role and database. */
 struct Resolved
@@ -46,12 +48,6 @@ Duration locked_since = 0;
 bool has_changes = false;
 std::uint32_t changed_limits = 0;
 
-constexpr std::uint32_t
-bit_of(Limit limit)
-{
-	return 1U << index_of(limit);
-}
-
 std::uint32_t
 stored_changes()
 {
@@ -70,6 +66,15 @@ forget_resolved()
 	control.hcxt = TopMemoryContext;
 	resolved =
 	    hash_create("session guard policies", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void
+compute_shortest_pause()
+{
+	shortest = shortest_pause(base);
+	for (const StoredFor &row : stored.rows)
+		if (base.mode != Mode::Off)
+			shortest = shorter_pause(shortest, shortest_pause(row.settings));
 }
 
 /* Note the limits that have become stricter for somebody. */
@@ -104,6 +109,7 @@ adopt(const StoredReading &fresh)
 	if (stored.context != nullptr)
 		MemoryContextDelete(stored.context);
 	stored = fresh;
+	compute_shortest_pause();
 	forget_resolved();
 }
 
@@ -166,6 +172,7 @@ adopt_configuration()
 
 	base = configured_policy();
 	shared()->configured = base;
+	compute_shortest_pause();
 	forget_resolved();
 	has_changes = true;
 	for (Limit limit : all_limits)
@@ -252,12 +259,6 @@ is_in_force(Limit limit)
 Duration
 shortest_pause_of_all()
 {
-	Duration shortest = shortest_pause(base);
-
-	if (base.mode == Mode::Off)
-		return 0;
-	for (const StoredFor &row : stored.rows)
-		shortest = shorter_pause(shortest, shortest_pause(row.settings));
 	return shortest;
 }
 

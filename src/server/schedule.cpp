@@ -89,8 +89,7 @@ struct Entry
 Names
 names_of(const Entry &entry)
 {
-	return {.role = entry.role != nullptr ? entry.role : "?",
-	        .database = entry.database != nullptr ? entry.database : "?"};
+	return {.role = name_or_mark(entry.role), .database = name_or_mark(entry.database)};
 }
 
 const char *
@@ -182,8 +181,7 @@ put_rows(ReturnSetInfo &result, const Sighting &sighting, const char *query,
 
 	apply_stored(stored, sighting.role, sighting.database, entry.policy);
 	entry.sighting.session.superuser = superuser_in_catalog(sighting.role);
-	observe(memo, entry.sighting.session, entry.policy.spare_lock_waiters, now,
-	        entry.policy.spare_maintenance);
+	observe(memo, entry.sighting.session, entry.policy, now);
 	for (Limit limit : all_limits)
 		if (threshold_of(entry.policy.limits, limit).value != 0)
 			row_of(entry, limit,

@@ -57,6 +57,12 @@ shown_query(const char *query)
 	return shown_text(pgstat_clip_activity(query));
 }
 
+const char *
+name_or_mark(const char *name)
+{
+	return name != nullptr ? name : "?";
+}
+
 std::optional<Datum>
 shown_address(const SockAddr &address)
 {

@@ -21,6 +21,9 @@ const char *shown_string(const char *value);
 /* The same for a query, which may have been cut inside a character. */
 text *shown_query(const char *query);
 
+/* The name for people; "?" for nullptr. */
+const char *name_or_mark(const char *name);
+
 /* The address as inet; none for a Unix-domain socket. */
 std::optional<Datum> shown_address(const SockAddr &address);
 

@@ -157,9 +157,12 @@ using TextStart = std::array<char, 1024>;
 
 /*
  * Does the text say that the session runs a maintenance command and nothing
- * else?  A paused pipeline still shows the text of what it ran last.  Progress is reported only
- * part of the time: not between the tables of a command, nor between its last phase and its commit.
- * A text that may have been cut off does not tell what else there is.
+ * else?
+ *
+ * Progress is reported only part of the time: not between the tables of a
+ * command, nor between its last phase and its commit.  A paused pipeline still
+ * shows the text of what it ran last.  A text that may have been cut off does
+ * not tell what else there is.
  */
 bool
 tells_of_maintenance(std::span<const char> text, const Session &session)
@@ -210,7 +213,6 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, PGPROC *proc)
 	sighting.backend_xid = proc->xid;
 	sighting.backend_xmin = proc->xmin;
 	sighting.parallel_workers = workers.count;
-	sighting.status_flags = proc->statusFlags;
 	sighting.client_address = entry.st_clientaddr;
 }
 

@@ -29,8 +29,6 @@ struct Sighting
 	TransactionId backend_xid;
 	TransactionId backend_xmin;
 	int parallel_workers;
-	/* PROC_IN_VACUUM and its like (storage/proc.h). */
-	uint8 status_flags;
 	char application_name[NAMEDATALEN];
 	SockAddr client_address;
 };

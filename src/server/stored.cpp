@@ -3,6 +3,7 @@
  */
 #include "server/stored.h"
 
+#include "server/growing.h"
 #include "server/settings.h"
 
 #include <algorithm>
@@ -93,9 +94,7 @@ struct RawRow
 struct Draft
 {
 	StringInfoData text;
-	RawRow *rows;
-	std::size_t count;
-	std::size_t capacity;
+	Growing<RawRow> rows;
 };
 
 void
@@ -109,24 +108,15 @@ add(Draft &draft, const RawRow &raw)
 		                 is_relevant = true;
 		                 appendStringInfoString(&draft.text, line_of(raw.row, setting));
 	                 });
-	if (!is_relevant)
-		return;
-	if (draft.count == draft.capacity)
-	{
-		draft.capacity *= 2;
-		draft.rows = static_cast<RawRow *>(repalloc(draft.rows, draft.capacity * sizeof(RawRow)));
-	}
-	draft.rows[draft.count++] = raw;
+	if (is_relevant)
+		draft.rows.add(raw);
 }
 
 /* Read all rows, in the order in which they stand. */
 Draft
 read_rows()
 {
-	Draft draft{.text = {},
-	            .rows = static_cast<RawRow *>(palloc(16 * sizeof(RawRow))),
-	            .count = 0,
-	            .capacity = 16};
+	Draft draft{};
 	Relation relation = table_open(DbRoleSettingRelationId, NoLock);
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
 
@@ -152,17 +142,18 @@ read_rows()
 std::span<StoredFor>
 understood(const Draft &draft, const char *text_before, int elevel)
 {
-	auto rows = static_cast<StoredFor *>(palloc((draft.count + 1) * sizeof(StoredFor)));
+	Growing<StoredFor> rows;
 
-	for (std::size_t i = 0; i < draft.count; i++)
+	for (const RawRow &raw : draft.rows.all())
 	{
-		rows[i] = draft.rows[i].row;
-		for_each_of_ours(draft.rows[i].settings, [&](char *setting)
-		                 { store_setting(setting, rows[i], text_before, elevel); });
+		StoredFor row = raw.row;
+
+		for_each_of_ours(raw.settings,
+		                 [&](char *setting) { store_setting(setting, row, text_before, elevel); });
+		rows.add(row);
 	}
-	std::span<StoredFor> all(rows, draft.count);
-	std::ranges::sort(all, {}, key_of);
-	return all;
+	std::ranges::sort(rows.all(), {}, key_of);
+	return rows.all();
 }
 
 } // namespace

@@ -44,20 +44,6 @@ target_of(const Order &order, const Sighting &sighting, const char *query)
 	};
 }
 
-void
-add(Targets &targets, const Target &target)
-{
-	/* Places for client backends are also the most that can be there at once. */
-	auto slots = static_cast<std::size_t>(slot_count());
-
-	if (targets.first == nullptr)
-		targets.first = static_cast<Target *>(palloc(slots * sizeof(Target)));
-	else if (targets.count % slots == 0)
-		targets.first = static_cast<Target *>(
-		    repalloc(targets.first, (targets.count + slots) * sizeof(Target)));
-	targets.first[targets.count++] = target;
-}
-
 bool
 has(const Targets &targets, SessionId id)
 {
@@ -92,7 +78,7 @@ add_matching(const Order &order, Lookout &lookout, Targets &targets, Condition c
 
 		Match match = lookout.compare(sighting);
 		if (match == Match::Yes)
-			add(targets, target_of(order, sighting, lookout.query()));
+			targets.add(target_of(order, sighting, lookout.query()));
 		else if (match == Match::Hidden)
 			omitted.hidden++;
 	}
@@ -195,14 +181,6 @@ select_process(const Order &order, Lookout &lookout)
 	return target_of(order, sighting, lookout.query());
 }
 
-bool
-settled(Target &target, Outcome outcome, const char *note)
-{
-	target.outcome = outcome;
-	target.note = note;
-	return true;
-}
-
 /* Does an order still find what it is about?  The sighting is a fresh one. */
 bool
 still_matches(const Order &order, Lookout &lookout, const Target &target, const Sighting &fresh)
@@ -236,7 +214,7 @@ select_targets(const Order &order, Lookout &lookout)
 
 	if (order.pid)
 	{
-		add(targets, select_process(order, lookout));
+		targets.add(select_process(order, lookout));
 		return targets;
 	}
 	report(add_matching(order, lookout, targets, [](const Sighting &) { return true; }));
@@ -281,7 +259,7 @@ is_connecting(const Order &order, const Connecting &connecting)
 bool
 add_late_targets(const Order &order, Lookout &lookout, Timestamp started, Targets &targets)
 {
-	std::size_t before = targets.count;
+	std::size_t before = targets.count();
 
 	if (order.pid || order.action != Action::Terminate || !is_about_identity(order.filter))
 		return false;
@@ -292,7 +270,15 @@ add_late_targets(const Order &order, Lookout &lookout, Timestamp started, Target
 
 		                   return id.backend_start <= started && !has(targets, id);
 	                   });
-	return targets.count > before;
+	return targets.count() > before;
+}
+
+bool
+settle(Target &target, Outcome outcome, const char *note)
+{
+	target.outcome = outcome;
+	target.note = note;
+	return true;
 }
 
 bool
@@ -301,21 +287,21 @@ look_again(const Order &order, Lookout &lookout, Target &target)
 	Sighting fresh;
 
 	if (!target.is_known)
-		return has_left(target.sighting) && settled(target, Outcome::Gone, nullptr);
+		return has_left(target.sighting) && settle(target, Outcome::Gone, nullptr);
 
 	Sight sight =
 	    look_at_session(target.sighting.slot, target.sighting.session.id, fresh, lookout.query());
 	if (sight == Sight::Gone)
-		return settled(target, Outcome::Gone, nullptr);
+		return settle(target, Outcome::Gone, nullptr);
 	if (sight == Sight::Unreadable)
-		return settled(target, Outcome::Spared, "its status could not be read");
+		return settle(target, Outcome::Spared, "its status could not be read");
 	if (!still_matches(order, lookout, target, fresh))
-		return settled(target, Outcome::Raced,
-		               order.action == Action::Cancel && !is_running(fresh.session)
-		                   ? "no statement is running"
-		                   : "it has moved on");
+		return settle(target, Outcome::Raced,
+		              order.action == Action::Cancel && !is_running(fresh.session)
+		                  ? "no statement is running"
+		                  : "it has moved on");
 	return fresh.session.wait == Wait::SyncRep && !order.pid && !order.include_sync_rep &&
-	       settled(target, Outcome::Spared, "waits for a synchronous standby");
+	       settle(target, Outcome::Spared, "waits for a synchronous standby");
 }
 
 bool

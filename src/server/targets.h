@@ -34,6 +34,9 @@ int connecting_in(const Connecting &connecting, int slot, Oid database);
  */
 bool add_late_targets(const Order &order, Lookout &lookout, Timestamp started, Targets &targets);
 
+/* Give a target its outcome; always true, for who answers whether it is settled. */
+bool settle(Target &target, Outcome outcome, const char *note);
+
 /*
  * Look at a target again.  If it is no longer what the order is about, settle
  * it as gone, raced or spared, with a note; true then.

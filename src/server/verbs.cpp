@@ -149,18 +149,6 @@ terminate_in_states(FunctionCallInfo fcinfo, std::uint32_t states)
 	return obey_for_many(fcinfo, arguments, order);
 }
 
-Datum
-cancel_long(FunctionCallInfo fcinfo)
-{
-	Arguments arguments(fcinfo);
-	Order order = order_to(Action::Cancel);
-
-	order.filter.since = Since::StatementStart;
-	order.filter.longer_than = arguments.duration("running_for");
-	take_database(arguments, order.filter);
-	return obey_for_many(fcinfo, arguments, order);
-}
-
 /* Act on one process; with a start only if it is still that session. */
 Datum
 act_on_one(FunctionCallInfo fcinfo, Action action)
@@ -335,8 +323,13 @@ Datum
 session_guard_cancel_long_queries(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
+	Arguments arguments(fcinfo);
+	Order order = order_to(Action::Cancel);
 
-	return cancel_long(fcinfo);
+	order.filter.since = Since::StatementStart;
+	order.filter.longer_than = arguments.duration("running_for");
+	take_database(arguments, order.filter);
+	return obey_for_many(fcinfo, arguments, order);
 }
 
 /* cancel_query(pid, ...) */

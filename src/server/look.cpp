@@ -1,0 +1,35 @@
+/*
+ * A look by the guard (see look.h).
+ */
+#include "server/look.h"
+
+#include "server/catalogs.h"
+#include "server/clock.h"
+#include "server/policies.h"
+#include "server/shared.h"
+
+namespace session_guard
+{
+
+Looked
+look_and_decide(Limit limit, int slot, SessionId id)
+{
+	Looked looked;
+
+	/* Mercy may have been committed meanwhile, and time has passed. */
+	refresh_policies();
+	looked.at = take_time();
+	looked.sight = look_at_session(slot, id, looked.sighting);
+	if (looked.sight != Sight::Seen)
+		return looked;
+
+	Session &session = looked.sighting.session;
+	session.superuser = superuser_of(looked.sighting.role);
+	looked.policy = policy_of(looked.sighting.role, looked.sighting.database);
+	observe(memo_of(slot), session, looked.policy, looked.at);
+	looked.decision =
+	    decide(limit, session, memo_of(slot), looked.policy, shared()->clock, looked.at);
+	return looked;
+}
+
+} // namespace session_guard

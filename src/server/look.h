@@ -1,0 +1,31 @@
+/*
+ * A look by the guard: a session seen afresh, and what its policy says to that.
+ */
+#pragma once
+
+#include "server/status.h"
+
+#include "core/policy.h"
+
+namespace session_guard
+{
+
+/* What a look has found. */
+struct Looked
+{
+	/* When it was taken.  Others before it may have kept the guard busy. */
+	Timestamp at;
+	Sight sight;
+	/* The rest counts only if the session was seen. */
+	Sighting sighting;
+	Policy policy;
+	Decision decision;
+};
+
+/*
+ * Look at a session because of a limit, in a transaction: bring the policies,
+ * the time and the memo up to date, and decide.
+ */
+Looked look_and_decide(Limit limit, int slot, SessionId id);
+
+} // namespace session_guard
