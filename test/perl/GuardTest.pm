@@ -1,5 +1,6 @@
 # What the TAP tests share: a server with the guard in it, sessions whose end
-# can be awaited, and the guard's lines in the server's log.
+# can be awaited, what keeps statements going, and the guard's lines in the
+# server's log.
 #
 # Nothing in here sleeps for a fixed time: everything polls for a state.
 package GuardTest;
@@ -11,19 +12,23 @@ use Exporter 'import';
 use File::Basename;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use RawSession;
 use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
-  guard_node set_limits open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard
+  guard_node guard_node_without_extension standby_of set_limits require_absent_standby
+  open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard replace_guard
   start_query wait_for_state wait_until_unchanged_for close_sessions
   wait_until wait_for_status guard_lines log_size living fates
+  place_of connect_to_place stubborn_statement create_gate create_parallel_table
   call_verb freeze_process thaw_process
 );
 
 # A server with the guard preloaded and further settings; started, with a role
-# "web" that is no superuser.
-sub guard_node
+# "web" that is no superuser.  The extension is not created, and the guard may
+# not be at work yet.
+sub guard_node_without_extension
 {
 	my ($name, %settings) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
@@ -32,9 +37,31 @@ sub guard_node
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_session_guard'\n");
 	$node->append_conf('postgresql.conf', "$_ = '$settings{$_}'\n") for sort keys %settings;
 	$node->start;
-	$node->safe_psql('postgres', 'CREATE ROLE web LOGIN; CREATE EXTENSION pg_session_guard');
+	$node->safe_psql('postgres', 'CREATE ROLE web LOGIN');
+	return $node;
+}
+
+# The same with the extension created in database postgres, and the guard at work.
+sub guard_node
+{
+	my $node = guard_node_without_extension(@_);
+
+	$node->safe_psql('postgres', 'CREATE EXTENSION pg_session_guard');
 	wait_for_guard($node);
 	return $node;
+}
+
+# A hot standby of a server as that is now; started, with the guard at work.
+sub standby_of
+{
+	my ($primary) = @_;
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+
+	$primary->backup('base');
+	$standby->init_from_backup($primary, 'base', has_streaming => 1);
+	$standby->start;
+	wait_for_guard($standby);
+	return $standby;
 }
 
 # Poll until a condition holds; fail the test when it never does.
@@ -68,6 +95,16 @@ sub wait_for_guard
 	return $pid;
 }
 
+# Terminate the guard and wait for the next; returns both pids.
+sub replace_guard
+{
+	my ($node) = @_;
+	my $old = wait_for_guard($node);
+
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($old)");
+	return ($old, wait_for_guard($node, $old));
+}
+
 # Change settings by ALTER SYSTEM and a reload, and wait until the server has taken them over.
 sub set_limits
 {
@@ -87,6 +124,19 @@ sub set_limits
 			 FROM pg_settings WHERE name = 'pg_session_guard.$name'")
 		  or die "setting $name was not taken over";
 	}
+	return;
+}
+
+# From here on whoever commits waits for a synchronous standby that is not there.
+sub require_absent_standby
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', "ALTER SYSTEM SET synchronous_standby_names = 'absent'");
+	$node->reload;
+	$node->poll_query_until('postgres',
+		"SELECT setting = 'absent' FROM pg_settings WHERE name = 'synchronous_standby_names'")
+	  or die 'the standby is not asked for';
 	return;
 }
 
@@ -191,6 +241,98 @@ sub wait_for_scan
 	my $before = $node->safe_psql('postgres', 'SELECT scans FROM session_guard.stats');
 	return $node->poll_query_until('postgres',
 		"SELECT scans >= $before + $scans FROM session_guard.stats");
+}
+
+# The place of a raw session in the server, as its virtual transaction ids show it.
+sub place_of
+{
+	my ($session) = @_;
+
+	return scalar $session->query(
+		q{SELECT split_part(virtualtransaction, '/', 1) FROM pg_locks WHERE pid = pg_backend_pid() LIMIT 1}
+	);
+}
+
+# Connect until a raw session has got a certain place; a server with few
+# connections gives it again soon.
+sub connect_to_place
+{
+	my ($node, $place) = @_;
+	my ($session, @others);
+
+	# The others keep their places for a while, lest the same be given again.
+	wait_until(
+		sub {
+			$session = RawSession->connect($node);
+			return 1 if place_of($session) == $place;
+			push @others, $session;
+			(shift @others)->quit if @others > 3;
+			return 0;
+		},
+		"place $place is taken again");
+	$_->quit for @others;
+	return $session;
+}
+
+# A statement that swallows every cancel and goes on.
+sub stubborn_statement
+{
+	return <<'SQL';
+DO $$
+BEGIN
+	LOOP
+		BEGIN
+			PERFORM pg_sleep(600);
+		EXCEPTION WHEN query_canceled THEN
+			NULL;
+		END;
+	END LOOP;
+END
+$$
+SQL
+}
+
+# A function public.hold(n int), for policies and indexes, that returns n as
+# soon as the gate is open.  The gate is closed while somebody has the advisory
+# lock 7; returns a raw session of a superuser, who has not taken it yet.
+sub create_gate
+{
+	my ($node) = @_;
+
+	$node->safe_psql(
+		'postgres', q{
+		CREATE FUNCTION public.hold(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN
+			WHILE EXISTS (SELECT FROM pg_catalog.pg_locks
+				WHERE locktype = 'advisory' AND objid = 7 AND granted)
+			LOOP
+				PERFORM pg_catalog.pg_sleep(0.02);
+			END LOOP;
+			RETURN n;
+		END
+		$$});
+	return RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
+}
+
+# A table "big" of 40 rows, numbered by n, that "ROLE somebody" (or "ROLE ALL")
+# reads with two parallel workers, and not in the leader.
+sub create_parallel_table
+{
+	my ($node, $whose) = @_;
+
+	$node->safe_psql(
+		'postgres', qq{
+		CREATE TABLE big (n int, filler text) WITH (parallel_workers = 2);
+		ALTER TABLE big ALTER filler SET STORAGE PLAIN;
+		INSERT INTO big SELECT n, repeat('x', 4000) FROM generate_series(1, 40) AS n;
+		ANALYZE big;
+		GRANT SELECT ON big TO PUBLIC;
+		ALTER $whose SET parallel_setup_cost = 0;
+		ALTER $whose SET parallel_tuple_cost = 0;
+		ALTER $whose SET min_parallel_table_scan_size = 0;
+		ALTER $whose SET max_parallel_workers_per_gather = 2;
+		ALTER $whose SET parallel_leader_participation = off});
+	return;
 }
 
 # Call a verb from a session of its own, by the role that the test runs as

@@ -18,21 +18,6 @@ my $node = guard_node(
 	'pg_session_guard.cancel_grace' => '2s',
 	'pg_session_guard.naptime' => '100ms');
 
-# A statement that no cancel ends.
-my $stubborn = <<'SQL';
-DO $$
-BEGIN
-	LOOP
-		BEGIN
-			PERFORM pg_sleep(600);
-		EXCEPTION WHEN query_canceled THEN
-			NULL;
-		END;
-	END LOOP;
-END
-$$
-SQL
-
 # How often a session was cancelled and terminated.
 sub actions_on
 {
@@ -49,7 +34,7 @@ my $trap = RawSession->connect($node);
 my $repeater = RawSession->connect($node);
 my $repeated = 0;
 
-$trap->send_query($stubborn);
+$trap->send_query(stubborn_statement());
 wait_until(
 	sub {
 		$repeater->query('SELECT pg_sleep(600)');
@@ -74,7 +59,7 @@ is($repeater->query('SELECT 42'), '42', 'so its session lives on');
 set_limits($node, cancel_grace => '0');
 my $endless = RawSession->connect($node);
 
-$endless->send_query($stubborn);
+$endless->send_query(stubborn_statement());
 wait_until(sub { actions_on($endless)->[0] > 0 }, 'the statement is cancelled');
 wait_for_scan($node, 10);
 is_deeply(actions_on($endless), [ 1, 0 ], 'with cancel_grace = 0 there is one cancel and no more');

@@ -17,15 +17,13 @@ my $node = guard_node(
 	'pg_session_guard.statement_timeout' => '2s',
 	'pg_session_guard.naptime' => '100ms');
 
+create_parallel_table($node, 'ROLE web');
+
 # The first row waits for the lock on the gate, in the worker that has got it, and
 # all others sleep until the gate is open, in the other worker.
 $node->safe_psql(
 	'postgres', q{
 	CREATE TABLE gate ();
-	CREATE TABLE big (n int, filler text) WITH (parallel_workers = 2);
-	ALTER TABLE big ALTER filler SET STORAGE PLAIN;
-	INSERT INTO big SELECT n, repeat('x', 4000) FROM generate_series(1, 40) AS n;
-	ANALYZE big;
 	CREATE FUNCTION pass_gate(n int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$
 	BEGIN
 		IF n = 1 THEN
@@ -41,12 +39,7 @@ $node->safe_psql(
 	$$;
 	CREATE FUNCTION hang() RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS
 		'BEGIN PERFORM pg_sleep(600); RETURN 1; END';
-	GRANT SELECT ON gate, big TO web;
-	ALTER ROLE web SET parallel_setup_cost = 0;
-	ALTER ROLE web SET parallel_tuple_cost = 0;
-	ALTER ROLE web SET min_parallel_table_scan_size = 0;
-	ALTER ROLE web SET max_parallel_workers_per_gather = 2;
-	ALTER ROLE web SET parallel_leader_participation = off;
+	GRANT SELECT ON gate TO web;
 });
 
 my $keeper = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));

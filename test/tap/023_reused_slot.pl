@@ -18,36 +18,6 @@ my $node = guard_node(
 	'max_connections' => 12,
 	'max_wal_senders' => 0);
 
-# The place of a session, as its virtual transaction ids show it.
-sub place_of
-{
-	my ($session) = @_;
-
-	return scalar $session->query(
-		q{SELECT split_part(virtualtransaction, '/', 1) FROM pg_locks WHERE pid = pg_backend_pid() LIMIT 1}
-	);
-}
-
-# Connect until a session has got a certain place.
-sub connect_to_place
-{
-	my ($place) = @_;
-	my ($session, @others);
-
-	# The others keep their places for a while, lest the same be given again.
-	wait_until(
-		sub {
-			$session = RawSession->connect($node);
-			return 1 if place_of($session) == $place;
-			push @others, $session;
-			(shift @others)->quit if @others > 4;
-			return 0;
-		},
-		"place $place is taken again");
-	$_->quit for @others;
-	return $session;
-}
-
 my $older = RawSession->connect($node);
 my $first = RawSession->connect($node);
 my $place = place_of($first);
@@ -57,7 +27,7 @@ my $short_lived = 0;
 # until the one that is as old as the first is gone.
 wait_for_status($node, $first->pid, "clock_timestamp() - state_change > '1 s'");
 $first->quit;
-my $second = connect_to_place($place);
+my $second = connect_to_place($node, $place);
 wait_until(
 	sub {
 		my $passing = RawSession->connect($node);
@@ -73,7 +43,7 @@ cmp_ok($short_lived, '>', 5, 'so do those that come and go');
 
 # The same place again, after its session was terminated.
 wait_for_end($node, $second->pid);
-my $third = connect_to_place($place);
+my $third = connect_to_place($node, $place);
 my $beside = RawSession->connect($node);
 
 wait_until(

@@ -8,18 +8,10 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use PostgreSQL::Test::Cluster;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf(
-	'postgresql.conf', q(
-shared_preload_libraries = 'pg_session_guard'
-pg_session_guard.idle_in_transaction_session_timeout = '500ms'
-));
-$node->start;
-$node->safe_psql('postgres', 'CREATE ROLE web LOGIN');
+my $node = guard_node_without_extension('main',
+	'pg_session_guard.idle_in_transaction_session_timeout' => '500ms');
 
 my ($culprit, $idle) = map { open_session($node) } 1 .. 2;
 my ($culprit_pid, $idle_pid) = map { pid_of($_) } $culprit, $idle;

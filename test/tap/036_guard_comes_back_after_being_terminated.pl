@@ -16,38 +16,18 @@ my $node = guard_node(
 	'pg_session_guard.statement_timeout' => '500ms',
 	'pg_session_guard.cancel_grace' => '4s');
 
-# Terminate the guard and wait for the next; returns both pids.
-sub replace_guard
-{
-	my $old = wait_for_guard($node);
-
-	$node->safe_psql('postgres', "SELECT pg_terminate_backend($old)");
-	return ($old, wait_for_guard($node, $old));
-}
-
 my ($culprit, $idle, $stubborn, $obedient) = map { open_session($node) } 1 .. 4;
 my ($culprit_pid, $idle_pid, $stubborn_pid, $obedient_pid) =
   map { pid_of($_) } $culprit, $idle, $stubborn, $obedient;
 
-my ($old, $new) = replace_guard();
+my ($old, $new) = replace_guard($node);
 isnt($new, $old, 'the guard comes back under another pid');
 $culprit->query('BEGIN');
 wait_for_end($node, $culprit_pid);
 ok(is_alive($node, $idle_pid), 'it enforces its limits, and nothing else');
 
 # One statement swallows its cancel, the other gives in.
-start_query($stubborn, <<'SQL');
-DO $$
-BEGIN
-	LOOP
-		BEGIN
-			PERFORM pg_sleep(600);
-		EXCEPTION WHEN query_canceled THEN
-			NULL;
-		END;
-	END LOOP;
-END $$
-SQL
+start_query($stubborn, stubborn_statement());
 start_query($obedient, 'SELECT pg_sleep(600)');
 for my $pid ($stubborn_pid, $obedient_pid)
 {
@@ -56,7 +36,7 @@ for my $pid ($stubborn_pid, $obedient_pid)
 is(scalar guard_lines($node, qr/LOG:  terminating session $stubborn_pid /),
 	0, 'the statement that swallowed its cancel has its grace');
 
-replace_guard();
+replace_guard($node);
 wait_for_end($node, $stubborn_pid);
 wait_for_scan($node, 2);
 is(scalar guard_lines($node, qr/LOG:  canceling statement of session $stubborn_pid /), 1, 'one cancel');

@@ -52,19 +52,10 @@ sub check_guard
 	return;
 }
 
-sub replace_guard
-{
-	my $old = wait_for_guard($node);
-
-	$node->safe_psql('postgres', "SELECT pg_terminate_backend($old)");
-	wait_for_guard($node, $old);
-	return;
-}
-
 for my $whose ("ROLE $superuser", 'DATABASE postgres')
 {
 	$node->safe_psql('postgres', "ALTER $whose SET $limit");
-	replace_guard();
+	replace_guard($node);
 	check_guard("set on $whose");
 	$node->safe_psql('postgres', "ALTER $whose RESET pg_session_guard.idle_session_timeout");
 }

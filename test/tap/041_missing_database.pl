@@ -9,19 +9,12 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use PostgreSQL::Test::Cluster;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf(
-	'postgresql.conf', q(
-shared_preload_libraries = 'pg_session_guard'
-pg_session_guard.database = 'nope'
-pg_session_guard.idle_in_transaction_session_timeout = '500ms'
-));
-$node->start;
-$node->safe_psql('postgres', 'CREATE ROLE web LOGIN');
+my $node = guard_node_without_extension(
+	'main',
+	'pg_session_guard.database' => 'nope',
+	'pg_session_guard.idle_in_transaction_session_timeout' => '500ms');
 
 # The pauses that the log announces, in seconds.
 sub pauses

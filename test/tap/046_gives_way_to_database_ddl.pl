@@ -9,20 +9,12 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use PostgreSQL::Test::Cluster;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-
-$node->init;
-$node->start;
-$node->safe_psql('postgres', 'CREATE DATABASE home; CREATE ROLE web LOGIN');
-$node->append_conf(
-	'postgresql.conf', qq(
-shared_preload_libraries = 'pg_session_guard'
-pg_session_guard.database = 'home'
-pg_session_guard.idle_in_transaction_session_timeout = '500ms'
-));
+my $node = guard_node_without_extension('main',
+	'pg_session_guard.idle_in_transaction_session_timeout' => '500ms');
+$node->safe_psql('postgres', 'CREATE DATABASE home');
+$node->append_conf('postgresql.conf', "pg_session_guard.database = 'home'\n");
 $node->restart;
 wait_until(sub { guard_lines($node, qr/LOG:  session guard started in database "home"/) == 1 },
 	'the guard is connected');

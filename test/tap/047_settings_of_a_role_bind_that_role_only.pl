@@ -71,21 +71,7 @@ ALTER ROLE hasty SET pg_session_guard.cancel_grace = '500ms';
 ALTER ROLE patient SET pg_session_guard.cancel_grace = '1h';
 SQL
 my ($hasty, $patient) = map { RawSession->connect($node, user => $_) } 'hasty', 'patient';
-for my $session ($patient, $hasty)
-{
-	$session->send_query(<<'SQL');
-DO $$
-BEGIN
-	LOOP
-		BEGIN
-			PERFORM pg_sleep(600);
-		EXCEPTION WHEN query_canceled THEN
-			NULL;
-		END;
-	END LOOP;
-END $$
-SQL
-}
+$_->send_query(stubborn_statement()) for $patient, $hasty;
 for my $session ($patient, $hasty)
 {
 	wait_until(sub { guard_lines($node, qr/LOG:  canceling statement of session ${\ $session->pid } /) },

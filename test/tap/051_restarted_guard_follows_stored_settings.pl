@@ -22,15 +22,6 @@ $node->safe_psql('postgres', "CREATE ROLE $_ LOGIN") for 'a', 'b';
 $node->safe_psql('postgres', 'CREATE DATABASE shop');
 $node->safe_psql('postgres', "ALTER ROLE a SET $limit = '400ms'");
 
-sub replace_guard
-{
-	my $old = wait_for_guard($node);
-
-	$node->safe_psql('postgres', "SELECT pg_terminate_backend($old)");
-	wait_for_guard($node, $old);
-	return;
-}
-
 # Open sessions by name; who is to end does, and the others do not.
 sub check_ends
 {
@@ -53,7 +44,7 @@ sub check_ends
 
 my @all = ('a@postgres', 'a@shop', 'b@postgres', 'b@shop', "$superuser\@postgres");
 
-replace_guard();
+replace_guard($node);
 my @lines = guard_lines($node, qr/LOG:  $limit is in force for some roles or databases/);
 is(scalar @lines, 2, 'the new guard says that the limit is in force');
 check_ends('a new guard goes on by what is stored', [ 'a@postgres', 'a@shop' ], @all);
@@ -79,7 +70,7 @@ ALTER DATABASE postgres RESET ALL;
 ALTER ROLE ALL SET pg_session_guard.exempt = on;
 ALTER ROLE a SET pg_session_guard.exempt = off;
 SQL
-replace_guard();
+replace_guard($node);
 check_ends('what is stored for all roles counts for them, and not for who has a setting of his own',
 	[ 'a@postgres', 'a@shop' ], @all);
 
@@ -95,7 +86,7 @@ UPDATE pg_db_role_setting SET setconfig = setconfig || '{pg_session_guard.mode=o
 SQL
 # The server warns every new session of these; the test does not want to know.
 $ENV{PGOPTIONS} = '-c client_min_messages=error';
-replace_guard();
+replace_guard($node);
 check_ends('what only the file can say is not heard, whoever it is stored for',
 	[ 'a@postgres', 'a@shop', 'b@postgres', 'b@shop' ], @all);
 

@@ -9,7 +9,6 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use PostgreSQL::Test::Cluster;
 use RawSession;
 use Test::More;
 
@@ -18,11 +17,7 @@ my $primary = guard_node('primary', allows_streaming => 1, max_connections => 30
 	'pg_session_guard.naptime' => '200ms');
 $primary->safe_psql('postgres', "CREATE ROLE $_ LOGIN") for 'a', 'b', 'c';
 $primary->safe_psql('postgres', 'CREATE DATABASE shop');
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
-wait_for_guard($standby);
+my $standby = standby_of($primary);
 is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', 'the guard runs in recovery');
 
 sub open_on_standby

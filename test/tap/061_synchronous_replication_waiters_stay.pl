@@ -14,11 +14,7 @@ use Test::More;
 
 my $node = guard_node('main', allows_streaming => 1, max_connections => 30);
 $node->safe_psql('postgres', 'CREATE TABLE news (id int); GRANT ALL ON news TO web');
-$node->safe_psql('postgres', "ALTER SYSTEM SET synchronous_standby_names = 'absent'");
-$node->reload;
-$node->poll_query_until('postgres',
-	"SELECT setting = 'absent' FROM pg_settings WHERE name = 'synchronous_standby_names'")
-  or die 'the standby is not asked for';
+require_absent_standby($node);
 
 # One waits in a statement of its own, one in the COMMIT of a transaction.
 my $statement = open_session($node);

@@ -8,16 +8,11 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use PostgreSQL::Test::Cluster;
 use Test::More;
 
 my $primary = guard_node('primary', allows_streaming => 1, max_connections => 30);
 $primary->safe_psql('postgres', 'CREATE TABLE news (id int); GRANT ALL ON news TO web');
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
-wait_for_guard($standby);
+my $standby = standby_of($primary);
 is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', 'the guard runs in recovery');
 
 # Open a session and wait until it runs a statement that does not end.

@@ -19,36 +19,6 @@ my $node = guard_node(
 	'max_wal_senders' => 0,
 	'pg_session_guard.naptime' => '100ms');
 
-# The place of a session, as its virtual transaction ids show it.
-sub place_of
-{
-	my ($session) = @_;
-
-	return scalar $session->query(
-		q{SELECT split_part(virtualtransaction, '/', 1) FROM pg_locks WHERE pid = pg_backend_pid() LIMIT 1}
-	);
-}
-
-# Connect until a session has got a certain place.
-sub connect_to_place
-{
-	my ($place) = @_;
-	my ($session, @others);
-
-	# The others keep their places for a while, lest the same be given again.
-	wait_until(
-		sub {
-			$session = RawSession->connect($node);
-			return 1 if place_of($session) == $place;
-			push @others, $session;
-			(shift @others)->quit if @others > 3;
-			return 0;
-		},
-		"place $place is taken again");
-	$_->quit for @others;
-	return $session;
-}
-
 my ($stays, $leaves, $is_ended) = map { RawSession->connect($node) } 1 .. 3;
 $_->query('LISTEN news') for $stays, $leaves, $is_ended;
 
@@ -66,7 +36,7 @@ for my $listener ($leaves, $is_ended)
 		$node->safe_psql('postgres', "SELECT pg_terminate_backend(${\$listener->pid})");
 	}
 	wait_for_end($node, $listener->pid);
-	$next{ $listener == $leaves ? 'who left' : 'who was ended' } = connect_to_place($place);
+	$next{ $listener == $leaves ? 'who left' : 'who was ended' } = connect_to_place($node, $place);
 }
 is(living($node, \%next), 'who left who was ended', 'both places are taken again');
 

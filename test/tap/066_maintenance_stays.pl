@@ -20,30 +20,21 @@ my $node = guard_node(
 	'autovacuum' => 'off',
 	'pg_session_guard.naptime' => '100ms');
 
-# Index expressions that are not computed before the gate is open.
+# Index expressions that are not computed while the gate is closed.
+my $keeper = create_gate($node);
 $node->safe_psql(
 	'postgres', q{
 	CREATE SCHEMA web AUTHORIZATION web;
 	SET ROLE web;
-	CREATE FUNCTION web.hold(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
-	BEGIN
-		WHILE EXISTS (SELECT FROM pg_catalog.pg_locks
-			WHERE locktype = 'advisory' AND objid = 7 AND granted)
-		LOOP
-			PERFORM pg_catalog.pg_sleep(0.02);
-		END LOOP;
-		RETURN n;
-	END
-	$$;
 	CREATE TABLE web.built AS SELECT 1 AS n;
 	CREATE TABLE web.concurrent AS SELECT 1 AS n;
 	CREATE TABLE web.analyzed AS SELECT 1 AS n;
-	CREATE INDEX ON web.analyzed (web.hold(n));
+	CREATE INDEX ON web.analyzed (public.hold(n));
 	CREATE TABLE web.reindexed AS SELECT 1 AS n;
-	CREATE INDEX ON web.reindexed (web.hold(n));
+	CREATE INDEX ON web.reindexed (public.hold(n));
 	CREATE TABLE web.clustered AS SELECT 1 AS n;
 	CREATE INDEX clustered_n ON web.clustered (n);
-	CREATE INDEX ON web.clustered (web.hold(n));
+	CREATE INDEX ON web.clustered (public.hold(n));
 	CREATE TABLE web.locked AS SELECT 1 AS n;
 	CREATE TABLE web.gap AS SELECT 1 AS n;
 	CREATE TABLE web.paused AS SELECT 1 AS n;
@@ -52,13 +43,12 @@ $node->safe_psql(
 	UPDATE web.vacuumed SET filler = filler || 'x';
 });
 
-my $keeper = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
 $keeper->query('SELECT pg_advisory_lock(7)');
 $keeper->query('BEGIN; LOCK TABLE web.locked');
 
 my %statement = (
-	'CREATE INDEX' => 'CREATE INDEX ON web.built (web.hold(n))',
-	'CREATE INDEX CONCURRENTLY' => 'CREATE INDEX CONCURRENTLY ON web.concurrent (web.hold(n))',
+	'CREATE INDEX' => 'CREATE INDEX ON web.built (public.hold(n))',
+	'CREATE INDEX CONCURRENTLY' => 'CREATE INDEX CONCURRENTLY ON web.concurrent (public.hold(n))',
 	'ANALYZE' => 'ANALYZE web.analyzed',
 	'REINDEX' => 'REINDEX TABLE web.reindexed',
 	'CLUSTER' => 'CLUSTER web.clustered USING clustered_n',
@@ -93,7 +83,7 @@ for my $name (sort keys %statement)
 }
 
 my %goes = map { $_ => RawSession->connect($node) } 'SELECT', 'COPY', 'idle', 'waiting', 'paused';
-$goes{SELECT}->send_query('SELECT web.hold(1)');
+$goes{SELECT}->send_query('SELECT public.hold(1)');
 $goes{COPY}->send_query(
 	q{COPY (SELECT repeat('x', 100), pg_sleep(0.01) FROM generate_series(1, 3000)) TO STDOUT});
 $goes{idle}->query('BEGIN');

@@ -18,12 +18,9 @@ my $node = guard_node(
 	'max_worker_processes' => 16,
 	'pg_session_guard.naptime' => '100ms');
 
+create_parallel_table($node, 'ROLE ALL');
 $node->safe_psql(
 	'postgres', q{
-	CREATE TABLE big (n int, filler text) WITH (parallel_workers = 2);
-	ALTER TABLE big ALTER filler SET STORAGE PLAIN;
-	INSERT INTO big SELECT n, repeat('x', 4000) FROM generate_series(1, 40) AS n;
-	ANALYZE big;
 	CREATE FUNCTION hang() RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS
 		'BEGIN PERFORM pg_sleep(600); RETURN 1; END';
 	CREATE TABLE gate ();
@@ -36,14 +33,9 @@ $node->safe_psql(
 		RETURN 1;
 	END
 	$$;
-	GRANT SELECT ON big, gate TO PUBLIC;
+	GRANT SELECT ON gate TO PUBLIC;
 	CREATE ROLE limited LOGIN;
 	CREATE ROLE free LOGIN;
-	ALTER ROLE ALL SET parallel_setup_cost = 0;
-	ALTER ROLE ALL SET parallel_tuple_cost = 0;
-	ALTER ROLE ALL SET min_parallel_table_scan_size = 0;
-	ALTER ROLE ALL SET max_parallel_workers_per_gather = 2;
-	ALTER ROLE ALL SET parallel_leader_participation = off;
 });
 
 # The parallel workers of a session that do something.

@@ -20,26 +20,11 @@ my $node = guard_node(
 	'pg_session_guard.cancel_grace' => '1h',
 	'pg_session_guard.statement_timeout' => '1h');
 
-# A statement that no cancel ends.
-my $stubborn = <<'SQL';
-DO $$
-BEGIN
-	LOOP
-		BEGIN
-			PERFORM pg_sleep(600);
-		EXCEPTION WHEN query_canceled THEN
-			NULL;
-		END;
-	END LOOP;
-END
-$$
-SQL
-
 my $trap = RawSession->connect($node);
 my $pid = $trap->pid;
 my $beside = RawSession->connect($node);
 
-$trap->send_query($stubborn);
+$trap->send_query(stubborn_statement());
 wait_for_status($node, $pid, "wait_event = 'PgSleep'");
 
 sub schedule

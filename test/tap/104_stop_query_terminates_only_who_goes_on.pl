@@ -15,20 +15,7 @@ use Test::More;
 
 my $node = guard_node('main');
 
-# Statements that trap the cancel: one goes on for ever, one ends by itself soon after.
-my $endless = <<'SQL';
-DO $$
-BEGIN
-	LOOP
-		BEGIN
-			PERFORM pg_sleep(600);
-		EXCEPTION WHEN query_canceled THEN
-			NULL;
-		END;
-	END LOOP;
-END
-$$
-SQL
+# A statement that traps the cancel, and ends by itself soon after.
 my $ending = <<'SQL';
 DO $$
 BEGIN
@@ -50,8 +37,8 @@ $session{busy_in_transaction}->query('BEGIN');
 $session{busy_in_transaction}->send_query($ending);
 $session{busy_in_transaction}->send_query('SELECT pg_sleep(600)');
 $session{ending}->send_query($ending);
-$session{stubborn}->send_query($endless);
-$session{innocent}->send_query($endless);
+$session{stubborn}->send_query(stubborn_statement());
+$session{innocent}->send_query(stubborn_statement());
 wait_for_status($node, $_->pid, q{wait_event = 'PgSleep'}) for values %session;
 
 # More than anybody here needs but the stubborn one, who would use up any grace.

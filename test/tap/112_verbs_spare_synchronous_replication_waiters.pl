@@ -13,11 +13,7 @@ use Test::More;
 
 my $node = guard_node('main', allows_streaming => 1);
 $node->safe_psql('postgres', 'CREATE TABLE news (id int); GRANT ALL ON news TO web');
-$node->safe_psql('postgres', "ALTER SYSTEM SET synchronous_standby_names = 'absent'");
-$node->reload;
-$node->poll_query_until('postgres',
-	"SELECT setting = 'absent' FROM pg_settings WHERE name = 'synchronous_standby_names'")
-  or die 'the standby is not asked for';
+require_absent_standby($node);
 
 my %pid;
 my @sessions;

@@ -8,16 +8,12 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use PostgreSQL::Test::Cluster;
 use Test::More;
 
 # Nothing that is replayed may be in the way of a session of the standby.
 my $primary = guard_node('primary', allows_streaming => 1, autovacuum => 'off');
 $primary->safe_psql('postgres', 'CREATE ROLE janitor LOGIN IN ROLE pg_signal_backend; CREATE DATABASE shop');
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
+my $standby = standby_of($primary);
 is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', 'a server is in recovery');
 
 my @sessions;

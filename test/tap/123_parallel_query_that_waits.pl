@@ -16,16 +16,14 @@ use Test::More;
 # A waiter would look up from its wait to search for a deadlock.
 my $node = guard_node('main', deadlock_timeout => '1h');
 
+create_parallel_table($node, 'ROLE web');
+
 # The first row waits for the lock on the gate, in the worker that has got it; the
 # others wait in the other worker for the test to say so, by an advisory lock.
 $node->safe_psql(
 	'postgres', q{
 	CREATE TABLE gate ();
 	CREATE TABLE account (id int);
-	CREATE TABLE big (n int, filler text) WITH (parallel_workers = 2);
-	ALTER TABLE big ALTER filler SET STORAGE PLAIN;
-	INSERT INTO big SELECT n, repeat('x', 4000) FROM generate_series(1, 40) AS n;
-	ANALYZE big;
 	CREATE FUNCTION pass_gate(n int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$
 	BEGIN
 		IF n = 1 THEN
@@ -38,12 +36,7 @@ $node->safe_psql(
 		RETURN 1;
 	END
 	$$;
-	GRANT ALL ON gate, big, account TO web;
-	ALTER ROLE web SET parallel_setup_cost = 0;
-	ALTER ROLE web SET parallel_tuple_cost = 0;
-	ALTER ROLE web SET min_parallel_table_scan_size = 0;
-	ALTER ROLE web SET max_parallel_workers_per_gather = 2;
-	ALTER ROLE web SET parallel_leader_participation = off;
+	GRANT ALL ON gate, account TO web;
 });
 
 my %session = map { $_ => RawSession->connect($node) } qw(keeper leader waiter bystander);
