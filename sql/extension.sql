@@ -19,23 +19,58 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 		OR objid = 'session_guard.result'::regtype)
 	AND obj_description(objid, classid::regclass::name) IS NULL;
 
--- The guard counts what it does.
+-- The workers count what they do.
+DO $$
+BEGIN
+	WHILE (SELECT worker_pid IS NULL OR history_pid IS NULL FROM session_guard.stats) LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END $$;
 SELECT worker_pid = (SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_session_guard')
-		AS worker_is_shown,
-	worker_start <= now() AS worker_has_started, canceled, terminated, logged, raced
+		AS guard_is_shown,
+	history_pid = (SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_session_guard history')
+		AS writer_is_shown,
+	worker_start <= now() AS guard_has_started, history_start <= now() AS writer_has_started,
+	canceled, terminated, logged, survived, raced, late_p50, events_lost, last_error
 FROM session_guard.stats;
+SELECT limit_name, deadlines_met, cancels_sent, terminates_sent, canceled, terminated, survived,
+	late_max
+FROM session_guard.limit_stats;
 
--- Its figures are for pg_monitor.
+-- What it has done is for pg_monitor, and nobody but superusers may change it.
 CREATE ROLE regress_nobody;
 CREATE ROLE regress_watcher IN ROLE pg_monitor;
 SET ROLE regress_nobody;
 SELECT canceled FROM session_guard.stats;
 SELECT canceled FROM session_guard.get_stats();
+SELECT canceled FROM session_guard.limit_stats;
+SELECT canceled FROM session_guard.get_limit_stats();
+SELECT outcome FROM session_guard.event;
+SELECT outcome FROM session_guard.get_events();
+SELECT outcome FROM session_guard.history;
+SELECT session_guard_reset_stats();
 SET ROLE regress_watcher;
 SELECT canceled FROM session_guard.stats;
+SELECT canceled FROM session_guard.limit_stats;
+SELECT outcome FROM session_guard.event;
+SELECT outcome FROM session_guard.history;
+INSERT INTO session_guard.history DEFAULT VALUES;
+UPDATE session_guard.history SET outcome = 'gone';
+DELETE FROM session_guard.history;
+TRUNCATE session_guard.history;
+SELECT session_guard_reset_stats();
 RESET ROLE;
+SELECT session_guard_reset_stats();
+SELECT stats_reset > worker_start AS is_reset, deadlines_met, ordered FROM session_guard.stats;
 DROP ROLE regress_nobody;
 DROP ROLE regress_watcher;
+
+-- An event and its row in the history have the same columns.
+SELECT a.attname, a.atttypid::regtype AS event, b.atttypid::regtype AS history
+FROM pg_attribute a FULL JOIN pg_attribute b ON a.attnum = b.attnum AND a.attname = b.attname
+	AND b.attrelid = 'session_guard.history'::regclass
+WHERE a.attrelid = 'session_guard.event'::regclass AND a.attnum > 0
+	AND a.atttypid IS DISTINCT FROM b.atttypid;
 
 DROP EXTENSION pg_session_guard;
 SELECT count(*) AS left_over FROM pg_namespace WHERE nspname = 'session_guard';

@@ -9,47 +9,283 @@ GRANT USAGE ON SCHEMA session_guard TO PUBLIC;
 CREATE FUNCTION session_guard.get_stats(
 	OUT worker_pid integer,
 	OUT worker_start timestamp with time zone,
+	OUT history_pid integer,
+	OUT history_start timestamp with time zone,
 	OUT wake_ups bigint,
 	OUT scans bigint,
 	OUT scan_time double precision,
 	OUT looks bigint,
-	OUT canceled bigint,
-	OUT terminated bigint,
-	OUT logged bigint,
-	OUT raced bigint,
 	OUT last_scan timestamp with time zone,
 	OUT sessions bigint,
-	OUT deadlines bigint)
+	OUT deadlines bigint,
+	OUT policy_time timestamp with time zone,
+	OUT lock_skips bigint,
+	OUT deadlines_met bigint,
+	OUT logged bigint,
+	OUT cancels_sent bigint,
+	OUT terminates_sent bigint,
+	OUT canceled bigint,
+	OUT terminated bigint,
+	OUT survived bigint,
+	OUT gone bigint,
+	OUT raced bigint,
+	OUT ordered bigint,
+	OUT late_p50 interval,
+	OUT late_p99 interval,
+	OUT late_max interval,
+	OUT events_lost bigint,
+	OUT history_rows bigint,
+	OUT history_failures bigint,
+	OUT last_error text,
+	OUT last_error_at timestamp with time zone,
+	OUT stats_reset timestamp with time zone)
 RETURNS record
 AS 'MODULE_PATHNAME', 'session_guard_stats'
 LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION session_guard.get_stats() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION session_guard.get_stats() TO pg_monitor;
-COMMENT ON FUNCTION session_guard.get_stats() IS
-	'what the session guard has done since the server started';
+COMMENT ON FUNCTION session_guard.get_stats() IS 'what the workers have done';
 
 CREATE VIEW session_guard.stats AS
-	SELECT worker_pid, worker_start, wake_ups, scans, scan_time, looks,
-		canceled, terminated, logged, raced, last_scan, sessions, deadlines
+	SELECT worker_pid, worker_start, history_pid, history_start, wake_ups, scans, scan_time,
+		looks, last_scan, sessions, deadlines, policy_time, lock_skips, deadlines_met, logged,
+		cancels_sent, terminates_sent, canceled, terminated, survived, gone, raced, ordered,
+		late_p50, late_p99, late_max, events_lost, history_rows, history_failures, last_error,
+		last_error_at, stats_reset
 	FROM session_guard.get_stats();
 REVOKE ALL ON session_guard.stats FROM PUBLIC;
 GRANT SELECT ON session_guard.stats TO pg_monitor;
-COMMENT ON VIEW session_guard.stats IS
-	'what the session guard has done since the server started: one row';
+COMMENT ON VIEW session_guard.stats IS 'what the workers have done: one row';
 COMMENT ON COLUMN session_guard.stats.worker_pid IS 'process ID of the guard; null while none runs';
 COMMENT ON COLUMN session_guard.stats.worker_start IS 'when that process started';
+COMMENT ON COLUMN session_guard.stats.history_pid IS
+	'process ID of the history writer; null while none runs, as on a standby';
+COMMENT ON COLUMN session_guard.stats.history_start IS 'when that process started';
 COMMENT ON COLUMN session_guard.stats.wake_ups IS 'times the guard woke up to scan or to look';
 COMMENT ON COLUMN session_guard.stats.scans IS 'full reads of backend status';
 COMMENT ON COLUMN session_guard.stats.scan_time IS 'time spent in scans, in milliseconds';
 COMMENT ON COLUMN session_guard.stats.looks IS 'fresh reads of one session, at its deadline';
-COMMENT ON COLUMN session_guard.stats.canceled IS 'statements it sent a cancel to';
-COMMENT ON COLUMN session_guard.stats.terminated IS 'sessions it sent a terminate to';
-COMMENT ON COLUMN session_guard.stats.logged IS 'lines written with mode = log';
-COMMENT ON COLUMN session_guard.stats.raced IS
-	'sessions left alone since they had moved on between the decision and the signal';
 COMMENT ON COLUMN session_guard.stats.last_scan IS 'time of the last scan';
 COMMENT ON COLUMN session_guard.stats.sessions IS 'client sessions found by the last scan';
 COMMENT ON COLUMN session_guard.stats.deadlines IS 'deadlines known after the last scan';
+COMMENT ON COLUMN session_guard.stats.policy_time IS
+	'when what is stored for roles and databases was last known to be as it was read';
+COMMENT ON COLUMN session_guard.stats.lock_skips IS
+	'times a catalog was locked and the guard went on without reading it';
+COMMENT ON COLUMN session_guard.stats.deadlines_met IS 'verdicts that the guard came to carry out';
+COMMENT ON COLUMN session_guard.stats.logged IS 'lines written with mode = log';
+COMMENT ON COLUMN session_guard.stats.cancels_sent IS 'cancels that the guard has sent';
+COMMENT ON COLUMN session_guard.stats.terminates_sent IS 'terminates that the guard has sent';
+COMMENT ON COLUMN session_guard.stats.canceled IS
+	'statements whose cancel by the guard is confirmed';
+COMMENT ON COLUMN session_guard.stats.terminated IS 'sessions whose end by the guard is confirmed';
+COMMENT ON COLUMN session_guard.stats.survived IS
+	'sessions and statements that were still there after the guard had waited for their end';
+COMMENT ON COLUMN session_guard.stats.gone IS 'sessions that had ended before the guard''s signal';
+COMMENT ON COLUMN session_guard.stats.raced IS
+	'sessions left alone since they had moved on between the decision and the signal';
+COMMENT ON COLUMN session_guard.stats.ordered IS
+	'signals sent by functions that were called by name';
+COMMENT ON COLUMN session_guard.stats.late_p50 IS
+	'how late the guard''s punctual actions were: the median';
+COMMENT ON COLUMN session_guard.stats.late_p99 IS 'how late 99 percent of them were at most';
+COMMENT ON COLUMN session_guard.stats.late_max IS 'how late the latest was';
+COMMENT ON COLUMN session_guard.stats.events_lost IS
+	'events overwritten in memory before they were in the history';
+COMMENT ON COLUMN session_guard.stats.history_rows IS 'rows that the history writer has written';
+COMMENT ON COLUMN session_guard.stats.history_failures IS 'times that it failed';
+COMMENT ON COLUMN session_guard.stats.last_error IS
+	'the last error of the guard or the history writer';
+COMMENT ON COLUMN session_guard.stats.last_error_at IS 'when that was';
+COMMENT ON COLUMN session_guard.stats.stats_reset IS 'since when the counters count';
+
+CREATE FUNCTION session_guard.get_limit_stats(
+	OUT limit_name text,
+	OUT deadlines_met bigint,
+	OUT logged bigint,
+	OUT cancels_sent bigint,
+	OUT terminates_sent bigint,
+	OUT canceled bigint,
+	OUT terminated bigint,
+	OUT survived bigint,
+	OUT gone bigint,
+	OUT raced bigint,
+	OUT late_p50 interval,
+	OUT late_p99 interval,
+	OUT late_max interval)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_limit_stats'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION session_guard.get_limit_stats() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION session_guard.get_limit_stats() TO pg_monitor;
+COMMENT ON FUNCTION session_guard.get_limit_stats() IS 'what the guard has done, by limit';
+
+CREATE VIEW session_guard.limit_stats AS
+	SELECT limit_name, deadlines_met, logged, cancels_sent, terminates_sent, canceled,
+		terminated, survived, gone, raced, late_p50, late_p99, late_max
+	FROM session_guard.get_limit_stats();
+REVOKE ALL ON session_guard.limit_stats FROM PUBLIC;
+GRANT SELECT ON session_guard.limit_stats TO pg_monitor;
+COMMENT ON VIEW session_guard.limit_stats IS 'what the guard has done: one row per limit';
+COMMENT ON COLUMN session_guard.limit_stats.limit_name IS 'the limit, as its setting is called';
+COMMENT ON COLUMN session_guard.limit_stats.deadlines_met IS
+	'verdicts that the guard came to carry out';
+COMMENT ON COLUMN session_guard.limit_stats.logged IS 'lines written with mode = log';
+COMMENT ON COLUMN session_guard.limit_stats.cancels_sent IS 'cancels that the guard has sent';
+COMMENT ON COLUMN session_guard.limit_stats.terminates_sent IS 'terminates that the guard has sent';
+COMMENT ON COLUMN session_guard.limit_stats.canceled IS
+	'statements whose cancel by the guard is confirmed';
+COMMENT ON COLUMN session_guard.limit_stats.terminated IS
+	'sessions whose end by the guard is confirmed';
+COMMENT ON COLUMN session_guard.limit_stats.survived IS
+	'sessions and statements that were still there after the guard had waited for their end';
+COMMENT ON COLUMN session_guard.limit_stats.gone IS
+	'sessions that had ended before the guard''s signal';
+COMMENT ON COLUMN session_guard.limit_stats.raced IS
+	'sessions left alone since they had moved on between the decision and the signal';
+COMMENT ON COLUMN session_guard.limit_stats.late_p50 IS
+	'how late the guard''s punctual actions were: the median';
+COMMENT ON COLUMN session_guard.limit_stats.late_p99 IS 'how late 99 percent of them were at most';
+COMMENT ON COLUMN session_guard.limit_stats.late_max IS 'how late the latest was';
+
+CREATE FUNCTION session_guard_reset_stats()
+RETURNS void
+AS 'MODULE_PATHNAME', 'session_guard_reset_stats'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION session_guard_reset_stats() FROM PUBLIC;
+COMMENT ON FUNCTION session_guard_reset_stats() IS
+	'set the counters of session_guard.stats and session_guard.limit_stats to 0';
+
+CREATE FUNCTION session_guard.get_events(
+	OUT server_start timestamp with time zone,
+	OUT number bigint,
+	OUT acted_at timestamp with time zone,
+	OUT actor text,
+	OUT function_name text,
+	OUT pid integer,
+	OUT backend_start timestamp with time zone,
+	OUT datname text,
+	OUT usename text,
+	OUT application_name text,
+	OUT client_addr inet,
+	OUT state text,
+	OUT limit_name text,
+	OUT threshold interval,
+	OUT source text,
+	OUT measured interval,
+	OUT action text,
+	OUT outcome text,
+	OUT reason text,
+	OUT note text,
+	OUT late interval,
+	OUT gone_after interval,
+	OUT query text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_events'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+REVOKE ALL ON FUNCTION session_guard.get_events() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION session_guard.get_events() TO pg_monitor;
+COMMENT ON FUNCTION session_guard.get_events() IS 'the latest actions, from memory';
+
+CREATE VIEW session_guard.event AS
+	SELECT server_start, number, acted_at, actor, function_name, pid, backend_start, datname,
+		usename, application_name, client_addr, state, limit_name, threshold, source, measured,
+		action, outcome, reason, note, late, gone_after, query
+	FROM session_guard.get_events();
+REVOKE ALL ON session_guard.event FROM PUBLIC;
+GRANT SELECT ON session_guard.event TO pg_monitor;
+COMMENT ON VIEW session_guard.event IS
+	'the latest actions on sessions of the whole server, from memory';
+COMMENT ON COLUMN session_guard.event.server_start IS
+	'when the server''s memory was made: at its start, or after a crash';
+COMMENT ON COLUMN session_guard.event.number IS
+	'counts the events since then; the two together name an event';
+COMMENT ON COLUMN session_guard.event.acted_at IS 'when it was done';
+COMMENT ON COLUMN session_guard.event.actor IS 'guard, or the role that has called a function';
+COMMENT ON COLUMN session_guard.event.function_name IS 'that function';
+COMMENT ON COLUMN session_guard.event.pid IS 'process ID of the session that was acted on';
+COMMENT ON COLUMN session_guard.event.backend_start IS 'when it had connected';
+COMMENT ON COLUMN session_guard.event.datname IS 'its database';
+COMMENT ON COLUMN session_guard.event.usename IS 'role that it had logged in as';
+COMMENT ON COLUMN session_guard.event.application_name IS 'what the client called itself';
+COMMENT ON COLUMN session_guard.event.client_addr IS
+	'address of the client; null for a Unix-domain socket';
+COMMENT ON COLUMN session_guard.event.state IS 'as in pg_stat_activity, at that moment';
+COMMENT ON COLUMN session_guard.event.limit_name IS
+	'the limit that the guard has acted by, as its setting is called';
+COMMENT ON COLUMN session_guard.event.threshold IS 'its value';
+COMMENT ON COLUMN session_guard.event.source IS 'where that value was set';
+COMMENT ON COLUMN session_guard.event.measured IS 'how long the session had been at it';
+COMMENT ON COLUMN session_guard.event.action IS 'log, cancel or terminate';
+COMMENT ON COLUMN session_guard.event.outcome IS
+	'canceled, terminated (both confirmed), signaled, gone, raced, spared, denied, survived or dry run';
+COMMENT ON COLUMN session_guard.event.reason IS 'what the caller of the function has said';
+COMMENT ON COLUMN session_guard.event.note IS 'more about the outcome';
+COMMENT ON COLUMN session_guard.event.late IS
+	'how late the guard was; null if something else made it wait';
+COMMENT ON COLUMN session_guard.event.gone_after IS 'from the signal until its effect was seen';
+COMMENT ON COLUMN session_guard.event.query IS 'its statement at that moment, or the last one';
+
+-- Written by the history writer, in the database that it connects to.
+CREATE TABLE session_guard.history (
+	server_start timestamp with time zone NOT NULL,
+	number bigint NOT NULL,
+	acted_at timestamp with time zone NOT NULL,
+	actor text NOT NULL,
+	function_name text,
+	pid integer NOT NULL,
+	backend_start timestamp with time zone,
+	datname text,
+	usename text,
+	application_name text,
+	client_addr inet,
+	state text,
+	limit_name text,
+	threshold interval,
+	source text,
+	measured interval,
+	action text NOT NULL,
+	outcome text NOT NULL,
+	reason text,
+	note text,
+	late interval,
+	gone_after interval,
+	query text,
+	PRIMARY KEY (server_start, number));
+CREATE INDEX history_acted_at_idx ON session_guard.history (acted_at);
+REVOKE ALL ON session_guard.history FROM PUBLIC;
+GRANT SELECT ON session_guard.history TO pg_monitor;
+COMMENT ON TABLE session_guard.history IS
+	'actions on sessions of the whole server, for as long as pg_session_guard.history_retention';
+COMMENT ON COLUMN session_guard.history.server_start IS
+	'when the server''s memory was made: at its start, or after a crash';
+COMMENT ON COLUMN session_guard.history.number IS
+	'counts the events since then; the two together name an event';
+COMMENT ON COLUMN session_guard.history.acted_at IS 'when it was done';
+COMMENT ON COLUMN session_guard.history.actor IS 'guard, or the role that has called a function';
+COMMENT ON COLUMN session_guard.history.function_name IS 'that function';
+COMMENT ON COLUMN session_guard.history.pid IS 'process ID of the session that was acted on';
+COMMENT ON COLUMN session_guard.history.backend_start IS 'when it had connected';
+COMMENT ON COLUMN session_guard.history.datname IS 'its database';
+COMMENT ON COLUMN session_guard.history.usename IS 'role that it had logged in as';
+COMMENT ON COLUMN session_guard.history.application_name IS 'what the client called itself';
+COMMENT ON COLUMN session_guard.history.client_addr IS
+	'address of the client; null for a Unix-domain socket';
+COMMENT ON COLUMN session_guard.history.state IS 'as in pg_stat_activity, at that moment';
+COMMENT ON COLUMN session_guard.history.limit_name IS
+	'the limit that the guard has acted by, as its setting is called';
+COMMENT ON COLUMN session_guard.history.threshold IS 'its value';
+COMMENT ON COLUMN session_guard.history.source IS 'where that value was set';
+COMMENT ON COLUMN session_guard.history.measured IS 'how long the session had been at it';
+COMMENT ON COLUMN session_guard.history.action IS 'log, cancel or terminate';
+COMMENT ON COLUMN session_guard.history.outcome IS
+	'canceled, terminated (both confirmed), signaled, gone, raced, spared, denied, survived or dry run';
+COMMENT ON COLUMN session_guard.history.reason IS 'what the caller of the function has said';
+COMMENT ON COLUMN session_guard.history.note IS 'more about the outcome';
+COMMENT ON COLUMN session_guard.history.late IS
+	'how late the guard was; null if something else made it wait';
+COMMENT ON COLUMN session_guard.history.gone_after IS 'from the signal until its effect was seen';
+COMMENT ON COLUMN session_guard.history.query IS 'its statement at that moment, or the last one';
 
 -- What the verbs return: one row per session.
 CREATE TYPE session_guard.result AS (

@@ -45,14 +45,22 @@ struct LimitFacts
 	/* What a session over it has been doing: "<phrase> for 5 min". */
 	std::string_view phrase;
 	Action first_action;
+	/* What its client can do, in a sentence. */
+	std::string_view hint;
 };
 
 inline constexpr std::array<LimitFacts, limit_count> limit_facts{{
-    {"idle_session_timeout", "idle", Action::Terminate},
-    {"idle_in_transaction_session_timeout", "idle in transaction", Action::Terminate},
-    {"statement_timeout", "statement running", Action::Cancel},
-    {"transaction_timeout", "in a transaction", Action::Terminate},
-    {"session_timeout", "connected", Action::Terminate},
+    {"idle_session_timeout", "idle", Action::Terminate,
+     "Close connections that are not in use, or ask the administrator to raise the limit."},
+    {"idle_in_transaction_session_timeout", "idle in transaction", Action::Terminate,
+     "Commit or roll back before waiting for other work, or ask the administrator to raise the "
+     "limit."},
+    {"statement_timeout", "statement running", Action::Cancel,
+     "Divide the work into shorter statements, or ask the administrator to raise the limit."},
+    {"transaction_timeout", "in a transaction", Action::Terminate,
+     "Divide the work into shorter transactions, or ask the administrator to raise the limit."},
+    {"session_timeout", "connected", Action::Terminate,
+     "Connect again, or ask the administrator to raise the limit."},
 }};
 
 inline constexpr std::array<Limit, limit_count> all_limits{

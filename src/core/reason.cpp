@@ -22,6 +22,27 @@ append_setting(Text &text, Limit limit)
 	return text.append("pg_session_guard.").append(facts(limit).name);
 }
 
+/* Append what the limit is, and where it was set. */
+void
+append_threshold(Text &text, const Verdict &verdict, const Names &names)
+{
+	append_setting(text, verdict.limit).append(" is ").append_duration(verdict.threshold.value);
+	append_source(text.append(" ("), verdict.threshold.source, names);
+	text.append(")");
+}
+
+void
+append_cancel(Text &text, const Verdict &verdict)
+{
+	text.append_duration(verdict.since_cancel).append(" ago");
+}
+
+void
+append_grace(Text &text, const Policy &policy)
+{
+	text.append("pg_session_guard.cancel_grace is ").append_duration(policy.cancel_grace);
+}
+
 } // namespace
 
 void
@@ -75,17 +96,37 @@ void
 append_reason(Text &text, const Verdict &verdict, const Policy &policy, const Names &names)
 {
 	text.append(facts(verdict.limit).phrase).append(" for ").append_duration(verdict.measured);
-	append_setting(text.append(", "), verdict.limit)
-	    .append(" is ")
-	    .append_duration(verdict.threshold.value)
-	    .append(" (");
-	append_source(text, verdict.threshold.source, names);
-	text.append(")");
+	append_threshold(text.append(", "), verdict, names);
 	if (verdict.since_cancel != 0)
-		text.append(", canceled ")
-		    .append_duration(verdict.since_cancel)
-		    .append(" ago, pg_session_guard.cancel_grace is ")
-		    .append_duration(policy.cancel_grace);
+	{
+		append_cancel(text.append(", canceled "), verdict);
+		append_grace(text.append(", "), policy);
+	}
+}
+
+void
+append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Names &names)
+{
+	std::string_view phrase = facts(verdict.limit).phrase;
+	char initial = static_cast<char>(phrase.front() - 'a' + 'A');
+
+	phrase.remove_prefix(1);
+	text.append({&initial, 1}).append(phrase);
+	append_threshold(text.append(" for ").append_duration(verdict.measured).append("; "), verdict,
+	                 names);
+	text.append(".");
+	if (verdict.since_cancel == 0)
+		return;
+	append_cancel(text.append(" Canceled "), verdict);
+	append_grace(text.append(" and went on; "), policy);
+	text.append(".");
+}
+
+Duration
+lateness_of(const Verdict &verdict, const Policy &policy)
+{
+	return verdict.since_cancel != 0 ? verdict.since_cancel - policy.cancel_grace
+	                                 : verdict.measured - verdict.threshold.value;
 }
 
 void

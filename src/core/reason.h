@@ -1,8 +1,7 @@
 /*
  * The sentences in which the guard explains itself.
  *
- * One wording for the server log now, and for the client and the history when
- * they come to show it.
+ * One wording for the server's log, the client and the history.
  */
 #pragma once
 
@@ -34,6 +33,15 @@ std::string_view announcement_of(const Verdict &verdict);
  * pg_session_guard.idle_in_transaction_session_timeout is 5 min (configuration file)".
  */
 void append_reason(Text &text, const Verdict &verdict, const Policy &policy, const Names &names);
+
+/*
+ * The same as sentences for the client: "Idle in transaction for 5 min 2 s;
+ * pg_session_guard.idle_in_transaction_session_timeout is 5 min (role "web")."
+ */
+void append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Names &names);
+
+/* How late an action is that is taken when the verdict was measured. */
+Duration lateness_of(const Verdict &verdict, const Policy &policy);
 
 /* That a limit has come into force, perhaps for roles or databases, and how many are over it. */
 void append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,

@@ -20,6 +20,7 @@ Text::append(std::string_view part)
 {
 	std::size_t room = buffer_.size() - length_ - 1;
 
+	is_cut_ = is_cut_ || part.size() > room;
 	part = part.substr(0, room);
 	std::copy(part.begin(), part.end(), buffer_.begin() + static_cast<std::ptrdiff_t>(length_));
 	length_ += part.size();
@@ -34,6 +35,17 @@ Text::append(std::int64_t number)
 	auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
 
 	return append({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+Text &
+Text::mark_cut()
+{
+	constexpr std::string_view ellipsis = "...";
+
+	if (is_cut_ && length_ >= ellipsis.size())
+		std::ranges::copy(ellipsis,
+		                  buffer_.begin() + static_cast<std::ptrdiff_t>(length_ - ellipsis.size()));
+	return *this;
 }
 
 /* Append one unit of a duration, unless it is zero. */

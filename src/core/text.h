@@ -27,6 +27,9 @@ class Text
 	/* As people write it: "200 ms", "1.5 s", "5 min 2 s", "1 d 3 h". */
 	Text &append_duration(Duration duration);
 
+	/* If something did not fit, say so by an ellipsis at the end. */
+	Text &mark_cut();
+
 	std::string_view
 	view() const
 	{
@@ -45,6 +48,7 @@ class Text
 
 	std::span<char> buffer_;
 	std::size_t length_ = 0;
+	bool is_cut_ = false;
 };
 static_assert(std::is_trivially_destructible_v<Text>);
 

@@ -4,6 +4,7 @@
 #include "server/catalogs.h"
 
 #include "server/growing.h"
+#include "server/shared.h"
 
 #include <algorithm>
 
@@ -127,6 +128,8 @@ ask_for_locks()
 		         roles.objects.count() == 0
 		             ? errdetail("The session guard has not read them yet, and ends nobody.")
 		             : errdetail("The session guard goes on with what it read of them last.")));
+	if (!free_to_read)
+		count(shared()->counters.lock_skips);
 	said_locked = !free_to_read;
 }
 

@@ -5,7 +5,9 @@
 
 #include "core/text.h"
 
+#include "server/events.h"
 #include "server/rights.h"
+#include "server/show.h"
 #include "server/targets.h"
 
 #include <algorithm>
@@ -25,18 +27,10 @@ confirm(Target &target)
 		target.outcome = Outcome::Terminated;
 	else if (target.action == Action::Cancel && !still_runs(target))
 		target.outcome = Outcome::Canceled;
-}
-
-/* What a process that does not go away waits for, after what is said of it before. */
-const char *
-with_wait(const char *said, const Target &target)
-{
-	uint32 info = target.sighting.process->wait_event_info;
-	const char *type = pgstat_get_wait_event_type(info);
-
-	return type == nullptr
-	           ? psprintf("%s; it waits for nothing", said)
-	           : psprintf("%s; it waits for %s: %s", said, type, pgstat_get_wait_event(info));
+	else
+		return;
+	(void)settle_event(target.event, *target.outcome, nullptr,
+	                   monotonic_now() - target.signaled_at);
 }
 
 } // namespace
@@ -85,10 +79,12 @@ give_up(const Targets &targets, Duration timeout)
 			continue;
 
 		const char *note = psprintf("still there after %s", waited.c_str());
-		const char *more = with_wait(note, target);
+		const char *more = psprintf("%s; it waits for %s", note, wait_of(target.sighting.process));
 		ereport(LOG_SERVER_ONLY, (errmsg_internal("session %d has survived its signal: %s",
 		                                          target.sighting.session.id.pid, more),
 		                          errhidecontext(true)));
+		/* The guard goes on looking. */
+		(void)settle_event(target.event, Outcome::Survived, more, std::nullopt, true);
 		target.outcome = Outcome::Survived;
 		/* Who may not see a session's activity may still signal it. */
 		target.note = may_see(target.sighting.role) ? more : note;

@@ -8,10 +8,15 @@
 #include "server/attempt.h"
 #include "server/catalogs.h"
 #include "server/clock.h"
-#include "server/look.h"
+#include "server/events.h"
+#include "server/follow.h"
 #include "server/policies.h"
+#include "server/reasons.h"
 #include "server/shared.h"
+#include "server/show.h"
 #include "server/signals.h"
+
+#include <algorithm>
 
 namespace session_guard
 {
@@ -19,18 +24,76 @@ namespace session_guard
 namespace
 {
 
+Names
+names_of(const Sighting &sighting)
+{
+	return {.role = role_name(sighting.role), .database = database_name(sighting.database)};
+}
+
+LimitCounters &
+counters_of(const Verdict &verdict)
+{
+	return shared()->counters.limits[index_of(verdict.limit)];
+}
+
 /* Write what is about to be done, to whom and why. */
 void
-announce(const Verdict &verdict, const Sighting &sighting)
+announce(const Looked &looked)
 {
+	const Verdict &verdict = looked.decision.verdict;
+	const Sighting &sighting = looked.sighting;
+	Names names = names_of(sighting);
 	std::array<char, 1024> buffer;
 	Text text(buffer);
 
 	text.append(announcement_of(verdict)).append(" ");
-	append_session(text, sighting, role_name(sighting.role), database_name(sighting.database));
-	append_reason(text.append(": "), verdict, policy_of(sighting.role, sighting.database),
-	              {.role = role_name(sighting.role), .database = database_name(sighting.database)});
+	append_session(text, sighting, names.role.data(), names.database.data());
+	append_reason(
+	    text.append(": "), verdict, looked.policy,
+	    {.role = on_one_line(names.role.data()), .database = on_one_line(names.database.data())});
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
+}
+
+/* What the client is told of a verdict. */
+Reason
+reason_for(const Looked &looked)
+{
+	const Verdict &verdict = looked.decision.verdict;
+	Names names = names_of(looked.sighting);
+	Reason reason{};
+	Text detail(reason.detail);
+	Text hint(reason.hint);
+
+	reason.session = looked.sighting.session.id;
+	reason.action = verdict.action;
+	reason.statement = statement_stamp(looked.sighting.session);
+	append_detail(
+	    detail, verdict, looked.policy,
+	    {.role = as_ascii(names.role.data()), .database = as_ascii(names.database.data())});
+	detail.mark_cut();
+	hint.append(facts(verdict.limit).hint);
+	return reason;
+}
+
+/* The event of what is done, or was not done, about a verdict. */
+Event
+event_of(const Looked &looked, Outcome outcome)
+{
+	const Verdict &verdict = looked.decision.verdict;
+	Names names = names_of(looked.sighting);
+	Event event{};
+
+	event.at = looked.at;
+	event.actor.is_guard = true;
+	event.subject =
+	    subject_of(looked.sighting, names.role.data(), names.database.data(), looked.query);
+	event.limit = verdict.limit;
+	event.threshold = verdict.threshold;
+	event.measured = verdict.measured;
+	event.action = verdict.action;
+	event.outcome = outcome;
+	event.is_open = outcome == Outcome::Signaled;
+	return event;
 }
 
 /*
@@ -41,10 +104,8 @@ announce(const Verdict &verdict, const Sighting &sighting)
  * began before the line dies by it.
  */
 bool
-is_still_due(const Verdict &verdict, const Sighting &sighting)
+is_still_due(const Verdict &verdict, const Looked &again)
 {
-	Looked again = look_and_decide(verdict.limit, sighting.slot, sighting.session.id);
-
 	return again.sight == Sight::Seen && !policies_are_in_doubt() &&
 	       again.decision.outlook == Outlook::Due &&
 	       again.decision.verdict.action == verdict.action &&
@@ -53,19 +114,20 @@ is_still_due(const Verdict &verdict, const Sighting &sighting)
 
 /* The place in the memo that tells whether this episode's end was announced already. */
 Timestamp &
-announced(const Verdict &verdict, const Sighting &sighting)
+announced(const Looked &looked)
 {
-	return memo_of(sighting.slot).announced[index_of(verdict.limit)];
+	return memo_of(looked.sighting.slot).announced[index_of(looked.decision.verdict.limit)];
 }
 
 /* Note the step that was taken this moment, before anything can end the guard. */
 void
-note_step(const Verdict &verdict, const Sighting &sighting)
+note_step(const Looked &looked)
 {
-	Ladder &ladder = memo_of(sighting.slot).ladder;
+	const Verdict &verdict = looked.decision.verdict;
+	Ladder &ladder = memo_of(looked.sighting.slot).ladder;
 	Timestamp now = take_time();
 
-	announced(verdict, sighting) = unknown_time;
+	announced(looked) = unknown_time;
 	if (verdict.action == Action::Cancel)
 		note_cancel(ladder, verdict.episode.stamp, now);
 	else
@@ -73,58 +135,115 @@ note_step(const Verdict &verdict, const Sighting &sighting)
 	spend(shared()->budget, monotonic_now());
 }
 
-Outcome
-report_raced(const Sighting &sighting, bool is_first_try)
+void
+count_lateness(LimitCounters &counters, Duration late)
 {
-	count(shared()->counters.raced);
-	if (is_first_try)
-		ereport(LOG, (errmsg("left session %d alone, it has moved on", sighting.session.id.pid)));
+	count(counters.lateness[range_of(late)]);
+	/* Nobody else writes to it, but for a reset. */
+	if (static_cast<uint64>(late) > pg_atomic_read_u64(&counters.greatest_lateness))
+		pg_atomic_write_u64(&counters.greatest_lateness, static_cast<uint64>(late));
+}
+
+/* Note all that follows from a signal that was sent this moment. */
+void
+note_signal(const Looked &looked, bool is_punctual, Event &event)
+{
+	const Verdict &verdict = looked.decision.verdict;
+	LimitCounters &counters = counters_of(verdict);
+	bool cancels = verdict.action == Action::Cancel;
+
+	note_step(looked);
+	keep_reason();
+	if (is_punctual)
+	{
+		event.late = std::max<Duration>(0, lateness_of(verdict, looked.policy));
+		count_lateness(counters, *event.late);
+	}
+	count(cancels ? counters.cancels_sent : counters.terminates_sent);
+	(void)record_event(event);
+	if (!cancels)
+		give_up_cancel(looked.sighting.session.id);
+}
+
+Outcome
+report_raced(const Looked &looked, bool is_first_try)
+{
+	count(counters_of(looked.decision.verdict).raced);
+	if (!is_first_try)
+		return Outcome::Raced;
+	ereport(LOG,
+	        (errmsg("left session %d alone, it has moved on", looked.sighting.session.id.pid)));
+	(void)record_event(event_of(looked, Outcome::Raced));
 	return Outcome::Raced;
 }
 
 Outcome
-log_only(const Verdict &verdict, const Sighting &sighting)
+log_only(const Looked &looked)
 {
-	Memo &memo = memo_of(sighting.slot);
+	const Verdict &verdict = looked.decision.verdict;
 
-	memo.logged[index_of(verdict.limit)] = verdict.episode.stamp;
-	count(shared()->counters.logged);
+	memo_of(looked.sighting.slot).logged[index_of(verdict.limit)] = verdict.episode.stamp;
+	count(counters_of(verdict).logged);
+	(void)record_event(event_of(looked, Outcome::DryRun));
 	return Outcome::DryRun;
+}
+
+/* Nobody was there any more to be signalled. */
+Outcome
+report_gone(const Looked &looked)
+{
+	count(counters_of(looked.decision.verdict).gone);
+	(void)record_event(event_of(looked, Outcome::Gone));
+	return Outcome::Gone;
 }
 
 } // namespace
 
 Outcome
-carry_out(const Verdict &verdict, const Sighting &sighting)
+carry_out(const Looked &looked, bool is_punctual)
 {
-	int pid = sighting.session.id.pid;
+	const Verdict &verdict = looked.decision.verdict;
+	SessionId id = looked.sighting.session.id;
+	int slot = looked.sighting.slot;
+	bool is_signaled = false;
 
 	/* A busy session may have to be tried many times; one line is enough. */
-	bool is_first_try = announced(verdict, sighting) != verdict.episode.stamp;
+	bool is_first_try = announced(looked) != verdict.episode.stamp;
 	if (is_first_try)
-		announce(verdict, sighting);
-	if (verdict.action == Action::Log)
-		return log_only(verdict, sighting);
-	announced(verdict, sighting) = verdict.episode.stamp;
-	if (!is_still_due(verdict, sighting))
-		return report_raced(sighting, is_first_try);
-
-	auto call_server = [&]
 	{
-		(void)signal_by_server(pid, verdict.action);
-		note_step(verdict, sighting);
+		count(counters_of(verdict).deadlines_met);
+		announce(looked);
+	}
+	if (verdict.action == Action::Log)
+		return log_only(looked);
+	announced(looked) = verdict.episode.stamp;
+
+	Reason reason = reason_for(looked);
+	Looked again = look_and_decide(verdict.limit, slot, id);
+	if (!is_still_due(verdict, again))
+		return report_raced(looked, is_first_try);
+
+	Event event = event_of(again, Outcome::Signaled);
+	auto send_by = [&](auto send)
+	{
+		publish_reason(slot, reason);
+		is_signaled = send(id.pid, verdict.action);
+		if (is_signaled)
+			note_signal(again, is_punctual, event);
+		else
+			withdraw_reason();
 	};
-	if (!catalogs_are_free() || !attempt(call_server, ERRCODE_LOCK_NOT_AVAILABLE))
+	if (!catalogs_are_free() ||
+	    !attempt([&] { send_by(signal_by_server); }, ERRCODE_LOCK_NOT_AVAILABLE))
 	{
 		/* The lock that was in the way has taken its time, too. */
-		if (!is_still_due(verdict, sighting))
-			return report_raced(sighting, is_first_try);
-		signal_process(pid, verdict.action);
-		note_step(verdict, sighting);
+		again = look_and_decide(verdict.limit, slot, id);
+		if (!is_still_due(verdict, again))
+			return report_raced(looked, is_first_try);
+		event = event_of(again, Outcome::Signaled);
+		send_by(signal_process);
 	}
-	count(verdict.action == Action::Cancel ? shared()->counters.canceled
-	                                       : shared()->counters.terminated);
-	return Outcome::Signaled;
+	return is_signaled ? Outcome::Signaled : report_gone(again);
 }
 
 } // namespace session_guard

@@ -1,21 +1,21 @@
 /*
- * From a verdict to a signal: the line in the log, one last look, the
- * server's own function, the step noted.
+ * From a verdict to a signal: the line in the log, one last look, the reason
+ * for the client, the server's own function, the step and the event noted.
  */
 #pragma once
 
-#include "server/status.h"
+#include "server/look.h"
 
 #include "core/outcome.h"
-#include "core/policy.h"
 
 namespace session_guard
 {
 
 /*
- * Carry out a verdict on the session of this sighting, in a transaction.
- * Signaled, raced, or a dry run with mode = log.
+ * Carry out the verdict of a look, in a transaction.  Signaled, raced, gone, or
+ * a dry run with mode = log.  Who is punctual was not made to wait by anything
+ * but the guard itself.
  */
-Outcome carry_out(const Verdict &verdict, const Sighting &sighting);
+Outcome carry_out(const Looked &looked, bool is_punctual);
 
 } // namespace session_guard

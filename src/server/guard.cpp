@@ -9,6 +9,7 @@
 #include "server/catalogs.h"
 #include "server/clock.h"
 #include "server/enforce.h"
+#include "server/follow.h"
 #include "server/look.h"
 #include "server/policies.h"
 #include "server/scan.h"
@@ -70,7 +71,8 @@ next_reading()
 Timestamp
 next_wake()
 {
-	return std::min({next_scan(), pending.next_wake(), next_turn(), next_reading()});
+	return std::min(
+	    {next_scan(), pending.next_wake(), next_turn(), next_reading(), next_follow_up()});
 }
 
 /* After the clock was set back, nothing that was planned by it may lie hours ahead. */
@@ -80,6 +82,7 @@ forget_the_future(Timestamp now)
 	last_scan = std::min(last_scan, now);
 	last_wake = std::min(last_wake, now);
 	forget_later_turns(now);
+	forget_later_follow_ups(now);
 }
 
 /* Put a decision about a limit of a session where it will be acted on. */
@@ -150,12 +153,13 @@ void
 count_scan(std::size_t sessions, Timestamp now)
 {
 	Counters &counters = shared()->counters;
+	Gauges &gauges = shared()->gauges;
 
 	count(counters.scans);
 	count(counters.scan_microseconds, GetCurrentTimestamp() - now);
-	pg_atomic_write_u64(&counters.last_scan, static_cast<uint64>(now));
-	pg_atomic_write_u64(&counters.sessions, sessions);
-	pg_atomic_write_u64(&counters.deadlines, pending.size() + waiting_count());
+	pg_atomic_write_u64(&gauges.last_scan, static_cast<uint64>(now));
+	pg_atomic_write_u64(&gauges.sessions, sessions);
+	pg_atomic_write_u64(&gauges.deadlines, pending.size() + waiting_count());
 }
 
 /* Read all sessions, and make the heaps anew. */
@@ -190,6 +194,16 @@ scan(Timestamp start)
 	count_scan(found.size(), start);
 }
 
+/* Was nothing in the way of the guard at the deadline: nobody to be spared, no earlier cancel? */
+bool
+was_in_time(const Deadline &deadline, const Looked &looked)
+{
+	const Memo &memo = memo_of(deadline.slot);
+
+	return memo.spared_looks == 0 &&
+	       (memo.ladder.rung == Rung::Ground || looked.decision.verdict.since_cancel != 0);
+}
+
 /* Act on a verdict, unless it has to wait its turn in the backlog. */
 void
 act(const Deadline &deadline, const Looked &looked, bool has_turn)
@@ -206,7 +220,7 @@ act(const Deadline &deadline, const Looked &looked, bool has_turn)
 		return;
 	}
 
-	Outcome outcome = carry_out(decision.verdict, looked.sighting);
+	Outcome outcome = carry_out(looked, !is_late && !has_turn && was_in_time(deadline, looked));
 	if (outcome == Outcome::Raced)
 	{
 		Deadline again = deadline;
@@ -297,6 +311,24 @@ plan_anew()
 		                       base_policy().mode == Mode::Off ? "mode is off" : "no limit is set");
 }
 
+/*
+ * Say that the reason for an action will not reach the client: a message that
+ * is kept out of the log does not come by the hook that adds it.
+ */
+void
+report_untold_reasons()
+{
+	static int reported_level = 0;
+	int level = client_log_level();
+
+	/* LOG ranks between ERROR and FATAL there. */
+	if (level != reported_level && (level == LOG || level > ERROR))
+		ereport(LOG, (errmsg("clients whose statements are canceled will not be told why"),
+		              errdetail("Errors are kept out of the log by log_min_messages, and then no "
+		                        "reason can be added to them.")));
+	reported_level = level;
+}
+
 } // namespace
 
 void
@@ -311,6 +343,8 @@ prepare_guard()
 	     most});
 	prepare_turns(most);
 	prepare_scan();
+	prepare_looks();
+	prepare_following();
 	StartTransactionCommand();
 	refresh_policies();
 	CommitTransactionCommand();
@@ -327,6 +361,7 @@ adopt_settings()
 {
 	adopt_configuration();
 	forget_spent();
+	report_untold_reasons();
 	plan_anew();
 }
 
@@ -336,6 +371,7 @@ wake_up()
 	Timestamp now = take_time();
 
 	forget_the_future(now);
+	follow_new_events();
 	if (now < next_wake() && !policies_are_stale())
 		return;
 	last_wake = now;
@@ -349,6 +385,8 @@ wake_up()
 	if (next_scan() <= now)
 		scan(now);
 	handle_due(now);
+	follow_new_events();
+	follow_up(now);
 	/* A change that came in meanwhile has stopped the work. */
 	if (policies_have_changed())
 		plan_anew();

@@ -1,13 +1,14 @@
 /*
  * What every session does for the guard (see hooks.h).
  *
- * Nothing in here is on the path of a query: only utility commands and the ends
- * of transactions pass by, and an ordinary one has nothing to do.
+ * Nothing in here is on the path of a query: only utility commands, messages and
+ * the ends of transactions pass by, and an ordinary one has nothing to do.
  */
 #include "server/pg.h"
 
 #include "server/hooks.h"
 #include "server/listeners.h"
+#include "server/reasons.h"
 #include "server/shared.h"
 
 namespace session_guard
@@ -17,6 +18,7 @@ namespace
 {
 
 ProcessUtility_hook_type previous_process_utility = nullptr;
+emit_log_hook_type previous_emit_log = nullptr;
 
 /* This transaction has changed what is stored for a role or database. */
 bool changes_policy = false;
@@ -28,11 +30,7 @@ wake_guard()
 	if (shared() == nullptr)
 		return;
 	pg_atomic_fetch_add_u32(&shared()->stored_changes, 1);
-
-	auto pid = static_cast<int>(pg_atomic_read_u32(&shared()->worker_pid));
-	PGPROC *guard = pid != 0 ? BackendPidGetProc(pid) : nullptr;
-	if (guard != nullptr)
-		SetLatch(&guard->procLatch);
+	wake(Post::Guard);
 }
 
 /* What a utility command is to us. */
@@ -136,6 +134,7 @@ end_transaction(XactEvent event, void *)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			settle_listening(false);
+			withdraw_reason();
 			changes_policy = false;
 			return;
 		default:
@@ -149,7 +148,19 @@ end_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void 
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 		settle_listening_in_subtransaction(true);
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
 		settle_listening_in_subtransaction(false);
+		withdraw_reason();
+		note_failed_subtransaction();
+	}
+}
+
+void
+emit_log(ErrorData *message)
+{
+	tell_reason(*message);
+	if (previous_emit_log)
+		previous_emit_log(message);
 }
 
 } // namespace
@@ -157,6 +168,8 @@ end_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void 
 void
 install_hooks()
 {
+	previous_emit_log = emit_log_hook;
+	emit_log_hook = emit_log;
 	previous_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 	RegisterXactCallback(end_transaction, nullptr);

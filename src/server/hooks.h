@@ -1,6 +1,7 @@
 /*
- * What every session does for the guard: say on which channels it listens, and
- * wake the guard when it has changed what is stored for a role or database.
+ * What every session does for the guard: say on which channels it listens, wake
+ * the guard when it has changed what is stored for a role or database, and tell
+ * its client why it is ended.
  */
 #pragma once
 

@@ -11,6 +11,20 @@
 namespace session_guard
 {
 
+namespace
+{
+
+/* Space for the text of a query. */
+char *query = nullptr;
+
+} // namespace
+
+void
+prepare_looks()
+{
+	query = static_cast<char *>(MemoryContextAllocZero(TopMemoryContext, query_size()));
+}
+
 Looked
 look_and_decide(Limit limit, int slot, SessionId id)
 {
@@ -19,9 +33,14 @@ look_and_decide(Limit limit, int slot, SessionId id)
 	/* Mercy may have been committed meanwhile, and time has passed. */
 	refresh_policies();
 	looked.at = take_time();
-	looked.sight = look_at_session(slot, id, looked.sighting);
+	looked.sight = look_at_session(slot, id, looked.sighting, query);
+	looked.query = query;
 	if (looked.sight != Sight::Seen)
+	{
+		/* It may be somebody else's. */
+		query[0] = '\0';
 		return looked;
+	}
 
 	Session &session = looked.sighting.session;
 	session.superuser = superuser_of(looked.sighting.role);

@@ -20,7 +20,12 @@ struct Looked
 	Sighting sighting;
 	Policy policy;
 	Decision decision;
+	/* The text of its query, until the next look; empty if the session was not seen. */
+	const char *query;
 };
+
+/* Allocate the memory.  Once. */
+void prepare_looks();
 
 /*
  * Look at a session because of a limit, in a transaction: bring the policies,

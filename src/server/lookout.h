@@ -15,7 +15,7 @@ class Lookout
 
 	/* Space for the text of a query. */
 	char *
-	query()
+	query() const
 	{
 		return query_;
 	}

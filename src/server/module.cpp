@@ -29,5 +29,5 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 	session_guard::install_hooks();
-	session_guard::register_guard();
+	session_guard::register_workers();
 }

@@ -7,8 +7,11 @@
 
 #include "server/attempt.h"
 #include "server/confirm.h"
+#include "server/events.h"
 #include "server/holders.h"
+#include "server/reasons.h"
 #include "server/rights.h"
+#include "server/shared.h"
 #include "server/show.h"
 #include "server/signals.h"
 #include "server/targets.h"
@@ -22,17 +25,41 @@ namespace session_guard
 namespace
 {
 
+/* How names are shown, depending on where. */
+using Shown = const char *(const char *);
+
 /* Who gave the order: the role with whose rights the verb runs, and who logged in if not the same.
  */
 const char *
-name_of_caller()
+name_of_caller(Shown *shown)
 {
-	const char *name = name_or_mark(GetUserNameFromId(GetUserId(), true));
+	const char *name = shown(name_or_mark(GetUserNameFromId(GetUserId(), true)));
 
 	if (GetUserId() == GetSessionUserId())
 		return psprintf("role \"%s\"", name);
 	return psprintf("role \"%s\" (session user \"%s\")", name,
-	                name_or_mark(GetUserNameFromId(GetSessionUserId(), true)));
+	                shown(name_or_mark(GetUserNameFromId(GetSessionUserId(), true))));
+}
+
+/* Who gave the order, by which function, and what for. */
+const char *
+origin_of(const Order &order, Shown *shown)
+{
+	return psprintf("%s with %s()%s%s", name_of_caller(shown), shown(order.verb),
+	                order.reason != nullptr ? ": " : "",
+	                order.reason != nullptr ? shown(order.reason) : "");
+}
+
+const char *
+user_of(const Target &target)
+{
+	return name_or_mark(GetUserNameFromId(target.sighting.role, true));
+}
+
+const char *
+database_of(const Target &target)
+{
+	return name_or_mark(get_database_name(target.sighting.database));
 }
 
 /* Write who ends whom, by which function and why. */
@@ -41,19 +68,57 @@ announce(const Order &order, const Target &target)
 {
 	std::array<char, 1024> buffer;
 	Text session(buffer);
-	const Sighting &sighting = target.sighting;
 
 	if (target.is_known)
-		append_session(session, sighting, name_or_mark(GetUserNameFromId(sighting.role, true)),
-		               name_or_mark(get_database_name(sighting.database)));
+		append_session(session, target.sighting, user_of(target), database_of(target));
 	else
-		session.append(sighting.session.id.pid);
+		session.append(target.sighting.session.id.pid);
 	ereport(LOG_SERVER_ONLY,
-	        (errmsg_internal("%s %s: ordered by %s with %s()%s%s",
-	                         announcement_of(target.action).data(), session.c_str(),
-	                         name_of_caller(), order.verb, order.reason != nullptr ? ": " : "",
-	                         order.reason != nullptr ? order.reason : ""),
+	        (errmsg_internal("%s %s: ordered by %s", announcement_of(target.action).data(),
+	                         session.c_str(), origin_of(order, on_one_line)),
 	         errhidecontext(true)));
+}
+
+/* What the client of a target is told. */
+Reason
+reason_for(const Order &order, const Target &target)
+{
+	Reason reason{};
+	Text detail(reason.detail);
+
+	reason.session = target.sighting.session.id;
+	reason.action = target.action;
+	reason.statement = target.statement;
+	detail.append("Ordered by ").append(origin_of(order, as_ascii));
+	if (!detail.view().ends_with('.'))
+		detail.append(".");
+	detail.mark_cut();
+	return reason;
+}
+
+/* The event of what is done, or was not done, to a target that was announced. */
+Event
+event_of(const Order &order, const Lookout &lookout, const Target &target)
+{
+	Event event{};
+
+	event.at = GetCurrentTimestamp();
+	copy_text(event.actor.role, name_of_caller(on_one_line));
+	copy_text(event.actor.function, order.verb);
+	copy_text(event.reason, order.reason != nullptr ? order.reason : "");
+	event.subject.id = target.sighting.session.id;
+	event.subject.slot = target.sighting.slot;
+	event.subject.process = target.sighting.process;
+	if (target.is_known)
+		event.subject =
+		    subject_of(target.sighting, user_of(target), database_of(target), lookout.query());
+	event.action = target.action;
+	event.outcome = target.outcome.value_or(Outcome::Signaled);
+	copy_text(event.note, target.note != nullptr ? target.note : "");
+	/* What a process that is no session does with a cancel cannot be told. */
+	event.is_open =
+	    !target.outcome && (target.action == Action::Terminate || event.subject.is_client);
+	return event;
 }
 
 /* Write that what was announced has not been done. */
@@ -128,26 +193,55 @@ can_be_awaited(const Order &order, const Target &target)
 	return timeout > 0 && !is_self(target) && (is_session || !cancels);
 }
 
+void
+count_order()
+{
+	if (shared() != nullptr)
+		count(shared()->counters.ordered);
+}
+
+/* Note that a target was left alone after it had been announced. */
+void
+leave_alone(const Order &order, const Lookout &lookout, const Target &target, const char *why)
+{
+	log_left_alone(target, why);
+	(void)record_event(event_of(order, lookout, target));
+}
+
 /* Announce, look once more, and signal. */
 void
 send(const Order &order, Lookout &lookout, Target &target)
 {
 	constexpr char not_permitted[] = "the server does not permit it";
-	bool found = false;
-	auto signal = [&] { found = signal_by_server(target.sighting.session.id.pid, target.action); };
 
 	announce(order, target);
 	if (look_again(order, lookout, target))
-		return log_left_alone(target, "it has moved on");
+		return leave_alone(order, lookout, target, "it has moved on");
+
+	Event event = event_of(order, lookout, target);
+	Reason reason = reason_for(order, target);
+	auto signal = [&]
+	{
+		publish_reason(target.sighting.slot, reason);
+		event.at = GetCurrentTimestamp();
+		target.signaled_at = monotonic_now();
+		target.is_signaled = signal_by_server(target.sighting.session.id.pid, target.action);
+		if (!target.is_signaled)
+			return withdraw_reason();
+		keep_reason();
+		target.event = record_event(event);
+		count_order();
+	};
 	if (!attempt(signal, ERRCODE_INSUFFICIENT_PRIVILEGE))
 	{
-		log_left_alone(target, not_permitted);
 		settle(target, Outcome::Denied, not_permitted);
-		return;
+		return leave_alone(order, lookout, target, not_permitted);
 	}
-	target.is_signaled = found;
-	if (!found)
+	if (!target.is_signaled)
+	{
 		settle(target, Outcome::Gone, nullptr);
+		(void)record_event(event_of(order, lookout, target));
+	}
 	else if (!can_be_awaited(order, target))
 		settle(target, Outcome::Signaled, nullptr);
 }
@@ -166,14 +260,22 @@ escalate(const Order &order, Lookout &lookout, const Targets &targets)
 	{
 		if (!is_awaited(target))
 			continue;
+
+		std::uint64_t cancel = target.event;
+		Duration canceled_at = target.signaled_at;
 		target.action = Action::Terminate;
 		send(order, lookout, target);
 		if (target.outcome == Outcome::Raced || target.outcome == Outcome::Gone)
 		{
 			target.action = Action::Cancel;
 			settle(target, Outcome::Canceled, nullptr);
+			(void)settle_event(cancel, Outcome::Canceled, nullptr, monotonic_now() - canceled_at);
 		}
+		else
+			(void)settle_event(cancel, Outcome::Survived, "its session was terminated",
+			                   std::nullopt);
 	}
+	wake(Post::Guard);
 }
 
 /* Judge and signal whoever has not been yet, but for the caller's own session. */
@@ -189,6 +291,8 @@ signal_all(const Order &order, Lookout &lookout, const Targets &targets)
 		if (!target.outcome && (order.pid || !is_self(target)))
 			send(order, lookout, target);
 	}
+	/* It sees to it that all have their end, whatever becomes of this call. */
+	wake(Post::Guard);
 }
 
 /* The caller's own session is the last: the signal ends the order. */
@@ -197,7 +301,10 @@ signal_self(const Order &order, Lookout &lookout, const Targets &targets)
 {
 	for (Target &target : targets.all())
 		if (!target.outcome && is_self(target))
+		{
 			send(order, lookout, target);
+			wake(Post::Guard);
+		}
 }
 
 /* Add to an error how far the order had got. */

@@ -15,13 +15,17 @@ extern "C"
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
+#include "commands/extension.h"
 #include "common/ip.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -43,6 +47,7 @@ extern "C"
 #include "storage/procarray.h"
 #include "storage/shmem.h"
 #include "storage/sinval.h"
+#include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -163,6 +168,17 @@ own_log_level()
 {
 #if PG_VERSION_NUM >= 190000
 	return log_min_messages[MyBackendType];
+#else
+	return log_min_messages;
+#endif
+}
+
+/* The least that client sessions write to the log, unless they were told otherwise. */
+inline int
+client_log_level()
+{
+#if PG_VERSION_NUM >= 190000
+	return log_min_messages[B_BACKEND];
 #else
 	return log_min_messages;
 #endif

@@ -148,13 +148,14 @@ is_fresh()
 void
 refresh_stored()
 {
-	if (is_fresh())
-		return;
-	if (read_now())
+	if (is_fresh() || read_now())
 	{
 		locked_since = 0;
+		pg_atomic_write_u64(&shared()->gauges.policy_time,
+		                    static_cast<uint64>(GetCurrentTimestamp()));
 		return;
 	}
+	count(shared()->counters.lock_skips);
 	if (locked_since != 0)
 		return;
 	locked_since = monotonic_now();

@@ -50,6 +50,31 @@ template <int columns> class Row
 		tuplestore_putvalues(result.setResult, result.setDesc, values_.data(), nulls_.data());
 	}
 
+	std::array<Datum, columns> &
+	values()
+	{
+		return values_;
+	}
+
+	const std::array<bool, columns> &
+	nulls() const
+	{
+		return nulls_;
+	}
+
+	/* The row as the result of a function that returns one. */
+	Datum
+	datum(FunctionCallInfo call)
+	{
+		TupleDesc desc;
+
+		if (get_call_result_type(call, nullptr, &desc) != TYPEFUNC_COMPOSITE ||
+		    desc->natts != columns)
+			elog(ERROR, "return type must be a row type of %d columns", columns);
+		return HeapTupleGetDatum(
+		    heap_form_tuple(BlessTupleDesc(desc), values_.data(), nulls_.data()));
+	}
+
   private:
 	std::array<Datum, columns> values_{};
 	std::array<bool, columns> nulls_;

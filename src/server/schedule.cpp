@@ -69,13 +69,6 @@ read_stored_now()
 	return *reading;
 }
 
-Datum
-interval_of(Duration duration)
-{
-	/* As a difference of stamps, so that days are shown as such. */
-	return DirectFunctionCall2(timestamp_mi, TimestampTzGetDatum(duration), TimestampTzGetDatum(0));
-}
-
 /* One session, and all that is to be said of it. */
 struct Entry
 {
@@ -142,7 +135,7 @@ set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &
 	if (!forecast.verdict)
 		return;
 	row.set(Since, TimestampTzGetDatum(forecast.verdict->episode.start));
-	row.set(Measured, interval_of(std::max<Duration>(0, forecast.verdict->measured)));
+	row.set(Measured, shown_duration(std::max<Duration>(0, forecast.verdict->measured)));
 	if (forecast.due_at != never)
 		row.set(DueAt, TimestampTzGetDatum(forecast.due_at));
 }
@@ -158,7 +151,7 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 	row.set_name(UserName, entry.role);
 	row.set(ApplicationName, PointerGetDatum(shown_text(entry.sighting.application_name)));
 	row.set_text(LimitName, facts(limit).name.data());
-	row.set(ThresholdValue, interval_of(threshold.value));
+	row.set(ThresholdValue, shown_duration(threshold.value));
 	row.set_text(SourceName, source_text(entry, threshold.source));
 	if (may_see(entry.sighting.role))
 		set_forecast(row, entry, limit, forecast);

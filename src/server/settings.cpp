@@ -27,6 +27,8 @@ bool exempt = false;
 int actions_per_minute = 0;
 int cancel_grace_ms = 10 * 1000;
 int catch_up_per_second = 10;
+int history_retention_minutes = 30 * 24 * 60;
+int history_buffer_events = 1024;
 std::array<int, limit_count> limit_values{};
 
 bool keeps_server_settings = false;
@@ -198,6 +200,11 @@ define_at_start()
 	DefineCustomStringVariable(
 	    "pg_session_guard.database", "Sets the database that the session guard connects to.",
 	    nullptr, &database, "postgres", PGC_POSTMASTER, 0, check_database, nullptr, nullptr);
+	DefineCustomIntVariable(
+	    "pg_session_guard.history_buffer",
+	    "Sets how many events are kept in memory until they are in the history.", nullptr,
+	    &history_buffer_events, history_buffer_events, 16, 128 * 1024, PGC_POSTMASTER, 0, nullptr,
+	    nullptr, nullptr);
 }
 
 } // namespace
@@ -224,6 +231,10 @@ define_settings()
 	    "when it came into force.",
 	    nullptr, &catch_up_per_second, catch_up_per_second, 1, 10000, PGC_SIGHUP, 0, nullptr,
 	    nullptr, nullptr);
+	DefineCustomIntVariable("pg_session_guard.history_retention",
+	                        "Sets how long rows of the history are kept.", "0 keeps them for ever.",
+	                        &history_retention_minutes, history_retention_minutes, 0, INT_MAX,
+	                        PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
 	define_switches();
 	define_limits();
 	if (process_shared_preload_libraries_in_progress)
@@ -271,6 +282,18 @@ std::size_t
 max_actions_per_minute()
 {
 	return static_cast<std::size_t>(actions_per_minute);
+}
+
+Duration
+history_retention()
+{
+	return history_retention_minutes * minute;
+}
+
+std::size_t
+history_buffer()
+{
+	return static_cast<std::size_t>(history_buffer_events);
 }
 
 bool

@@ -20,7 +20,7 @@ void define_settings();
  */
 Policy configured_policy();
 
-/* Where the worker connects (pg_session_guard.database). */
+/* Where the workers connect (pg_session_guard.database). */
 const char *guard_database();
 
 /* The longest pause between two scans (pg_session_guard.naptime). */
@@ -31,6 +31,12 @@ int catch_up_rate();
 
 /* How many sessions may be acted on in any minute; 0 is no cap. */
 std::size_t max_actions_per_minute();
+
+/* How long rows of the history are kept; 0 is for ever. */
+Duration history_retention();
+
+/* How many events there is room for in shared memory. */
+std::size_t history_buffer();
 
 /*
  * Take over what is stored for a role or database under a name without its

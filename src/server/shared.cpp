@@ -3,6 +3,8 @@
  */
 #include "server/shared.h"
 
+#include "server/events.h"
+#include "server/reasons.h"
 #include "server/settings.h"
 
 namespace session_guard
@@ -13,37 +15,100 @@ namespace
 
 Shared *state = nullptr;
 
+/* Where the arrays behind the struct begin. */
+struct Layout
+{
+	Size memos;
+	Size marks;
+	Size reasons;
+	Size events;
+	Size end;
+};
+
+Layout
+layout()
+{
+	Size end = MAXALIGN(sizeof(Shared));
+	auto place = [&](Size size, Size count)
+	{
+		Size begin = end;
+
+		end = add_size(end, MAXALIGN(mul_size(size, count)));
+		return begin;
+	};
+	auto slots = static_cast<Size>(MaxBackends);
+	Layout places{};
+
+	places.memos = place(sizeof(Memo), slots);
+	places.marks = place(sizeof(pg_atomic_uint64), slots);
+	places.reasons = place(sizeof(ReasonSlot), slots);
+	places.events = place(event_ring_size(), 1);
+	places.end = end;
+	return places;
+}
+
 Size
 shared_size()
 {
-	return add_size(MAXALIGN(sizeof(Shared)), mul_size(sizeof(Memo) + sizeof(pg_atomic_uint64),
-	                                                   static_cast<Size>(MaxBackends)));
+	return layout().end;
 }
 
+/* Call a function for each counter. */
+template <typename Use>
 void
-init_counters(Counters &counters)
+for_each_counter(Counters &counters, Use use)
 {
 	for (pg_atomic_uint64 *counter :
 	     {&counters.wake_ups, &counters.scans, &counters.scan_microseconds, &counters.looks,
-	      &counters.canceled, &counters.terminated, &counters.logged, &counters.raced,
-	      &counters.last_scan, &counters.sessions, &counters.deadlines})
-		pg_atomic_init_u64(counter, 0);
+	      &counters.lock_skips, &counters.ordered, &counters.events_lost, &counters.history_rows,
+	      &counters.history_failures})
+		use(counter);
+	for (LimitCounters &limit : counters.limits)
+	{
+		for (pg_atomic_uint64 *counter :
+		     {&limit.deadlines_met, &limit.logged, &limit.cancels_sent, &limit.terminates_sent,
+		      &limit.canceled, &limit.terminated, &limit.survived, &limit.gone, &limit.raced,
+		      &limit.greatest_lateness})
+			use(counter);
+		for (pg_atomic_uint64 &range : limit.lateness)
+			use(&range);
+	}
 }
 
-char *
-after_struct(void *memory)
+void
+init_gauges(Gauges &gauges)
 {
-	return static_cast<char *>(memory) + MAXALIGN(sizeof(Shared));
+	for (pg_atomic_uint64 *gauge :
+	     {&gauges.last_scan, &gauges.sessions, &gauges.deadlines, &gauges.policy_time})
+		pg_atomic_init_u64(gauge, 0);
+	pg_atomic_init_u64(&gauges.stats_reset, static_cast<uint64>(GetCurrentTimestamp()));
 }
 
-/* The marks follow the memos; both are multiples of eight bytes. */
-pg_atomic_uint64 *
-mark_in(void *memory, int slot)
+void
+init_office(Office &office)
 {
-	static_assert(sizeof(Memo) % alignof(pg_atomic_uint64) == 0);
-	char *marks = after_struct(memory) + sizeof(Memo) * static_cast<std::size_t>(MaxBackends);
+	for (pg_atomic_uint32 *word : {&office.holder, &office.worker_pid, &office.failed_starts})
+		pg_atomic_init_u32(word, 0);
+	pg_atomic_init_u64(&office.worker_start, 0);
+}
 
-	return reinterpret_cast<pg_atomic_uint64 *>(marks) + slot;
+/* Find the arrays behind the struct, and begin them. */
+void
+init_arrays(Shared &fresh)
+{
+	Layout places = layout();
+	auto base = reinterpret_cast<char *>(&fresh);
+
+	fresh.memos = reinterpret_cast<Memo *>(base + places.memos);
+	fresh.listener_marks = reinterpret_cast<pg_atomic_uint64 *>(base + places.marks);
+	fresh.reasons = reinterpret_cast<ReasonSlot *>(base + places.reasons);
+	fresh.events = reinterpret_cast<EventRing *>(base + places.events);
+	for (int slot = 0; slot < MaxBackends; slot++)
+	{
+		pg_atomic_init_u64(&fresh.listener_marks[slot], 0);
+		init_reason(fresh.reasons[slot]);
+	}
+	init_event_ring(*fresh.events);
 }
 
 void
@@ -51,15 +116,14 @@ init_shared(void *memory)
 {
 	auto fresh = static_cast<Shared *>(memory);
 
-	pg_atomic_init_u32(&fresh->office, 0);
-	pg_atomic_init_u32(&fresh->worker_pid, 0);
-	pg_atomic_init_u64(&fresh->worker_start, 0);
-	pg_atomic_init_u32(&fresh->failed_starts, 0);
+	for (Office &office : fresh->offices)
+		init_office(office);
 	pg_atomic_init_u32(&fresh->stored_changes, 0);
-	init_counters(fresh->counters);
+	for_each_counter(fresh->counters, [](pg_atomic_uint64 *one) { pg_atomic_init_u64(one, 0); });
+	init_gauges(fresh->gauges);
+	SpinLockInit(&fresh->last_error.lock);
 	fresh->configured = configured_policy();
-	for (int slot = 0; slot < MaxBackends; slot++)
-		pg_atomic_init_u64(mark_in(memory, slot), 0);
+	init_arrays(*fresh);
 }
 
 const SharedArea area{.name = "pg_session_guard",
@@ -91,16 +155,53 @@ shared_or_error()
 	return *state;
 }
 
+Office &
+office_of(Post post)
+{
+	return state->offices[static_cast<std::size_t>(post)];
+}
+
+void
+wake(Post post)
+{
+	if (state == nullptr)
+		return;
+	auto pid = static_cast<int>(pg_atomic_read_u32(&office_of(post).worker_pid));
+	PGPROC *worker = pid != 0 ? BackendPidGetProc(pid) : nullptr;
+
+	if (worker != nullptr)
+		SetLatch(&worker->procLatch);
+}
+
+void
+note_error(const char *message)
+{
+	LastError &error = state->last_error;
+	Timestamp now = GetCurrentTimestamp();
+
+	SpinLockAcquire(&error.lock);
+	error.at = now;
+	strlcpy(error.message.data(), message, error.message.size());
+	SpinLockRelease(&error.lock);
+}
+
+void
+reset_counters()
+{
+	for_each_counter(state->counters, [](pg_atomic_uint64 *one) { pg_atomic_write_u64(one, 0); });
+	pg_atomic_write_u64(&state->gauges.stats_reset, static_cast<uint64>(GetCurrentTimestamp()));
+}
+
 Memo &
 memo_of(int slot)
 {
-	return reinterpret_cast<Memo *>(after_struct(state))[slot];
+	return state->memos[slot];
 }
 
 pg_atomic_uint64 &
 listener_mark(int slot)
 {
-	return *mark_in(state, slot);
+	return state->listener_marks[slot];
 }
 
 } // namespace session_guard

@@ -7,6 +7,7 @@
 
 #include "core/budget.h"
 #include "core/clock.h"
+#include "core/histogram.h"
 #include "core/memo.h"
 #include "core/policy.h"
 
@@ -16,46 +17,111 @@
 namespace session_guard
 {
 
-/* What session_guard.stats shows.  Written by the guard only, read by anybody. */
+/* What there is a worker for. */
+enum class Post : std::uint8_t
+{
+	Guard,
+	History,
+};
+inline constexpr std::size_t post_count = 2;
+
+/* A post, which one worker at a time holds. */
+struct Office
+{
+	/* The process that holds it, or is about to; 0 if none does. */
+	pg_atomic_uint32 holder;
+	/* The worker that is connected and at work; 0 if none is. */
+	pg_atomic_uint32 worker_pid;
+	pg_atomic_uint64 worker_start;
+	/* How often in a row a worker has gone away before it was connected. */
+	pg_atomic_uint32 failed_starts;
+};
+
+/* What the guard has done for one limit. */
+struct LimitCounters
+{
+	/* Verdicts that came to be carried out. */
+	pg_atomic_uint64 deadlines_met;
+	/* With mode = log. */
+	pg_atomic_uint64 logged;
+	/* Signals. */
+	pg_atomic_uint64 cancels_sent;
+	pg_atomic_uint64 terminates_sent;
+	/* Their outcomes. */
+	pg_atomic_uint64 canceled;
+	pg_atomic_uint64 terminated;
+	pg_atomic_uint64 survived;
+	pg_atomic_uint64 gone;
+	pg_atomic_uint64 raced;
+	/* How late the punctual ones were: nobody made them wait. */
+	std::array<pg_atomic_uint64, histogram_size> lateness;
+	pg_atomic_uint64 greatest_lateness;
+};
+
+/* What session_guard.stats shows; read by anybody. */
 struct Counters
 {
+	/* By the guard. */
 	pg_atomic_uint64 wake_ups;
 	pg_atomic_uint64 scans;
 	pg_atomic_uint64 scan_microseconds;
 	pg_atomic_uint64 looks;
-	pg_atomic_uint64 canceled;
-	pg_atomic_uint64 terminated;
-	pg_atomic_uint64 logged;
-	pg_atomic_uint64 raced;
+	/* How often it found a catalog locked and went on without. */
+	pg_atomic_uint64 lock_skips;
+	std::array<LimitCounters, limit_count> limits;
+	/* By the verbs. */
+	pg_atomic_uint64 ordered;
+	/* Events that were overwritten before they were in the history. */
+	pg_atomic_uint64 events_lost;
+	/* By the history writer. */
+	pg_atomic_uint64 history_rows;
+	pg_atomic_uint64 history_failures;
+};
+
+/* What is so at present, and is not counted. */
+struct Gauges
+{
 	/* TimestampTz of the last full scan, and what it found. */
 	pg_atomic_uint64 last_scan;
 	pg_atomic_uint64 sessions;
 	pg_atomic_uint64 deadlines;
+	/* When what is stored for roles and databases was last known to be as it was read. */
+	pg_atomic_uint64 policy_time;
+	/* When the counters were last set to 0. */
+	pg_atomic_uint64 stats_reset;
 };
+
+/* The last error of one of the workers. */
+struct LastError
+{
+	slock_t lock;
+	Timestamp at;
+	std::array<char, 256> message;
+};
+
+struct ReasonSlot;
+struct EventRing;
 
 struct Shared
 {
-	/* The process that is the guard, or is about to be; 0 if none is. */
-	pg_atomic_uint32 office;
-	/* The guard that is at work now; 0 if none is. */
-	pg_atomic_uint32 worker_pid;
-	pg_atomic_uint64 worker_start;
-	/* How often in a row a guard has gone away before it was connected. */
-	pg_atomic_uint32 failed_starts;
+	std::array<Office, post_count> offices;
 	/* Grows with each commit of ALTER ROLE or ALTER DATABASE SET. */
 	pg_atomic_uint32 stored_changes;
 	Counters counters;
-	/*
-	 * Written by the guard only; others read copies (copy_shared()).  After
-	 * this come one memo and one listener's mark per place in the
-	 * backend-status array, MaxBackends of each.
-	 */
+	Gauges gauges;
+	LastError last_error;
+	/* Written by the guard only; others read copies (copy_shared()). */
 	Clock clock;
 	Budget budget;
 	/* When the log last said that the budget is spent, by the monotonic clock. */
 	Duration said_spent_at;
 	/* The server's configuration, without what is stored for roles and databases. */
 	Policy configured;
+	/* One for each place in the backend-status array: MaxBackends. */
+	Memo *memos;
+	pg_atomic_uint64 *listener_marks;
+	ReasonSlot *reasons;
+	EventRing *events;
 };
 
 /* Ask for the memory, at postmaster start. */
@@ -64,6 +130,17 @@ void request_shared_memory();
 /* The memory; nullptr if the library was not preloaded, or an error. */
 Shared *shared();
 Shared &shared_or_error();
+
+Office &office_of(Post post);
+
+/* Wake the worker that holds a post, if one does.  Does nothing without shared memory. */
+void wake(Post post);
+
+/* Note an error of a worker. */
+void note_error(const char *message);
+
+/* Set all counters to 0. */
+void reset_counters();
 
 /* The memo of a place in the backend-status array. */
 Memo &memo_of(int slot);

@@ -1,5 +1,5 @@
 /*
- * How the guard connects and shields itself (see shield.h).
+ * How the workers connect and shield themselves (see shield.h).
  */
 #include "server/pg.h"
 
@@ -20,7 +20,7 @@ struct Forced
 	const char *value;
 };
 
-/* What holds for the guard whatever its role, its database or ALL are set to. */
+/* What holds for a worker whatever its role, its database or ALL are set to. */
 constexpr Forced forced_settings[] = {
     {"role", "none"},
     {"search_path", ""},
@@ -36,6 +36,7 @@ constexpr Forced forced_settings[] = {
     {"jit", "off"},
     {"row_security", "off"},
     {"stats_fetch_consistency", "none"},
+    {"synchronous_commit", "local"},
 };
 
 emit_log_hook_type previous_emit_log_hook = nullptr;
@@ -90,7 +91,7 @@ restore_log_level(const char *server_level)
 } // namespace
 
 void
-connect_guard()
+connect_shielded(const char *lock_timeout)
 {
 	char *server_level = pstrdup(GetConfigOption("log_min_messages", false, false));
 
@@ -98,8 +99,8 @@ connect_guard()
 	connect();
 	/* Whoever the database or the role says we are; there is no value to force that by. */
 	SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
-	/* Connecting may wait for a lock as long as it takes; at work the guard may not. */
-	SetConfigOption("lock_timeout", "100ms", PGC_SUSET, PGC_S_OVERRIDE);
+	/* Connecting may wait for a lock as long as it takes; at work a worker may not. */
+	SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
 	restore_log_level(server_level);
 	pfree(server_level);
 }

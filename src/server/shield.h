@@ -1,14 +1,18 @@
 /*
- * How the guard connects, and shields itself from what the catalogs would make
- * of it: everybody may be told by ALTER ROLE and ALTER DATABASE who he is and
- * how long he may wait, but not the guard.
+ * How the workers connect, and shield themselves from what the catalogs would
+ * make of them: everybody may be told by ALTER ROLE and ALTER DATABASE who he is
+ * and how long he may wait, but not the guard.
  */
 #pragma once
 
 namespace session_guard
 {
 
-/* Connect to pg_session_guard.database.  Does not return if that fails. */
-void connect_guard();
+/*
+ * Connect to pg_session_guard.database as the bootstrap superuser.  Does not
+ * return if that fails.  At work, locks are waited for no longer than the value
+ * of lock_timeout given here.
+ */
+void connect_shielded(const char *lock_timeout);
 
 } // namespace session_guard

@@ -11,9 +11,15 @@ namespace session_guard
 namespace
 {
 
-/* Write each byte that is not ASCII as \x and two digits. */
+/* Which bytes are written as \x and two digits. */
+struct Escaping
+{
+	bool controls;
+	bool not_ascii;
+};
+
 char *
-escaped(const char *value)
+escaped(const char *value, Escaping escaping)
 {
 	constexpr char digits[] = "0123456789abcdef";
 	auto text = static_cast<char *>(palloc(4 * strlen(value) + 1));
@@ -23,7 +29,9 @@ escaped(const char *value)
 	{
 		auto byte = static_cast<unsigned char>(*c);
 
-		if (byte < 0x80)
+		bool is_control = byte < ' ' || byte == 0x7F;
+
+		if (!(is_control && escaping.controls) && !(byte >= 0x80 && escaping.not_ascii))
 			*end++ = *c;
 		else
 		{
@@ -37,12 +45,31 @@ escaped(const char *value)
 	return text;
 }
 
+/* Is it text in the encoding of this database? */
+bool
+is_valid(const char *value)
+{
+	return pg_verifymbstr(value, static_cast<int>(strlen(value)), true);
+}
+
 } // namespace
 
 const char *
 shown_string(const char *value)
 {
-	return pg_verifymbstr(value, static_cast<int>(strlen(value)), true) ? value : escaped(value);
+	return is_valid(value) ? value : escaped(value, {.controls = false, .not_ascii = true});
+}
+
+const char *
+on_one_line(const char *value)
+{
+	return escaped(value, {.controls = true, .not_ascii = !is_valid(value)});
+}
+
+const char *
+as_ascii(const char *value)
+{
+	return escaped(value, {.controls = true, .not_ascii = true});
 }
 
 text *
@@ -54,13 +81,25 @@ shown_text(const char *value)
 text *
 shown_query(const char *query)
 {
-	return shown_text(pgstat_clip_activity(query));
+	int length = static_cast<int>(strlen(query));
+
+	/* A character that does not fit into what is there was cut. */
+	return shown_text(pnstrdup(query, static_cast<Size>(pg_mbcliplen(query, length, length))));
 }
 
 const char *
 name_or_mark(const char *name)
 {
 	return name != nullptr ? name : "?";
+}
+
+const char *
+wait_of(const PGPROC *process)
+{
+	uint32 info = process->wait_event_info;
+	const char *type = pgstat_get_wait_event_type(info);
+
+	return type == nullptr ? "nothing" : psprintf("%s: %s", type, pgstat_get_wait_event(info));
 }
 
 std::optional<Datum>
@@ -75,6 +114,13 @@ shown_address(const SockAddr &address)
 		return std::nullopt;
 	clean_ipv6_addr(address.addr.ss_family, host);
 	return DirectFunctionCall1(inet_in, CStringGetDatum(host));
+}
+
+Datum
+shown_duration(Duration duration)
+{
+	/* As a difference of stamps, so that days are shown as such. */
+	return DirectFunctionCall2(timestamp_mi, TimestampTzGetDatum(duration), TimestampTzGetDatum(0));
 }
 
 const char *

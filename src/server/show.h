@@ -18,14 +18,27 @@ namespace session_guard
 text *shown_text(const char *value);
 const char *shown_string(const char *value);
 
-/* The same for a query, which may have been cut inside a character. */
+/* The same for a line in the log: what would begin another one is escaped too. */
+const char *on_one_line(const char *value);
+
+/* For a client of another session, whose encoding is not known: all but printable ASCII is escaped.
+ */
+const char *as_ascii(const char *value);
+
+/* The same as shown_text() for a query, which may have been cut inside a character. */
 text *shown_query(const char *query);
 
 /* The name for people; "?" for nullptr. */
 const char *name_or_mark(const char *name);
 
+/* What a process waits for: "IO: DataFileRead", or "nothing". */
+const char *wait_of(const PGPROC *process);
+
 /* The address as inet; none for a Unix-domain socket. */
 std::optional<Datum> shown_address(const SockAddr &address);
+
+/* A duration as an interval, in days and time. */
+Datum shown_duration(Duration duration);
 
 /* What kind of process it is: "walsender", "logical replication worker". */
 const char *kind_of(const Sighting &sighting);

@@ -3,6 +3,8 @@
  */
 #include "server/signals.h"
 
+#include "server/show.h"
+
 #include <csignal>
 
 namespace session_guard
@@ -56,10 +58,10 @@ signal_by_server(int pid, Action action)
 	return DatumGetBool(sent);
 }
 
-void
+bool
 signal_process(int pid, Action action)
 {
-	kill(-pid, action == Action::Cancel ? SIGINT : SIGTERM);
+	return kill(-pid, action == Action::Cancel ? SIGINT : SIGTERM) == 0;
 }
 
 void
@@ -67,9 +69,9 @@ append_session(Text &text, const Sighting &sighting, const char *role, const cha
 {
 	text.append(sighting.session.id.pid)
 	    .append(" (user \"")
-	    .append(role)
+	    .append(on_one_line(role))
 	    .append("\", database \"")
-	    .append(database)
+	    .append(on_one_line(database))
 	    .append("\", application \"")
 	    .append(sighting.application_name)
 	    .append("\", client ");

@@ -19,7 +19,7 @@ namespace session_guard
 bool signal_by_server(int pid, Action action);
 
 /* Send what the server's function would send, without the catalogs that it asks first. */
-void signal_process(int pid, Action action);
+bool signal_process(int pid, Action action);
 
 /* 4808 (user "web", database "shop", application "billing", client 10.1.2.3) */
 void append_session(Text &text, const Sighting &sighting, const char *role, const char *database);

@@ -16,31 +16,38 @@ my $node = guard_node_without_extension(
 	'pg_session_guard.database' => 'nope',
 	'pg_session_guard.idle_in_transaction_session_timeout' => '500ms');
 
-# The pauses that the log announces, in seconds.
+# The pauses that the log announces for a worker, in seconds.
 sub pauses
 {
+	my ($worker) = @_;
+
 	return join ' ',
-	  map { /could not start the session guard in database "nope", trying again in (\d+) s$/ }
-	  guard_lines($node, qr/LOG:  could not start the session guard/);
+	  map { /could not start the $worker in database "nope", trying again in (\d+) s$/ }
+	  guard_lines($node, qr/LOG:  could not start the $worker/);
 }
 
 my ($culprit, $idle) = map { open_session($node) } 1 .. 2;
 my ($culprit_pid, $idle_pid) = map { pid_of($_) } $culprit, $idle;
 $culprit->query('BEGIN');
 
-wait_until(sub { pauses() =~ / .* / }, 'the guard has tried three times');
-is(pauses(), '1 2 4', 'each pause is twice the one before');
-is(scalar guard_lines($node, qr/FATAL:  database "nope" does not exist$/), 3, 'each attempt is one line');
+for my $worker ('session guard', 'history writer')
+{
+	wait_until(sub { pauses($worker) =~ / .* / }, "the $worker has tried three times");
+	is(pauses($worker), '1 2 4', "each pause of the $worker is twice the one before");
+}
+is(scalar guard_lines($node, qr/FATAL:  database "nope" does not exist$/), 6, 'each attempt is one line');
 is( scalar guard_lines($node, qr/HINT:  The setting is pg_session_guard\.database\.$/),
-	3,
+	6,
 	'the log says where to look');
 ok(is_alive($node, $culprit_pid), 'without a guard nobody is ended');
 
 $node->safe_psql('postgres', 'CREATE DATABASE nope');
 wait_for_end($node, $culprit_pid);
 ok(is_alive($node, $idle_pid), 'with the database the guard works, and ends whom it must');
-is(pauses(), '1 2 4', 'at the next attempt');
+is(pauses('session guard'), '1 2 4', 'at the next attempt');
 is(scalar guard_lines($node, qr/LOG:  session guard started in database "nope"$/), 1, 'it says that it has started');
+wait_until(sub { guard_lines($node, qr/LOG:  history writer started in database "nope"$/) },
+	'the history writer has started, too');
 
 # The next failure is a first one again.
 my $guard = $node->safe_psql('postgres',

@@ -40,6 +40,16 @@ verdict(Limit limit, Duration threshold, Duration measured, Duration since_cance
 }
 
 std::string
+detail(const Verdict &verdict, const Policy &policy = PolicyBuilder())
+{
+	std::array<char, 300> buffer;
+	Text text(buffer);
+
+	append_detail(text, verdict, policy, names);
+	return std::string(text.view());
+}
+
+std::string
 in_force(Limit limit, const Policy &policy, std::int64_t over, std::int64_t rate = 10,
          bool is_stored = false)
 {
@@ -87,6 +97,66 @@ TEST(SourceText, TakesLongNamesWhole)
 
 	EXPECT_EQ(source(Source::RoleInDatabase, {.role = role, .database = database}),
 	          "role \"" + role + "\" in database \"" + database + "\"");
+}
+
+TEST(ClientDetail, IsASentenceForEachLimit)
+{
+	auto of = [](Limit limit) { return detail(verdict(limit, minute, minute + 2 * second)); };
+
+	EXPECT_EQ(of(Limit::IdleSession),
+	          "Idle for 1 min 2 s; pg_session_guard.idle_session_timeout is 1 min (configuration "
+	          "file).");
+	EXPECT_EQ(of(Limit::IdleInTransactionSession),
+	          "Idle in transaction for 1 min 2 s; "
+	          "pg_session_guard.idle_in_transaction_session_timeout is 1 min (configuration "
+	          "file).");
+	EXPECT_EQ(of(Limit::Statement), "Statement running for 1 min 2 s; "
+	                                "pg_session_guard.statement_timeout is 1 min (configuration "
+	                                "file).");
+	EXPECT_EQ(of(Limit::Transaction), "In a transaction for 1 min 2 s; "
+	                                  "pg_session_guard.transaction_timeout is 1 min "
+	                                  "(configuration file).");
+	EXPECT_EQ(of(Limit::Session), "Connected for 1 min 2 s; pg_session_guard.session_timeout is 1 "
+	                              "min (configuration file).");
+}
+
+TEST(ClientDetail, NamesTheSource)
+{
+	Verdict by_role = verdict(Limit::IdleSession, minute, 2 * minute);
+
+	by_role.threshold.source = Source::RoleInDatabase;
+	EXPECT_EQ(detail(by_role), "Idle for 2 min; pg_session_guard.idle_session_timeout is 1 min "
+	                           "(role \"app\" in database \"shop\").");
+}
+
+TEST(ClientDetail, TellsOfTheCancelBefore)
+{
+	EXPECT_EQ(detail(verdict(Limit::Statement, minute, 2 * minute, 11 * second),
+	                 PolicyBuilder().cancel_grace(10 * second)),
+	          "Statement running for 2 min; pg_session_guard.statement_timeout is 1 min "
+	          "(configuration file). Canceled 11 s ago and went on; pg_session_guard.cancel_grace "
+	          "is 10 s.");
+}
+
+TEST(ClientHint, IsASentenceForEachLimit)
+{
+	for (Limit limit : all_limits)
+	{
+		std::string_view hint = facts(limit).hint;
+
+		EXPECT_TRUE(hint.ends_with(".")) << hint;
+		EXPECT_TRUE(hint.front() >= 'A' && hint.front() <= 'Z') << hint;
+		EXPECT_LT(hint.size(), 192U) << hint;
+	}
+}
+
+TEST(Lateness, IsWhatWasMeasuredBeyondTheThreshold)
+{
+	Policy policy = PolicyBuilder().cancel_grace(10 * second);
+
+	EXPECT_EQ(lateness_of(verdict(Limit::IdleSession, minute, minute + 5), policy), 5);
+	EXPECT_EQ(lateness_of(verdict(Limit::Statement, minute, 2 * minute, 10 * second + 7), policy),
+	          7);
 }
 
 TEST(SparedText, SaysWhy)

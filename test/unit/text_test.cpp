@@ -191,5 +191,27 @@ TEST(Text, CutOffAnywhereIsTheBeginningOfTheWhole)
 	}
 }
 
+TEST(TextCut, IsMarkedOnlyIfSomethingDidNotFit)
+{
+	std::array<char, 8> buffer;
+	Text whole(buffer);
+	EXPECT_EQ(whole.append("seven c").mark_cut().view(), "seven c");
+
+	Text cut(buffer);
+	EXPECT_EQ(cut.append("eight ch").mark_cut().view(), "eigh...");
+	EXPECT_EQ(std::string(cut.c_str()), "eigh...");
+
+	Text cut_later(buffer);
+	EXPECT_EQ(cut_later.append("seven c").append("").append("x").mark_cut().view(), "seve...");
+}
+
+TEST(TextCut, FindsNoRoomForAMark)
+{
+	std::array<char, 3> buffer;
+	Text text(buffer);
+
+	EXPECT_EQ(text.append("abc").mark_cut().view(), "ab");
+}
+
 } // namespace
 } // namespace session_guard::test

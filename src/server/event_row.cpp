@@ -1,0 +1,150 @@
+/*
+ * Events as SQL has them (see event_row.h), and the function behind the view
+ * session_guard.event.
+ */
+#include "server/event_row.h"
+
+#include "core/reason.h"
+
+#include "server/rights.h"
+#include "server/shared.h"
+#include "server/show.h"
+
+extern "C"
+{
+	PG_FUNCTION_INFO_V1(session_guard_events);
+}
+
+namespace session_guard
+{
+
+namespace
+{
+
+constexpr std::size_t
+at(EventColumn column)
+{
+	return static_cast<std::size_t>(column);
+}
+
+/* Set a text as it was found; NULL if it is empty. */
+void
+set_found(EventRow &row, EventColumn column, const char *value)
+{
+	if (*value != '\0')
+		row.set(at(column), PointerGetDatum(shown_query(value)));
+}
+
+void
+set_actor(EventRow &row, const Actor &actor)
+{
+	if (actor.is_guard)
+		return row.set_text(at(EventColumn::Actor), "guard");
+	set_found(row, EventColumn::Actor, actor.role.data());
+	set_found(row, EventColumn::FunctionName, actor.function.data());
+}
+
+void
+set_subject(EventRow &row, const Subject &subject)
+{
+	row.set(at(EventColumn::Pid), Int32GetDatum(subject.id.pid));
+	if (!subject.is_known)
+		return;
+	row.set(at(EventColumn::BackendStart), TimestampTzGetDatum(subject.id.backend_start));
+	set_found(row, EventColumn::DatabaseName, subject.database.data());
+	set_found(row, EventColumn::UserName, subject.user.data());
+	set_found(row, EventColumn::ApplicationName, subject.application.data());
+	if (std::optional<Datum> address = shown_address(subject.address))
+		row.set(at(EventColumn::ClientAddress), *address);
+	row.set_text(at(EventColumn::StateName), shown_state(subject.state));
+	set_found(row, EventColumn::Query, subject.query.data());
+}
+
+/* Set what the guard has acted by. */
+void
+set_limit(EventRow &row, const Event &event)
+{
+	std::array<char, 256> buffer;
+	Text source(buffer);
+
+	if (!event.limit)
+		return;
+	row.set_text(at(EventColumn::LimitName), facts(*event.limit).name.data());
+	row.set(at(EventColumn::Threshold), shown_duration(event.threshold.value));
+	append_source(source, event.threshold.source,
+	              {.role = event.subject.user.data(), .database = event.subject.database.data()});
+	set_found(row, EventColumn::Source, source.c_str());
+	row.set(at(EventColumn::Measured), shown_duration(event.measured));
+}
+
+const char *
+name_of(Action action)
+{
+	switch (action)
+	{
+		case Action::Log:
+			return "log";
+		case Action::Cancel:
+			return "cancel";
+		case Action::Terminate:
+			return "terminate";
+	}
+	return nullptr;
+}
+
+/* The event if it is still in the ring, as the caller may see it. */
+void
+put_event(ReturnSetInfo &result, std::uint64_t number, Timestamp ring_start)
+{
+	EventEntry entry;
+
+	if (!read_event(number, entry))
+		return;
+	EventRow row = event_row(entry.event, ring_start);
+	if (!may_see(entry.event.subject.role))
+		row.set_text(at(EventColumn::Query), "<insufficient privilege>");
+	row.put(result);
+}
+
+} // namespace
+
+EventRow
+event_row(const Event &event, Timestamp ring_start)
+{
+	EventRow row;
+
+	row.set(at(EventColumn::ServerStart), TimestampTzGetDatum(ring_start));
+	row.set(at(EventColumn::Number), Int64GetDatum(static_cast<int64>(event.number)));
+	row.set(at(EventColumn::ActedAt), TimestampTzGetDatum(event.at));
+	set_actor(row, event.actor);
+	set_subject(row, event.subject);
+	set_limit(row, event);
+	row.set_text(at(EventColumn::Action), name_of(event.action));
+	row.set_text(at(EventColumn::Outcome), name_of(event.outcome).data());
+	set_found(row, EventColumn::Reason, event.reason.data());
+	set_found(row, EventColumn::Note, event.note.data());
+	if (event.late)
+		row.set(at(EventColumn::Late), shown_duration(*event.late));
+	if (event.gone_after)
+		row.set(at(EventColumn::GoneAfter), shown_duration(*event.gone_after));
+	return row;
+}
+
+} // namespace session_guard
+
+/* One row per event that is still in memory. */
+Datum
+session_guard_events(PG_FUNCTION_ARGS)
+{
+	using namespace session_guard;
+
+	(void)shared_or_error();
+	InitMaterializedSRF(fcinfo, 0);
+	EventRange range = event_range();
+	for (std::uint64_t number = range.oldest; number <= range.latest; number++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		put_event(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), number, range.start);
+	}
+	return Datum{0};
+}

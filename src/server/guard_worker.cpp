@@ -1,0 +1,57 @@
+/*
+ * The life of the guard as a background worker: start, sleep, work.
+ */
+#include "server/guard.h"
+#include "server/policies.h"
+#include "server/settings.h"
+#include "server/shield.h"
+#include "server/worker.h"
+
+extern "C"
+{
+	PGDLLEXPORT void pg_session_guard_main(Datum main_arg);
+}
+
+namespace session_guard
+{
+
+namespace
+{
+
+void
+start(Datum main_arg)
+{
+	begin_worker(calling_of(main_arg));
+	/* What is configured can be seen even if the guard cannot connect. */
+	adopt_configuration();
+	back_off(Post::Guard, adopt_configuration);
+	connect_shielded("100ms");
+	prepare_guard();
+	adopt_settings();
+	sign_on(Post::Guard);
+}
+
+[[noreturn]] void
+run()
+{
+	for (;;)
+	{
+		if (take_reload())
+			adopt_settings();
+		/* Who sleeps long must not hold up the queue of catalog changes. */
+		ProcessCatchupInterrupt();
+		wake_up();
+		if (!ConfigReloadPending)
+			nap(sleep_time());
+	}
+}
+
+} // namespace
+} // namespace session_guard
+
+void
+pg_session_guard_main(Datum main_arg)
+{
+	session_guard::start(main_arg);
+	session_guard::run();
+}

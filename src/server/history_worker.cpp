@@ -1,0 +1,51 @@
+/*
+ * The life of the history writer as a background worker: start, sleep, write.
+ */
+#include "server/history.h"
+#include "server/shield.h"
+#include "server/worker.h"
+
+extern "C"
+{
+	PGDLLEXPORT void pg_session_guard_history_main(Datum main_arg);
+}
+
+namespace session_guard
+{
+
+namespace
+{
+
+void
+start(Datum main_arg)
+{
+	begin_worker(calling_of(main_arg));
+	back_off(Post::History, adopt_retention);
+	connect_shielded("1s");
+	sign_on(Post::History);
+	pgstat_report_activity(STATE_IDLE, "writes session_guard.history");
+}
+
+[[noreturn]] void
+run()
+{
+	for (;;)
+	{
+		if (take_reload())
+			adopt_retention();
+		ProcessCatchupInterrupt();
+		write_history();
+		if (!ConfigReloadPending)
+			nap(history_sleep_time());
+	}
+}
+
+} // namespace
+} // namespace session_guard
+
+void
+pg_session_guard_history_main(Datum main_arg)
+{
+	session_guard::start(main_arg);
+	session_guard::run();
+}

@@ -1,0 +1,212 @@
+/*
+ * Why a session is ended (see reasons.h).
+ *
+ * The slots have spinlocks, held for the time of one copy: whoever reports an
+ * error must not wait for anything longer.
+ */
+#include "server/reasons.h"
+
+#include "server/clock.h"
+#include "server/shared.h"
+
+#include <cstring>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Where this process has published a reason and not sent the signal yet; nullptr if nowhere. */
+ReasonSlot *unsent = nullptr;
+
+/* The statement of which a subtransaction has failed first after it was canceled, and when. */
+struct
+{
+	Timestamp statement;
+	Duration at;
+} failed;
+
+/* Does a reason that led to a signal stand in the way of another one? */
+bool
+takes_precedence(const ReasonSlot &slot, const Reason &other)
+{
+	const Reason &reason = slot.reason;
+
+	return slot.writer != 0 && slot.is_sent && reason.session == other.session &&
+	       (reason.action == Action::Terminate ||
+	        (other.action == Action::Cancel && reason.statement == other.statement));
+}
+
+/* Is this a session that can have been given a reason? */
+bool
+can_have_reason()
+{
+	return shared() != nullptr && MyBackendType == B_BACKEND && MyProc != nullptr &&
+	       MyBEEntry != nullptr;
+}
+
+ReasonSlot &
+own_slot()
+{
+	return shared()->reasons[own_status_slot()];
+}
+
+/* The stamp of the statement that this session runs, as statement_stamp() has it. */
+Timestamp
+own_statement()
+{
+	return MyBEEntry->st_state == STATE_FASTPATH ? MyBEEntry->st_state_start_timestamp
+	                                             : MyBEEntry->st_activity_start_timestamp;
+}
+
+bool
+is_for_me(const Reason &reason, Action action)
+{
+	SessionId self{.pid = MyProcPid, .backend_start = MyBEEntry->st_proc_start_timestamp};
+
+	return reason.session == self && reason.action == action &&
+	       (action == Action::Terminate || reason.statement == own_statement());
+}
+
+/* What a message of the server does to the session that reports it. */
+std::optional<Action>
+action_of(const ErrorData &message)
+{
+	if (message.message_id == nullptr)
+		return std::nullopt;
+	if (message.elevel == FATAL &&
+	    strcmp(message.message_id, "terminating connection due to administrator command") == 0)
+		return Action::Terminate;
+	if (message.elevel == ERROR &&
+	    strcmp(message.message_id, "canceling statement due to user request") == 0)
+		return Action::Cancel;
+	return std::nullopt;
+}
+
+/* Take the reason for an action out of the own slot; false if there is none. */
+bool
+take_reason(Action action, Reason &reason)
+{
+	ReasonSlot &slot = own_slot();
+	bool found;
+
+	SpinLockAcquire(&slot.lock);
+	found = slot.writer != 0 && is_for_me(slot.reason, action);
+	if (found)
+	{
+		reason = slot.reason;
+		slot.writer = 0;
+	}
+	SpinLockRelease(&slot.lock);
+	return found;
+}
+
+/*
+ * Has the statement caught the cancel that its reason was written for?
+ *
+ * An error that fails a subtransaction is reported at once, or it was caught
+ * and the statement went on.
+ */
+bool
+was_caught()
+{
+	constexpr Duration at_once = 500 * millisecond;
+
+	return failed.statement == own_statement() && monotonic_now() - failed.at > at_once;
+}
+
+/* Put a sentence before what is there already. */
+char *
+put_before(const char *sentence, const char *present)
+{
+	return present == nullptr ? pstrdup(sentence) : psprintf("%s\n%s", sentence, present);
+}
+
+} // namespace
+
+void
+init_reason(ReasonSlot &slot)
+{
+	SpinLockInit(&slot.lock);
+	slot.writer = 0;
+}
+
+void
+publish_reason(int place, const Reason &reason)
+{
+	if (shared() == nullptr || place < 0)
+		return;
+	ReasonSlot &slot = shared()->reasons[place];
+
+	withdraw_reason();
+	SpinLockAcquire(&slot.lock);
+	if (!takes_precedence(slot, reason))
+	{
+		slot.writer = MyProcPid;
+		slot.is_sent = false;
+		slot.reason = reason;
+		unsent = &slot;
+	}
+	SpinLockRelease(&slot.lock);
+}
+
+void
+keep_reason()
+{
+	if (unsent == nullptr)
+		return;
+	SpinLockAcquire(&unsent->lock);
+	if (unsent->writer == MyProcPid)
+		unsent->is_sent = true;
+	SpinLockRelease(&unsent->lock);
+	unsent = nullptr;
+}
+
+void
+withdraw_reason()
+{
+	if (unsent == nullptr)
+		return;
+	SpinLockAcquire(&unsent->lock);
+	if (unsent->writer == MyProcPid && !unsent->is_sent)
+		unsent->writer = 0;
+	SpinLockRelease(&unsent->lock);
+	unsent = nullptr;
+}
+
+void
+note_failed_subtransaction()
+{
+	/* A look without the lock: most subtransactions fail for other reasons. */
+	if (!can_have_reason() || own_slot().writer == 0 || QueryCancelPending ||
+	    failed.statement == own_statement())
+		return;
+
+	ReasonSlot &slot = own_slot();
+	SpinLockAcquire(&slot.lock);
+	bool is_canceled = slot.writer != 0 && is_for_me(slot.reason, Action::Cancel);
+	SpinLockRelease(&slot.lock);
+	if (is_canceled)
+		failed = {.statement = own_statement(), .at = monotonic_now()};
+}
+
+void
+tell_reason(ErrorData &message)
+{
+	Reason reason;
+	std::optional<Action> action = action_of(message);
+
+	if (!action || !can_have_reason() || !take_reason(*action, reason))
+		return;
+	if (*action == Action::Cancel && was_caught())
+		return;
+	/* Where the log has a DETAIL of its own, it is to have ours too. */
+	if (message.detail_log != nullptr)
+		message.detail_log = put_before(reason.detail.data(), message.detail_log);
+	message.detail = put_before(reason.detail.data(), message.detail);
+	if (message.hint == nullptr && reason.hint.front() != '\0')
+		message.hint = pstrdup(reason.hint.data());
+}
+
+} // namespace session_guard

@@ -1,0 +1,297 @@
+/*
+ * The functions behind session_guard.stats and session_guard.limit_stats, and
+ * the one that sets their counters to 0.
+ */
+#include "server/row.h"
+#include "server/shared.h"
+#include "server/show.h"
+
+#include <algorithm>
+
+extern "C"
+{
+	PG_FUNCTION_INFO_V1(session_guard_stats);
+	PG_FUNCTION_INFO_V1(session_guard_limit_stats);
+	PG_FUNCTION_INFO_V1(session_guard_reset_stats);
+}
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* A column of session_guard.get_stats(). */
+enum Column
+{
+	WorkerPid,
+	WorkerStart,
+	HistoryPid,
+	HistoryStart,
+	WakeUps,
+	Scans,
+	ScanTime,
+	Looks,
+	LastScan,
+	Sessions,
+	Deadlines,
+	PolicyTime,
+	LockSkips,
+	DeadlinesMet,
+	Logged,
+	CancelsSent,
+	TerminatesSent,
+	Canceled,
+	Terminated,
+	Survived,
+	Gone,
+	Raced,
+	Ordered,
+	LateP50,
+	LateP99,
+	LateMax,
+	EventsLost,
+	HistoryRows,
+	HistoryFailures,
+	ErrorText,
+	ErrorTime,
+	StatsReset,
+	ColumnCount,
+};
+using StatsRow = Row<ColumnCount>;
+
+/* A column of session_guard.get_limit_stats(). */
+enum LimitColumn
+{
+	LimitName,
+	LimitDeadlinesMet,
+	LimitLogged,
+	LimitCancelsSent,
+	LimitTerminatesSent,
+	LimitCanceled,
+	LimitTerminated,
+	LimitSurvived,
+	LimitGone,
+	LimitRaced,
+	LimitLateP50,
+	LimitLateP99,
+	LimitLateMax,
+	LimitColumnCount,
+};
+using LimitStatsRow = Row<LimitColumnCount>;
+
+std::uint64_t
+read(pg_atomic_uint64 &counter)
+{
+	return pg_atomic_read_u64(&counter);
+}
+
+Datum
+number(std::uint64_t value)
+{
+	return Int64GetDatum(static_cast<int64>(value));
+}
+
+/* The sum of a counter over all limits. */
+std::uint64_t
+sum(pg_atomic_uint64 LimitCounters::*counter)
+{
+	std::uint64_t all = 0;
+
+	for (LimitCounters &limit : shared()->counters.limits)
+		all += read(limit.*counter);
+	return all;
+}
+
+/* How late actions were, for one limit or several. */
+struct Lateness
+{
+	Histogram histogram{};
+	Duration greatest = 0;
+
+	void
+	add(LimitCounters &limit)
+	{
+		for (std::size_t range = 0; range < histogram_size; range++)
+			histogram[range] += read(limit.lateness[range]);
+		greatest = std::max(greatest, static_cast<Duration>(read(limit.greatest_lateness)));
+	}
+};
+
+/* Set the median, the 99th percentile and the maximum; NULL if nobody was acted on. */
+template <typename AnyRow>
+void
+set_lateness(AnyRow &row, int first_column, const Lateness &lateness)
+{
+	auto column = static_cast<std::size_t>(first_column);
+
+	for (int percent : {50, 99, 100})
+	{
+		if (std::optional<Duration> late =
+		        percentile(lateness.histogram, percent, lateness.greatest))
+			row.set(column, shown_duration(*late));
+		column++;
+	}
+}
+
+/* Set a point in time, unless there has been none. */
+void
+set_time(StatsRow &row, Column column, std::uint64_t time)
+{
+	if (time != 0)
+		row.set(column, TimestampTzGetDatum(static_cast<TimestampTz>(time)));
+}
+
+void
+set_worker(StatsRow &row, Post post, Column pid_column, Column start_column)
+{
+	Office &office = office_of(post);
+	uint32 pid = pg_atomic_read_u32(&office.worker_pid);
+
+	if (pid == 0)
+		return;
+	row.set(pid_column, UInt32GetDatum(pid));
+	set_time(row, start_column, read(office.worker_start));
+}
+
+void
+set_last_error(StatsRow &row)
+{
+	LastError &error = shared()->last_error;
+	std::array<char, sizeof(error.message)> message;
+
+	SpinLockAcquire(&error.lock);
+	Timestamp at = error.at;
+	message = error.message;
+	SpinLockRelease(&error.lock);
+	if (at == unknown_time)
+		return;
+	row.set(ErrorText, PointerGetDatum(shown_text(message.data())));
+	row.set(ErrorTime, TimestampTzGetDatum(at));
+}
+
+/* What the guard has counted at each wake-up. */
+void
+set_work(StatsRow &row)
+{
+	Counters &counters = shared()->counters;
+	Gauges &gauges = shared()->gauges;
+
+	row.set(WakeUps, number(read(counters.wake_ups)));
+	row.set(Scans, number(read(counters.scans)));
+	row.set(ScanTime,
+	        Float8GetDatum(static_cast<double>(read(counters.scan_microseconds)) / 1000.0));
+	row.set(Looks, number(read(counters.looks)));
+	row.set(LockSkips, number(read(counters.lock_skips)));
+	set_time(row, PolicyTime, read(gauges.policy_time));
+	set_time(row, LastScan, read(gauges.last_scan));
+	if (read(gauges.last_scan) == 0)
+		return;
+	row.set(Sessions, number(read(gauges.sessions)));
+	row.set(Deadlines, number(read(gauges.deadlines)));
+}
+
+/* What was done, and what became of it. */
+void
+set_actions(StatsRow &row)
+{
+	Lateness lateness;
+
+	row.set(DeadlinesMet, number(sum(&LimitCounters::deadlines_met)));
+	row.set(Logged, number(sum(&LimitCounters::logged)));
+	row.set(CancelsSent, number(sum(&LimitCounters::cancels_sent)));
+	row.set(TerminatesSent, number(sum(&LimitCounters::terminates_sent)));
+	row.set(Canceled, number(sum(&LimitCounters::canceled)));
+	row.set(Terminated, number(sum(&LimitCounters::terminated)));
+	row.set(Survived, number(sum(&LimitCounters::survived)));
+	row.set(Gone, number(sum(&LimitCounters::gone)));
+	row.set(Raced, number(sum(&LimitCounters::raced)));
+	row.set(Ordered, number(read(shared()->counters.ordered)));
+	for (LimitCounters &limit : shared()->counters.limits)
+		lateness.add(limit);
+	set_lateness(row, LateP50, lateness);
+}
+
+StatsRow
+stats_row()
+{
+	Counters &counters = shared()->counters;
+	StatsRow row;
+
+	set_worker(row, Post::Guard, WorkerPid, WorkerStart);
+	set_worker(row, Post::History, HistoryPid, HistoryStart);
+	set_work(row);
+	set_actions(row);
+	row.set(EventsLost, number(read(counters.events_lost)));
+	row.set(HistoryRows, number(read(counters.history_rows)));
+	row.set(HistoryFailures, number(read(counters.history_failures)));
+	set_last_error(row);
+	set_time(row, StatsReset, read(shared()->gauges.stats_reset));
+	return row;
+}
+
+LimitStatsRow
+limit_row(Limit limit)
+{
+	LimitCounters &counters = shared()->counters.limits[index_of(limit)];
+	LimitStatsRow row;
+	Lateness lateness;
+
+	row.set_text(LimitName, facts(limit).name.data());
+	row.set(LimitDeadlinesMet, number(read(counters.deadlines_met)));
+	row.set(LimitLogged, number(read(counters.logged)));
+	row.set(LimitCancelsSent, number(read(counters.cancels_sent)));
+	row.set(LimitTerminatesSent, number(read(counters.terminates_sent)));
+	row.set(LimitCanceled, number(read(counters.canceled)));
+	row.set(LimitTerminated, number(read(counters.terminated)));
+	row.set(LimitSurvived, number(read(counters.survived)));
+	row.set(LimitGone, number(read(counters.gone)));
+	row.set(LimitRaced, number(read(counters.raced)));
+	lateness.add(counters);
+	set_lateness(row, LimitLateP50, lateness);
+	return row;
+}
+
+void
+put_limit_rows(ReturnSetInfo &result)
+{
+	for (Limit limit : all_limits)
+		limit_row(limit).put(result);
+}
+
+} // namespace
+
+} // namespace session_guard
+
+/* What was done since the counters were set to 0: one row. */
+Datum
+session_guard_stats(PG_FUNCTION_ARGS)
+{
+	using namespace session_guard;
+
+	(void)shared_or_error();
+	return stats_row().datum(fcinfo);
+}
+
+/* The same for each limit. */
+Datum
+session_guard_limit_stats(PG_FUNCTION_ARGS)
+{
+	using namespace session_guard;
+
+	(void)shared_or_error();
+	InitMaterializedSRF(fcinfo, 0);
+	put_limit_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo));
+	return Datum{0};
+}
+
+/* Set the counters to 0. */
+Datum
+session_guard_reset_stats(PG_FUNCTION_ARGS)
+{
+	using namespace session_guard;
+
+	(void)shared_or_error();
+	reset_counters();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,32 @@
+/*
+ * What the lives of the workers have in common: start, sleep, reload.
+ */
+#pragma once
+
+#include "server/succession.h"
+
+namespace session_guard
+{
+
+/* "session guard" */
+const char *name_of(Post post);
+
+/* Handle signals, and take the office. */
+void begin_worker(Calling calling);
+
+/*
+ * After a failed start wait 1, 2, 4 ... 60 s before the next, so that the log
+ * stays readable.  A reload meanwhile is answered by the function given.
+ */
+void back_off(Post post, void (*adopt)());
+
+/* From now on the worker is at work. */
+void sign_on(Post post);
+
+/* Sleep, in no transaction, until it is time or somebody calls; -1 until somebody calls. */
+void nap(long milliseconds);
+
+/* Read the configuration again if that is asked for; true if it was. */
+bool take_reload();
+
+} // namespace session_guard
