@@ -163,22 +163,34 @@ sed 's/^/    /' "$work/verb.out"
 wait || true
 
 say "The server's log tells who, and why:"
-grep -E 'session guard|pg_session_guard\.|ordered by' "$log" | sed 's/^/    /'
+grep -E 'LOG:  .*(session guard|pg_session_guard\.|ordered by)' "$log" | sed 's/^/    /'
+
+say "And so does the history, with what became of each:"
+PGDATABASE=postgres wait_for "SELECT count(*) = 7 FROM session_guard.history"
+"$bindir/psql" -X -U postgres -d postgres -c "SELECT acted_at::time(0), actor, function_name AS function,
+	application_name AS application, limit_name, measured, action, outcome, gone_after
+	FROM session_guard.history ORDER BY number" >"$work/history.out"
+sed 's/^/    /' "$work/history.out"
 
 say "What the guard counted:"
 "$bindir/psql" -X -U postgres -d postgres \
-	-c 'SELECT canceled, terminated, scans, looks, wake_ups FROM session_guard.stats' |
+	-c 'SELECT canceled, terminated, ordered, late_max, scans, looks, wake_ups FROM session_guard.stats' |
 	sed 's/^/    /'
 
 # The demo is a promise: do not end well unless it was kept.
 grep -q 'terminating connection due to administrator command' "$work/holder.out"
+grep -q 'DETAIL:  Idle in transaction for 5.* pg_session_guard.idle_in_transaction_session_timeout is 5 s' "$work/holder.out"
 grep -q 'terminating connection due to administrator command' "$work/forgotten.out"
+grep -q 'DETAIL:  Idle for 7.* pg_session_guard.idle_session_timeout is 7 s' "$work/forgotten.out"
 grep -q 'canceling statement due to user request' "$work/runaway.out"
+grep -q 'DETAIL:  Statement running for 3.* pg_session_guard.statement_timeout is 3 s' "$work/runaway.out"
 grep -q 'still here' "$work/runaway.out"
 grep -q 'still here' "$work/waiter.out"
 grep -q 'number of failed transactions: 0' "$work/pgbench.out"
 grep -q '(4 rows)' "$work/verb.out"
 [ "$(grep -c '| terminated' "$work/verb.out")" = 4 ]
+[ "$(grep -c '| terminated' "$work/history.out")" = 6 ]
+[ "$(grep -c '| canceled' "$work/history.out")" = 1 ]
 ! grep -qE 'FATAL|aborted' "$work/pgbench.out"
 
 if [ -n "$keep" ]; then

@@ -76,7 +76,7 @@ decide_step(const Decision &due, const Session &session, const Memo &memo, const
 	if (policy.mode == Mode::Log)
 		return memo.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
 		                                                                             : due;
-	if (!is_climbing(memo.ladder, is_running(session) ? statement_stamp(session) : unknown_time))
+	if (!is_climbing(memo.ladder, running_statement(session)))
 		return due;
 	if (memo.ladder.rung == Rung::Terminated)
 		return nothing;

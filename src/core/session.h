@@ -143,4 +143,11 @@ statement_stamp(const Session &session)
 	return session.state == State::Fastpath ? session.state_change : session.query_start;
 }
 
+/* The same of the statement that runs now; unknown_time if none does. */
+constexpr Timestamp
+running_statement(const Session &session)
+{
+	return is_running(session) ? statement_stamp(session) : unknown_time;
+}
+
 } // namespace session_guard

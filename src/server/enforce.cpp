@@ -162,7 +162,7 @@ note_signal(const Looked &looked, bool is_punctual, Event &event)
 	count(cancels ? counters.cancels_sent : counters.terminates_sent);
 	(void)record_event(event);
 	if (!cancels)
-		give_up_cancel(looked.sighting.session.id);
+		settle_cancels(looked.sighting.session.id, running_statement(looked.sighting.session));
 }
 
 Outcome

@@ -87,8 +87,7 @@ record_event(const Event &event)
 	SpinLockRelease(&in.lock);
 	if (overwrites)
 		count(shared()->counters.events_lost);
-	if (!event.is_open)
-		wake(Post::History);
+	wake(Post::History);
 	return number;
 }
 

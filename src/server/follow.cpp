@@ -103,6 +103,18 @@ effect_of(const Event &event)
 	return Outcome::Canceled;
 }
 
+/* Settle a cancel whose session is terminated now. */
+void
+settle_cancel(Followed &followed, const Event &event, bool goes_on)
+{
+	if (!goes_on)
+		return settle(followed, event, Outcome::Canceled, std::nullopt);
+	followed.is_done = true;
+	if (settle_event(event.number, Outcome::Survived, "its session was terminated", std::nullopt) &&
+	    event.outcome != Outcome::Survived)
+		count_outcome(event, &LimitCounters::survived);
+}
+
 /* Say of a session or statement that its signal has had no effect. */
 void
 report_survivor(const Event &event)
@@ -214,20 +226,13 @@ follow_up(Timestamp now)
 }
 
 void
-give_up_cancel(SessionId session)
+settle_cancels(SessionId session, Timestamp statement)
 {
 	follow_new_events();
 	for (Followed &followed : all_followed())
-		if (followed.session == session && followed.action == Action::Cancel && !followed.is_done)
-		{
-			EventEntry entry;
-
-			followed.is_done = true;
-			if (read_event(followed.number, entry) && entry.event.outcome != Outcome::Survived)
-				count_outcome(entry.event, &LimitCounters::survived);
-			(void)settle_event(followed.number, Outcome::Survived, "its session was terminated",
-			                   std::nullopt);
-		}
+		if (EventEntry entry; followed.session == session && followed.action == Action::Cancel &&
+		                      !followed.is_done && read_event(followed.number, entry))
+			settle_cancel(followed, entry.event, entry.event.subject.statement == statement);
 }
 
 void

@@ -25,8 +25,11 @@ Timestamp next_follow_up();
 /* Look at whoever is due. */
 void follow_up(Timestamp now);
 
-/* The canceled statement of a session goes on, so the session was terminated. */
-void give_up_cancel(SessionId session);
+/*
+ * A session was terminated, in which this statement ran; unknown_time if none
+ * did.  A cancel of the same statement before that has had no effect.
+ */
+void settle_cancels(SessionId session, Timestamp statement);
 
 /* After the clock was set back: nothing that was planned by it may lie hours ahead. */
 void forget_later_follow_ups(Timestamp now);

@@ -201,7 +201,8 @@ was_in_time(const Deadline &deadline, const Looked &looked)
 	const Memo &memo = memo_of(deadline.slot);
 
 	return memo.spared_looks == 0 &&
-	       (memo.ladder.rung == Rung::Ground || looked.decision.verdict.since_cancel != 0);
+	       (looked.decision.verdict.since_cancel != 0 ||
+	        !is_climbing(memo.ladder, running_statement(looked.sighting.session)));
 }
 
 /* Act on a verdict, unless it has to wait its turn in the backlog. */
