@@ -23,7 +23,7 @@ done
 if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
 	[ -n "$server_only" ] || need_packages g++ make cmake clang-format clang-tidy libgtest-dev \
-		libbenchmark-dev libipc-run-perl libkrb5-dev libssl-dev libpq-dev $(server_packages)
+		libbenchmark-dev libipc-run-perl libdbd-pg-perl libkrb5-dev libssl-dev libpq-dev $(server_packages)
 	find_server
 	continue_in_copy test ${server_only:+--server-only}
 fi
@@ -98,7 +98,8 @@ build() {
 installcheck() {
 	settings_for_build "$work/install" >"$work/temp_config" || return
 	export TEMP_CONFIG=$work/temp_config
-	export PROVE_FLAGS="-j$(nproc)"
+	# One more than there are cores: tests wait a good deal.
+	export PROVE_FLAGS="-j$(($(nproc) + 1))"
 	make installcheck || {
 		cat regression.diffs output_iso/regression.diffs 2>/dev/null
 		return 1
