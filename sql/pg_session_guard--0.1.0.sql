@@ -46,13 +46,7 @@ REVOKE ALL ON FUNCTION session_guard.get_stats() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION session_guard.get_stats() TO pg_monitor;
 COMMENT ON FUNCTION session_guard.get_stats() IS 'what the workers have done';
 
-CREATE VIEW session_guard.stats AS
-	SELECT worker_pid, worker_start, history_pid, history_start, wake_ups, scans, scan_time,
-		looks, last_scan, sessions, deadlines, policy_time, lock_skips, deadlines_met, logged,
-		cancels_sent, terminates_sent, canceled, terminated, survived, gone, raced, ordered,
-		late_p50, late_p99, late_max, events_lost, history_rows, history_failures, last_error,
-		last_error_at, stats_reset
-	FROM session_guard.get_stats();
+CREATE VIEW session_guard.stats AS SELECT * FROM session_guard.get_stats();
 REVOKE ALL ON session_guard.stats FROM PUBLIC;
 GRANT SELECT ON session_guard.stats TO pg_monitor;
 COMMENT ON VIEW session_guard.stats IS 'what the workers have done: one row';
@@ -120,10 +114,7 @@ REVOKE ALL ON FUNCTION session_guard.get_limit_stats() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION session_guard.get_limit_stats() TO pg_monitor;
 COMMENT ON FUNCTION session_guard.get_limit_stats() IS 'what the guard has done, by limit';
 
-CREATE VIEW session_guard.limit_stats AS
-	SELECT limit_name, deadlines_met, logged, cancels_sent, terminates_sent, canceled,
-		terminated, survived, gone, raced, late_p50, late_p99, late_max
-	FROM session_guard.get_limit_stats();
+CREATE VIEW session_guard.limit_stats AS SELECT * FROM session_guard.get_limit_stats();
 REVOKE ALL ON session_guard.limit_stats FROM PUBLIC;
 GRANT SELECT ON session_guard.limit_stats TO pg_monitor;
 COMMENT ON VIEW session_guard.limit_stats IS 'what the guard has done: one row per limit';
@@ -187,11 +178,7 @@ REVOKE ALL ON FUNCTION session_guard.get_events() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION session_guard.get_events() TO pg_monitor;
 COMMENT ON FUNCTION session_guard.get_events() IS 'the latest actions, from memory';
 
-CREATE VIEW session_guard.event AS
-	SELECT server_start, number, acted_at, actor, function_name, pid, backend_start, datname,
-		usename, application_name, client_addr, state, limit_name, threshold, source, measured,
-		action, outcome, reason, note, late, gone_after, query
-	FROM session_guard.get_events();
+CREATE VIEW session_guard.event AS SELECT * FROM session_guard.get_events();
 REVOKE ALL ON session_guard.event FROM PUBLIC;
 GRANT SELECT ON session_guard.event TO pg_monitor;
 COMMENT ON VIEW session_guard.event IS
@@ -228,64 +215,19 @@ COMMENT ON COLUMN session_guard.event.query IS 'its statement at that moment, or
 
 -- Written by the history writer, in the database that it connects to.
 CREATE TABLE session_guard.history (
-	server_start timestamp with time zone NOT NULL,
-	number bigint NOT NULL,
-	acted_at timestamp with time zone NOT NULL,
-	actor text NOT NULL,
-	function_name text,
-	pid integer NOT NULL,
-	backend_start timestamp with time zone,
-	datname text,
-	usename text,
-	application_name text,
-	client_addr inet,
-	state text,
-	limit_name text,
-	threshold interval,
-	source text,
-	measured interval,
-	action text NOT NULL,
-	outcome text NOT NULL,
-	reason text,
-	note text,
-	late interval,
-	gone_after interval,
-	query text,
+	LIKE session_guard.event INCLUDING COMMENTS,
 	PRIMARY KEY (server_start, number));
+ALTER TABLE session_guard.history
+	ALTER COLUMN acted_at SET NOT NULL,
+	ALTER COLUMN actor SET NOT NULL,
+	ALTER COLUMN pid SET NOT NULL,
+	ALTER COLUMN action SET NOT NULL,
+	ALTER COLUMN outcome SET NOT NULL;
 CREATE INDEX history_acted_at_idx ON session_guard.history (acted_at);
 REVOKE ALL ON session_guard.history FROM PUBLIC;
 GRANT SELECT ON session_guard.history TO pg_monitor;
 COMMENT ON TABLE session_guard.history IS
 	'actions on sessions of the whole server, for as long as pg_session_guard.history_retention';
-COMMENT ON COLUMN session_guard.history.server_start IS
-	'when the server''s memory was made: at its start, or after a crash';
-COMMENT ON COLUMN session_guard.history.number IS
-	'counts the events since then; the two together name an event';
-COMMENT ON COLUMN session_guard.history.acted_at IS 'when it was done';
-COMMENT ON COLUMN session_guard.history.actor IS 'guard, or the role that has called a function';
-COMMENT ON COLUMN session_guard.history.function_name IS 'that function';
-COMMENT ON COLUMN session_guard.history.pid IS 'process ID of the session that was acted on';
-COMMENT ON COLUMN session_guard.history.backend_start IS 'when it had connected';
-COMMENT ON COLUMN session_guard.history.datname IS 'its database';
-COMMENT ON COLUMN session_guard.history.usename IS 'role that it had logged in as';
-COMMENT ON COLUMN session_guard.history.application_name IS 'what the client called itself';
-COMMENT ON COLUMN session_guard.history.client_addr IS
-	'address of the client; null for a Unix-domain socket';
-COMMENT ON COLUMN session_guard.history.state IS 'as in pg_stat_activity, at that moment';
-COMMENT ON COLUMN session_guard.history.limit_name IS
-	'the limit that the guard has acted by, as its setting is called';
-COMMENT ON COLUMN session_guard.history.threshold IS 'its value';
-COMMENT ON COLUMN session_guard.history.source IS 'where that value was set';
-COMMENT ON COLUMN session_guard.history.measured IS 'how long the session had been at it';
-COMMENT ON COLUMN session_guard.history.action IS 'log, cancel or terminate';
-COMMENT ON COLUMN session_guard.history.outcome IS
-	'canceled, terminated (both confirmed), signaled, gone, raced, spared, denied, survived or dry run';
-COMMENT ON COLUMN session_guard.history.reason IS 'what the caller of the function has said';
-COMMENT ON COLUMN session_guard.history.note IS 'more about the outcome';
-COMMENT ON COLUMN session_guard.history.late IS
-	'how late the guard was; null if something else made it wait';
-COMMENT ON COLUMN session_guard.history.gone_after IS 'from the signal until its effect was seen';
-COMMENT ON COLUMN session_guard.history.query IS 'its statement at that moment, or the last one';
 
 -- What the verbs return: one row per session.
 CREATE TYPE session_guard.result AS (
@@ -530,11 +472,7 @@ AS 'MODULE_PATHNAME', 'session_guard_sessions'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION session_guard.get_sessions() IS 'client sessions, as they are now';
 
-CREATE VIEW session_guard.session AS
-	SELECT pid, is_self, backend_start, datname, usename, application_name, client_addr, state,
-		state_age, query_age, transaction_age, session_age, wait_event_type, wait_event,
-		blocked_by, blocks, horizon_age, parallel_workers, query
-	FROM session_guard.get_sessions();
+CREATE VIEW session_guard.session AS SELECT * FROM session_guard.get_sessions();
 GRANT SELECT ON session_guard.session TO PUBLIC;
 COMMENT ON VIEW session_guard.session IS
 	'client sessions, as they are now: what one needs to know to choose whom to end';
@@ -583,10 +521,7 @@ AS 'MODULE_PATHNAME', 'session_guard_schedule'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION session_guard.get_schedule() IS 'what the guard will do, if all goes on as it is';
 
-CREATE VIEW session_guard.schedule AS
-	SELECT pid, backend_start, datname, usename, application_name, state, limit_name, threshold,
-		source, since, measured, due_at, action, spared
-	FROM session_guard.get_schedule();
+CREATE VIEW session_guard.schedule AS SELECT * FROM session_guard.get_schedule();
 GRANT SELECT ON session_guard.schedule TO PUBLIC;
 COMMENT ON VIEW session_guard.schedule IS
 	'who would be ended, when and why: one row per client session and limit in force';
