@@ -8,6 +8,7 @@
 #include "server/events.h"
 #include "server/rights.h"
 #include "server/show.h"
+#include "server/signals.h"
 #include "server/targets.h"
 
 #include <algorithm>
@@ -29,8 +30,7 @@ confirm(Target &target)
 		target.outcome = Outcome::Canceled;
 	else
 		return;
-	(void)settle_event(target.event, *target.outcome, nullptr,
-	                   monotonic_now() - target.signaled_at);
+	(void)settle_event(target.event, *target.outcome, nullptr);
 }
 
 } // namespace
@@ -80,11 +80,9 @@ give_up(const Targets &targets, Duration timeout)
 
 		const char *note = psprintf("still there after %s", waited.c_str());
 		const char *more = psprintf("%s; it waits for %s", note, wait_of(target.sighting.process));
-		ereport(LOG_SERVER_ONLY, (errmsg_internal("session %d has survived its signal: %s",
-		                                          target.sighting.session.id.pid, more),
-		                          errhidecontext(true)));
+		report_survivor(target.sighting.session.id.pid, more);
 		/* The guard goes on looking. */
-		(void)settle_event(target.event, Outcome::Survived, more, std::nullopt, true);
+		(void)settle_event(target.event, Outcome::Survived, more, true);
 		target.outcome = Outcome::Survived;
 		/* Who may not see a session's activity may still signal it. */
 		target.note = may_see(target.sighting.role) ? more : note;

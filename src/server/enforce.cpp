@@ -112,6 +112,13 @@ is_still_due(const Verdict &verdict, const Looked &again)
 	       again.decision.verdict.episode.stamp == verdict.episode.stamp;
 }
 
+/* What became of a verdict that is not due any more. */
+Outcome
+outcome_without_signal(const Looked &again)
+{
+	return again.sight == Sight::Gone ? Outcome::Gone : Outcome::Raced;
+}
+
 /* The place in the memo that tells whether this episode's end was announced already. */
 Timestamp &
 announced(const Looked &looked)
@@ -154,6 +161,7 @@ note_signal(const Looked &looked, bool is_punctual, Event &event)
 
 	note_step(looked);
 	keep_reason();
+	event.signaled_at = monotonic_now();
 	if (is_punctual)
 	{
 		event.late = std::max<Duration>(0, lateness_of(verdict, looked.policy));
@@ -161,20 +169,24 @@ note_signal(const Looked &looked, bool is_punctual, Event &event)
 	}
 	count(cancels ? counters.cancels_sent : counters.terminates_sent);
 	(void)record_event(event);
+	follow_new_events();
 	if (!cancels)
 		settle_cancels(looked.sighting.session.id, running_statement(looked.sighting.session));
 }
 
+/* Note that who was announced has moved on, or has ended; once is enough to be said. */
 Outcome
-report_raced(const Looked &looked, bool is_first_try)
+leave_alone(const Looked &looked, Outcome outcome, bool is_first_try)
 {
-	count(counters_of(looked.decision.verdict).raced);
+	LimitCounters &counters = counters_of(looked.decision.verdict);
+	bool is_gone = outcome == Outcome::Gone;
+
+	count(is_gone ? counters.gone : counters.raced);
 	if (!is_first_try)
-		return Outcome::Raced;
-	ereport(LOG,
-	        (errmsg("left session %d alone, it has moved on", looked.sighting.session.id.pid)));
-	(void)record_event(event_of(looked, Outcome::Raced));
-	return Outcome::Raced;
+		return outcome;
+	report_left_alone(looked.sighting.session.id.pid, is_gone ? "it has ended" : "it has moved on");
+	(void)record_event(event_of(looked, outcome));
+	return outcome;
 }
 
 Outcome
@@ -186,15 +198,6 @@ log_only(const Looked &looked)
 	count(counters_of(verdict).logged);
 	(void)record_event(event_of(looked, Outcome::DryRun));
 	return Outcome::DryRun;
-}
-
-/* Nobody was there any more to be signalled. */
-Outcome
-report_gone(const Looked &looked)
-{
-	count(counters_of(looked.decision.verdict).gone);
-	(void)record_event(event_of(looked, Outcome::Gone));
-	return Outcome::Gone;
 }
 
 } // namespace
@@ -221,7 +224,7 @@ carry_out(const Looked &looked, bool is_punctual)
 	Reason reason = reason_for(looked);
 	Looked again = look_and_decide(verdict.limit, slot, id);
 	if (!is_still_due(verdict, again))
-		return report_raced(looked, is_first_try);
+		return leave_alone(looked, outcome_without_signal(again), is_first_try);
 
 	Event event = event_of(again, Outcome::Signaled);
 	auto send_by = [&](auto send)
@@ -239,11 +242,11 @@ carry_out(const Looked &looked, bool is_punctual)
 		/* The lock that was in the way has taken its time, too. */
 		again = look_and_decide(verdict.limit, slot, id);
 		if (!is_still_due(verdict, again))
-			return report_raced(looked, is_first_try);
+			return leave_alone(looked, outcome_without_signal(again), is_first_try);
 		event = event_of(again, Outcome::Signaled);
 		send_by(signal_process);
 	}
-	return is_signaled ? Outcome::Signaled : report_gone(again);
+	return is_signaled ? Outcome::Signaled : leave_alone(again, Outcome::Gone, true);
 }
 
 } // namespace session_guard

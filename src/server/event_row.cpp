@@ -140,11 +140,16 @@ session_guard_events(PG_FUNCTION_ARGS)
 
 	(void)shared_or_error();
 	InitMaterializedSRF(fcinfo, 0);
+	MemoryContext one_row =
+	    AllocSetContextCreate(CurrentMemoryContext, "session guard event", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(one_row);
 	EventRange range = event_range();
 	for (std::uint64_t number = range.oldest; number <= range.latest; number++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		put_event(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), number, range.start);
+		MemoryContextReset(one_row);
 	}
+	MemoryContextSwitchTo(caller);
 	return Datum{0};
 }

@@ -3,6 +3,7 @@
  */
 #include "server/events.h"
 
+#include "server/clock.h"
 #include "server/settings.h"
 #include "server/shared.h"
 
@@ -87,18 +88,22 @@ record_event(const Event &event)
 	SpinLockRelease(&in.lock);
 	if (overwrites)
 		count(shared()->counters.events_lost);
-	wake(Post::History);
+	/* The guard follows what is open; without one the history has it as it is. */
+	if (event.is_open && (event.actor.is_guard || wake(Post::Guard)))
+		return number;
+	(void)wake(Post::History);
 	return number;
 }
 
 bool
-settle_event(std::uint64_t number, Outcome outcome, const char *note,
-             std::optional<Duration> gone_after, bool stays_open)
+settle_event(std::uint64_t number, Outcome outcome, const char *note, bool stays_open)
 {
 	bool was_open = false;
+	bool had_effect = outcome == Outcome::Canceled || outcome == Outcome::Terminated;
 
 	if (number == 0)
 		return false;
+	Duration now = monotonic_now();
 	EventRing &in = ring();
 	SpinLockAcquire(&in.lock);
 	EventEntry &entry = entry_of(in, number);
@@ -107,14 +112,15 @@ settle_event(std::uint64_t number, Outcome outcome, const char *note,
 		was_open = true;
 		entry.event.outcome = outcome;
 		entry.event.is_open = stays_open;
-		entry.event.gone_after = gone_after;
+		if (had_effect)
+			entry.event.gone_after = now - entry.event.signaled_at;
 		if (note != nullptr)
 			copy_text(entry.event.note, note);
 		entry.writes++;
 	}
 	SpinLockRelease(&in.lock);
 	if (was_open)
-		wake(Post::History);
+		(void)wake(Post::History);
 	return was_open;
 }
 
@@ -128,6 +134,22 @@ event_range()
 	SpinLockRelease(&in.lock);
 	std::uint64_t kept = std::min<std::uint64_t>(latest, in.capacity);
 	return {.start = in.start, .oldest = latest - kept + 1, .latest = latest};
+}
+
+std::optional<EventState>
+state_of_event(std::uint64_t number)
+{
+	EventRing &in = ring();
+
+	SpinLockAcquire(&in.lock);
+	const EventEntry &entry = entry_of(in, number);
+	bool found = entry.event.number == number;
+	EventState state{.at = entry.event.at,
+	                 .outcome = entry.event.outcome,
+	                 .is_open = entry.event.is_open,
+	                 .is_moved = entry.writes == entry.moved_writes};
+	SpinLockRelease(&in.lock);
+	return found ? std::optional(state) : std::nullopt;
 }
 
 bool

@@ -59,6 +59,10 @@ struct Event
 	std::uint64_t number;
 	/* When the signal was sent, or the decision taken that there would be none. */
 	Timestamp at;
+	/* The same by the monotonic clock. */
+	Duration signaled_at;
+	/* Until when who has given the order waits for the effect, by the monotonic clock. */
+	Duration awaited_until;
 	Actor actor;
 	Subject subject;
 	/* Of the guard only. */
@@ -115,7 +119,10 @@ copy_text(std::array<char, size> &copy, const char *text)
 	strlcpy(copy.data(), text, size);
 }
 
-/* Add an event; its number is given here, and returned.  0 without shared memory. */
+/*
+ * Add an event; its number is given here, and returned.  0 without shared
+ * memory.  Who has to follow or write it is woken.
+ */
 std::uint64_t record_event(const Event &event);
 
 /*
@@ -123,8 +130,7 @@ std::uint64_t record_event(const Event &event);
  * is not open any more.  It stays open if somebody is still to look.  A note of
  * nullptr leaves the one that is there.
  */
-bool settle_event(std::uint64_t number, Outcome outcome, const char *note,
-                  std::optional<Duration> gone_after, bool stays_open = false);
+bool settle_event(std::uint64_t number, Outcome outcome, const char *note, bool stays_open = false);
 
 /* When the ring was made, and the numbers of the oldest and the latest event; none if 1 > 0. */
 struct EventRange
@@ -134,6 +140,19 @@ struct EventRange
 	std::uint64_t latest;
 };
 EventRange event_range();
+
+/* What tells whether an event is to be read at all. */
+struct EventState
+{
+	Timestamp at;
+	Outcome outcome;
+	bool is_open;
+	/* The history has it as it is. */
+	bool is_moved;
+};
+
+/* None if it has been overwritten. */
+std::optional<EventState> state_of_event(std::uint64_t number);
 
 /* Copy an event; false if it has been overwritten. */
 bool read_event(std::uint64_t number, EventEntry &copy);

@@ -1,5 +1,8 @@
 /*
  * Following through (see follow.h).
+ *
+ * What is followed is kept here, so that it is counted even if its event has
+ * been overwritten in the meantime.
  */
 #include "server/follow.h"
 
@@ -10,6 +13,7 @@
 #include "server/settings.h"
 #include "server/shared.h"
 #include "server/show.h"
+#include "server/signals.h"
 
 #include <algorithm>
 #include <array>
@@ -25,19 +29,28 @@ namespace
 constexpr std::array<Duration, 4> looks_after{10 * millisecond, 100 * millisecond, second,
                                               5 * second};
 
-/* An open event. */
+/* A signal whose effect has not been seen.  Times are by the monotonic clock. */
 struct Followed
 {
+	/* Of its event. */
 	std::uint64_t number;
 	SessionId session;
+	int slot;
+	const PGPROC *process;
+	Timestamp statement;
 	Action action;
-	Timestamp next;
+	/* Of the guard only. */
+	std::optional<Limit> limit;
+	Duration signaled_at;
+	Duration awaited_until;
+	bool has_survived;
+	Duration next;
 	std::size_t looks;
-	/* Its effect was seen, or it was overwritten. */
 	bool is_done;
 };
 
 Followed *memory = nullptr;
+std::size_t capacity = 0;
 std::size_t followed_count = 0;
 /* The number of the last event that was taken in. */
 std::uint64_t last_taken = 0;
@@ -49,131 +62,126 @@ all_followed()
 }
 
 void
-count_outcome(const Event &event, pg_atomic_uint64 LimitCounters::*counter)
+count_outcome(const Followed &followed, pg_atomic_uint64 LimitCounters::*counter)
 {
-	if (event.limit)
-		count(shared()->counters.limits[index_of(*event.limit)].*counter);
+	if (followed.limit)
+		count(shared()->counters.limits[index_of(*followed.limit)].*counter);
 }
 
+/* Note the end of it, unless whoever has given the order has found out before. */
 void
-settle(Followed &followed, const Event &event, Outcome outcome, std::optional<Duration> gone_after)
+settle(Followed &followed, Outcome outcome)
 {
 	followed.is_done = true;
-	/* Who has given an order may have found out before. */
-	if (!settle_event(event.number, outcome, nullptr, gone_after))
-		return;
+	(void)settle_event(followed.number, outcome, nullptr);
 	if (outcome == Outcome::Terminated)
-		count_outcome(event, &LimitCounters::terminated);
+		count_outcome(followed, &LimitCounters::terminated);
 	if (outcome == Outcome::Canceled)
-		count_outcome(event, &LimitCounters::canceled);
+		count_outcome(followed, &LimitCounters::canceled);
 }
 
 bool
-has_left(const Subject &subject)
+has_left(const Followed &followed)
 {
 	Sighting sighting{};
 
-	sighting.session.id = subject.id;
-	sighting.slot = subject.slot;
-	sighting.process = subject.process;
+	sighting.session.id = followed.session;
+	sighting.slot = followed.slot;
+	sighting.process = followed.process;
 	return has_left(sighting);
 }
 
 /* The outcome of a signal whose effect can be seen; none if it cannot. */
 std::optional<Outcome>
-effect_of(const Event &event)
+effect_of(const Followed &followed)
 {
-	const Subject &subject = event.subject;
 	Sighting sighting;
 
-	if (event.action == Action::Terminate)
-		return has_left(subject) ? std::optional(Outcome::Terminated) : std::nullopt;
-	switch (look_at_session(subject.slot, subject.id, sighting))
+	if (followed.action == Action::Terminate)
+		return has_left(followed) ? std::optional(Outcome::Terminated) : std::nullopt;
+	switch (look_at_session(followed.slot, followed.session, sighting))
 	{
 		case Sight::Unreadable:
 			return std::nullopt;
 		case Sight::Gone:
 			/* It was not the cancel that has ended a statement that had survived it. */
-			return event.outcome == Outcome::Survived ? Outcome::Survived : Outcome::Canceled;
+			return followed.has_survived ? Outcome::Survived : Outcome::Canceled;
 		case Sight::Seen:
 			break;
 	}
-	if (is_running(sighting.session) && statement_stamp(sighting.session) == subject.statement)
+	if (running_statement(sighting.session) == followed.statement)
 		return std::nullopt;
 	return Outcome::Canceled;
 }
 
-/* Settle a cancel whose session is terminated now. */
-void
-settle_cancel(Followed &followed, const Event &event, bool goes_on)
-{
-	if (!goes_on)
-		return settle(followed, event, Outcome::Canceled, std::nullopt);
-	followed.is_done = true;
-	if (settle_event(event.number, Outcome::Survived, "its session was terminated", std::nullopt) &&
-	    event.outcome != Outcome::Survived)
-		count_outcome(event, &LimitCounters::survived);
-}
-
 /* Say of a session or statement that its signal has had no effect. */
 void
-report_survivor(const Event &event)
+give_up(Followed &followed, Duration now)
 {
 	std::array<char, 256> buffer;
 	Text note(buffer);
 
 	note.append("still there after ")
-	    .append_duration(looks_after.back())
+	    .append_duration(std::max(looks_after.back(), now - followed.signaled_at))
 	    .append("; it waits for ")
-	    .append(wait_of(event.subject.process));
-	if (!settle_event(event.number, Outcome::Survived, note.c_str(), std::nullopt, true))
-		return;
-	count_outcome(event, &LimitCounters::survived);
-	ereport(WARNING, (errmsg_internal("session %d has survived its signal: %s",
-	                                  event.subject.id.pid, note.c_str())));
+	    .append(wait_of(followed.process));
+	followed.has_survived = true;
+	count_outcome(followed, &LimitCounters::survived);
+	(void)settle_event(followed.number, Outcome::Survived, note.c_str(), true);
+	report_survivor(followed.session.pid, note.c_str());
 }
 
-/* When to look the next time at who was signalled at that moment. */
-Timestamp
-next_look(const Followed &followed, Timestamp signaled, Timestamp now)
+/* Is it time to say of who is still there that he has survived? */
+bool
+is_overdue(const Followed &followed, Duration now)
+{
+	/* Who has given the order says it himself, unless he was interrupted. */
+	constexpr Duration patience = second;
+	Duration latest = followed.awaited_until == 0 ? 0 : later(followed.awaited_until, patience);
+
+	return !followed.has_survived && followed.looks == looks_after.size() && now >= latest;
+}
+
+/* When to look the next time. */
+Duration
+next_look(const Followed &followed, Duration now)
 {
 	if (followed.looks < looks_after.size())
-		return std::max(later(signaled, looks_after[followed.looks]), now);
-	return later(now, naptime());
+		return std::max(followed.signaled_at + looks_after[followed.looks], now);
+	return now + naptime();
 }
 
 void
-look_after(Followed &followed, Timestamp now)
+look_after(Followed &followed, Duration now)
 {
-	EventEntry entry;
-	const Event &event = entry.event;
+	std::optional<EventState> state = state_of_event(followed.number);
 
-	if (!read_event(followed.number, entry) || !event.is_open)
+	if (state && !state->is_open)
 	{
 		followed.is_done = true;
 		return;
 	}
-	if (std::optional<Outcome> effect = effect_of(event))
-		return settle(followed, event, *effect, elapsed(shared()->clock, event.at, now));
+	/* It may be that whoever has given the order has said so. */
+	if (state && state->outcome == Outcome::Survived)
+		followed.has_survived = true;
+	if (std::optional<Outcome> effect = effect_of(followed))
+		return settle(followed, *effect);
 	followed.looks = std::min(followed.looks + 1, looks_after.size());
-	/* Who has given an order waits as long as he wants to, and says it himself. */
-	if (followed.looks == looks_after.size() && event.outcome == Outcome::Signaled &&
-	    event.actor.is_guard)
-		report_survivor(event);
-	followed.next = next_look(followed, event.at, now);
+	if (is_overdue(followed, now))
+		give_up(followed, now);
+	followed.next = next_look(followed, now);
 }
 
+/* Settle a cancel whose session is terminated now. */
 void
-take_in(const Event &event)
+settle_cancel(Followed &followed, bool goes_on)
 {
-	if (!event.is_open || followed_count == history_buffer())
-		return;
-	memory[followed_count++] = {.number = event.number,
-	                            .session = event.subject.id,
-	                            .action = event.action,
-	                            .next = later(event.at, looks_after.front()),
-	                            .looks = 0,
-	                            .is_done = false};
+	if (!goes_on)
+		return settle(followed, Outcome::Canceled);
+	followed.is_done = true;
+	(void)settle_event(followed.number, Outcome::Survived, "its session was terminated");
+	if (!followed.has_survived)
+		count_outcome(followed, &LimitCounters::survived);
 }
 
 void
@@ -185,13 +193,46 @@ forget_done()
 	followed_count = static_cast<std::size_t>(end - memory);
 }
 
+/* Make room for one more: who was signalled first is most likely to be gone. */
+void
+make_room()
+{
+	if (followed_count < capacity)
+		return;
+	std::ranges::min_element(all_followed(), {}, &Followed::number)->is_done = true;
+	forget_done();
+}
+
+void
+take_in(const Event &event)
+{
+	if (!event.is_open)
+		return;
+	make_room();
+	memory[followed_count++] = {.number = event.number,
+	                            .session = event.subject.id,
+	                            .slot = event.subject.slot,
+	                            .process = event.subject.process,
+	                            .statement = event.subject.statement,
+	                            .action = event.action,
+	                            .limit = event.limit,
+	                            .signaled_at = event.signaled_at,
+	                            .awaited_until = event.awaited_until,
+	                            .has_survived = event.outcome == Outcome::Survived,
+	                            .next = event.signaled_at + looks_after.front(),
+	                            .looks = 0,
+	                            .is_done = false};
+}
+
 } // namespace
 
 void
 prepare_following()
 {
-	memory = static_cast<Followed *>(
-	    MemoryContextAlloc(TopMemoryContext, history_buffer() * sizeof(Followed)));
+	/* A cancel and a terminate of each session, and what is left of a burst of orders. */
+	capacity = 2 * static_cast<std::size_t>(slot_count()) + history_buffer();
+	memory =
+	    static_cast<Followed *>(MemoryContextAlloc(TopMemoryContext, capacity * sizeof(Followed)));
 }
 
 void
@@ -209,16 +250,18 @@ follow_new_events()
 Timestamp
 next_follow_up()
 {
-	Timestamp next = never;
+	Duration next = never;
 
 	for (const Followed &followed : all_followed())
 		next = std::min(next, followed.next);
-	return next;
+	return next == never ? never : GetCurrentTimestamp() + (next - monotonic_now());
 }
 
 void
-follow_up(Timestamp now)
+follow_up()
 {
+	Duration now = monotonic_now();
+
 	for (Followed &followed : all_followed())
 		if (followed.next <= now)
 			look_after(followed, now);
@@ -228,18 +271,9 @@ follow_up(Timestamp now)
 void
 settle_cancels(SessionId session, Timestamp statement)
 {
-	follow_new_events();
 	for (Followed &followed : all_followed())
-		if (EventEntry entry; followed.session == session && followed.action == Action::Cancel &&
-		                      !followed.is_done && read_event(followed.number, entry))
-			settle_cancel(followed, entry.event, entry.event.subject.statement == statement);
-}
-
-void
-forget_later_follow_ups(Timestamp now)
-{
-	for (Followed &followed : all_followed())
-		followed.next = std::min(followed.next, now + naptime());
+		if (followed.session == session && followed.action == Action::Cancel && !followed.is_done)
+			settle_cancel(followed, followed.statement == statement);
 }
 
 } // namespace session_guard

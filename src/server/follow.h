@@ -22,16 +22,13 @@ void follow_new_events();
 /* When the next look is due; never, if everything has had its effect. */
 Timestamp next_follow_up();
 
-/* Look at whoever is due. */
-void follow_up(Timestamp now);
+/* Look at whoever is due, in a transaction. */
+void follow_up();
 
 /*
  * A session was terminated, in which this statement ran; unknown_time if none
  * did.  A cancel of the same statement before that has had no effect.
  */
 void settle_cancels(SessionId session, Timestamp statement);
-
-/* After the clock was set back: nothing that was planned by it may lie hours ahead. */
-void forget_later_follow_ups(Timestamp now);
 
 } // namespace session_guard

@@ -82,7 +82,6 @@ forget_the_future(Timestamp now)
 	last_scan = std::min(last_scan, now);
 	last_wake = std::min(last_wake, now);
 	forget_later_turns(now);
-	forget_later_follow_ups(now);
 }
 
 /* Put a decision about a limit of a session where it will be acted on. */
@@ -222,6 +221,8 @@ act(const Deadline &deadline, const Looked &looked, bool has_turn)
 	}
 
 	Outcome outcome = carry_out(looked, !is_late && !has_turn && was_in_time(deadline, looked));
+	if (outcome == Outcome::Gone)
+		return;
 	if (outcome == Outcome::Raced)
 	{
 		Deadline again = deadline;
@@ -386,8 +387,7 @@ wake_up()
 	if (next_scan() <= now)
 		scan(now);
 	handle_due(now);
-	follow_new_events();
-	follow_up(now);
+	follow_up();
 	/* A change that came in meanwhile has stopped the work. */
 	if (policies_have_changed())
 		plan_anew();

@@ -44,23 +44,41 @@ constexpr Oid insert_types[event_columns] = {
     TEXTOID,        TEXTOID,     INTERVALOID,    INTERVALOID, TEXTOID,
 };
 
+/* Rows that somebody else has locked are for the next time. */
 constexpr char delete_query[] =
-    "DELETE FROM session_guard.history WHERE (server_start, number) OPERATOR(pg_catalog.=) ANY"
-    " (SELECT server_start, number FROM session_guard.history"
-    " WHERE acted_at OPERATOR(pg_catalog.<) $1 LIMIT 1000)";
+    "DELETE FROM session_guard.history WHERE ctid OPERATOR(pg_catalog.=) ANY"
+    " (ARRAY(SELECT ctid FROM session_guard.history WHERE acted_at OPERATOR(pg_catalog.<) $1"
+    " LIMIT 1000 FOR UPDATE SKIP LOCKED))";
+
+/* What the writer does, each in transactions of its own, so that one does not hinder the other. */
+struct Task
+{
+	/* Said when it fails, and when it succeeds again. */
+	const char *failure;
+	const char *success;
+	/* When it is to be tried next, by the monotonic clock. */
+	Duration next;
+	/* How long to wait after the next failure. */
+	Duration retry_pause;
+	bool is_failing;
+};
+Task writing{.failure = "could not write the history",
+             .success = "the history is written again",
+             .next = 0,
+             .retry_pause = shortest_retry,
+             .is_failing = false};
+Task deleting{.failure = "could not delete from the history",
+              .success = "expired rows of the history are deleted again",
+              .next = 0,
+              .retry_pause = shortest_retry,
+              .is_failing = false};
 
 /* Everything before this event is in the history, or lost. */
 std::uint64_t first_unmoved = 1;
-/* By the monotonic clock: when to go on, and when to delete again. */
-Duration next_batch = 0;
-Duration next_deletion = 0;
-/* How long to wait after the next failure. */
-Duration retry_pause = shortest_retry;
 bool said_missing = false;
-bool is_failing = false;
-/* There is something to do as soon as next_batch has come. */
+/* There is something to write as soon as it is time. */
 bool has_more = false;
-/* There are open events, which may have to be moved as they are. */
+/* There are open events, which may have to be written as they are. */
 bool has_open = false;
 
 /* Copies of the events of a batch, as they were when they were written. */
@@ -79,12 +97,10 @@ Batch batch;
 
 /* Is an event to be written to the history at this moment? */
 bool
-is_to_be_moved(const EventEntry &entry, Timestamp now)
+is_to_be_moved(const EventState &state, Timestamp now)
 {
-	const Event &event = entry.event;
-
-	return entry.writes != entry.moved_writes &&
-	       (!event.is_open || event.outcome == Outcome::Survived || event.at + patience < now);
+	return !state.is_moved &&
+	       (!state.is_open || state.outcome == Outcome::Survived || state.at + patience < now);
 }
 
 /* Collect what is to be moved; what is open keeps its place for the next time. */
@@ -101,16 +117,15 @@ collect()
 	for (std::uint64_t number = first_unmoved; number <= range.latest && batch.count < batch_size;
 	     number++)
 	{
-		EventEntry &entry = batch.entries[batch.count];
+		std::optional<EventState> state = state_of_event(number);
 
-		if (!read_event(number, entry))
+		if (!state)
 			continue;
-		has_open = has_open || (entry.event.is_open && entry.writes != entry.moved_writes);
-		all_moved_so_far =
-		    all_moved_so_far && !entry.event.is_open && entry.writes == entry.moved_writes;
+		has_open = has_open || (state->is_open && !state->is_moved);
+		all_moved_so_far = all_moved_so_far && !state->is_open && state->is_moved;
 		if (all_moved_so_far)
 			first_unmoved = number + 1;
-		if (is_to_be_moved(entry, now))
+		if (is_to_be_moved(*state, now) && read_event(number, batch.entries[batch.count]))
 			batch.count++;
 	}
 }
@@ -160,8 +175,8 @@ insert(const EventEntry &entry, Timestamp ring_start)
 		elog(ERROR, "could not write the history");
 }
 
-/* Delete some of the rows that are past their retention, and plan when to go on. */
-void
+/* Delete some of the rows that are past their retention; how many. */
+std::uint64_t
 delete_expired()
 {
 	Oid types[] = {TIMESTAMPTZOID};
@@ -169,117 +184,62 @@ delete_expired()
 
 	if (SPI_execute_with_args(delete_query, 1, types, values, nullptr, false, 0) < 0)
 		elog(ERROR, "could not delete from the history");
-	if (SPI_processed > 0)
-		has_more = true;
-	else
-		next_deletion = monotonic_now() + std::clamp(history_retention() / 60, minute, 60 * minute);
-}
-
-bool
-is_deletion_due()
-{
-	return history_retention() > 0 && monotonic_now() >= next_deletion;
-}
-
-/* Look for the table again after a while; say once that there is none to write to. */
-void
-await_table()
-{
-	next_deletion = monotonic_now() + 60 * minute;
-	has_more = batch.count > 0;
-	if (!has_more)
-		return;
-	next_batch = monotonic_now() + longest_retry;
-	if (!said_missing)
-		ereport(LOG, (errmsg("there is no table \"session_guard.history\" in database \"%s\"",
-		                     guard_database()),
-		              errdetail("Events are kept in memory and in the log only."),
-		              errhint("Run CREATE EXTENSION pg_session_guard in that database.")));
-	said_missing = true;
-}
-
-/* Write the batch and delete what is past its retention; false if there is no table. */
-bool
-write_in_transaction()
-{
-	StartTransactionCommand();
-	bool found = OidIsValid(history_table());
-	if (found)
-	{
-		Timestamp ring_start = event_range().start;
-
-		SPI_connect();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		for (const EventEntry &entry : batch.all())
-			insert(entry, ring_start);
-		if (is_deletion_due())
-			delete_expired();
-		PopActiveSnapshot();
-		SPI_finish();
-	}
-	CommitTransactionCommand();
-	return found;
-}
-
-/* After the commit: the ring may overwrite these now. */
-void
-mark_batch()
-{
-	for (const EventEntry &entry : batch.all())
-		mark_moved(entry);
-	count(shared()->counters.history_rows, static_cast<int64>(batch.count));
+	return SPI_processed;
 }
 
 /* Note a failure, say it once until there is a success, and wait before the next try. */
 void
-report_failure(const ErrorData &error)
+report_failure(Task &task, const ErrorData &error)
 {
 	count(shared()->counters.history_failures);
 	note_error(error.message);
-	if (!is_failing)
-		ereport(WARNING, (errcode(error.sqlerrcode),
-		                  errmsg("could not write the history: %s", error.message),
-		                  errdetail("Events are kept in memory, and tried again.")));
-	is_failing = true;
-	has_more = true;
-	next_batch = monotonic_now() + retry_pause;
-	retry_pause = std::min(2 * retry_pause, longest_retry);
+	if (!task.is_failing)
+		ereport(WARNING,
+		        (errcode(error.sqlerrcode), errmsg("%s: %s", task.failure, error.message)));
+	task.is_failing = true;
+	task.next = monotonic_now() + task.retry_pause;
+	task.retry_pause = std::min(2 * task.retry_pause, longest_retry);
 }
 
 void
-report_success()
+report_success(Task &task)
 {
-	said_missing = false;
-	if (is_failing)
-		ereport(LOG, (errmsg("the history is written again")));
-	is_failing = false;
-	retry_pause = shortest_retry;
-	next_batch = monotonic_now() + pause_between_batches;
+	if (task.is_failing)
+		ereport(LOG, (errmsg("%s", task.success)));
+	task.is_failing = false;
+	task.retry_pause = shortest_retry;
+	task.next = monotonic_now() + pause_between_batches;
 }
 
-} // namespace
-
-void
-write_history()
+enum class Result
 {
+	Done,
+	NoTable,
+	Failed,
+};
+
+/* Do some work on the table in a transaction, and see to whatever error it meets. */
+template <typename Work>
+Result
+run(Task &task, Work work)
+{
+	static_assert(std::is_trivially_destructible_v<Work>);
 	MemoryContext context = CurrentMemoryContext;
+	volatile Result result = Result::NoTable;
 
-	has_more = monotonic_now() < next_batch;
-	if (has_more)
-		return;
-	collect();
-	if (batch.count == 0 && !is_deletion_due())
-		return;
 	PG_TRY();
 	{
-		has_more = batch.count == batch_size;
-		if (write_in_transaction())
+		StartTransactionCommand();
+		if (OidIsValid(history_table()))
 		{
-			mark_batch();
-			report_success();
+			SPI_connect();
+			PushActiveSnapshot(GetTransactionSnapshot());
+			work();
+			PopActiveSnapshot();
+			SPI_finish();
+			result = Result::Done;
 		}
-		else
-			await_table();
+		CommitTransactionCommand();
 	}
 	PG_CATCH();
 	{
@@ -288,23 +248,97 @@ write_history()
 		FlushErrorState();
 		AbortCurrentTransaction();
 		MemoryContextSwitchTo(context);
-		report_failure(*error);
+		report_failure(task, *error);
 		FreeErrorData(error);
+		result = Result::Failed;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
+	if (result == Result::Done)
+		report_success(task);
+	return result;
+}
+
+/* Look for the table again after a while; say once that there is none to write to. */
+void
+await_table()
+{
+	writing.next = monotonic_now() + longest_retry;
+	if (!said_missing)
+		ereport(LOG, (errmsg("there is no table \"session_guard.history\" in database \"%s\"",
+		                     guard_database()),
+		              errdetail("Events are kept in memory and in the log only."),
+		              errhint("Run CREATE EXTENSION pg_session_guard in that database.")));
+	said_missing = true;
+}
+
+/* Write what is to be written now. */
+void
+write_batch()
+{
+	collect();
+	has_more = batch.count == batch_size;
+	if (batch.count == 0)
+	{
+		writing.next = monotonic_now() + pause_between_batches;
+		return;
+	}
+
+	Timestamp ring_start = event_range().start;
+	auto insert_all = [&]
+	{
+		for (const EventEntry &entry : batch.all())
+			insert(entry, ring_start);
+	};
+	Result result = run(writing, insert_all);
+	if (result == Result::NoTable)
+		await_table();
+	has_more = has_more || result != Result::Done;
+	if (result != Result::Done)
+		return;
+	said_missing = false;
+	/* Now that it is committed the ring may overwrite these. */
+	for (const EventEntry &entry : batch.all())
+		mark_moved(entry);
+	count(shared()->counters.history_rows, static_cast<int64>(batch.count));
+}
+
+/* Delete some of what is past its retention, and plan when to go on. */
+void
+delete_batch()
+{
+	std::uint64_t deleted = 0;
+	Result result = run(deleting, [&] { deleted = delete_expired(); });
+
+	if (result == Result::NoTable || (result == Result::Done && deleted == 0))
+		deleting.next = monotonic_now() + std::clamp(history_retention() / 60, minute, 60 * minute);
+}
+
+} // namespace
+
+void
+write_history()
+{
+	Duration now = monotonic_now();
+
+	/* Who has called in between is not forgotten. */
+	has_more = has_more || now < writing.next;
+	if (now >= writing.next)
+		write_batch();
+	if (history_retention() > 0 && now >= deleting.next)
+		delete_batch();
 }
 
 long
 history_sleep_time()
 {
 	Duration now = monotonic_now();
-	Duration wake = has_more ? next_batch : never;
+	Duration wake = has_more ? writing.next : never;
 
 	if (has_open)
 		wake = std::min(wake, now + patience);
 	if (history_retention() > 0)
-		wake = std::min(wake, next_deletion);
+		wake = std::min(wake, deleting.next);
 	if (wake == never)
 		return -1;
 	return static_cast<long>((std::max<Duration>(wake - now, 0) + millisecond - 1) / millisecond);
@@ -313,7 +347,8 @@ history_sleep_time()
 void
 adopt_retention()
 {
-	next_deletion = 0;
+	if (!deleting.is_failing)
+		deleting.next = 0;
 }
 
 } // namespace session_guard

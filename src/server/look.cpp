@@ -36,11 +36,7 @@ look_and_decide(Limit limit, int slot, SessionId id)
 	looked.sight = look_at_session(slot, id, looked.sighting, query);
 	looked.query = query;
 	if (looked.sight != Sight::Seen)
-	{
-		/* It may be somebody else's. */
-		query[0] = '\0';
 		return looked;
-	}
 
 	Session &session = looked.sighting.session;
 	session.superuser = superuser_of(looked.sighting.role);

@@ -10,7 +10,7 @@ namespace session_guard
 {
 
 Lookout::Lookout(const Filter &filter)
-    : filter_(filter), query_(static_cast<char *>(palloc(query_size()))),
+    : filter_(filter), query_(static_cast<char *>(palloc0(query_size()))),
       scratch_(AllocSetContextCreate(CurrentMemoryContext, "session guard look",
                                      ALLOCSET_DEFAULT_SIZES)),
       graph_context_(AllocSetContextCreate(CurrentMemoryContext, "session guard wait graph",

@@ -121,15 +121,6 @@ event_of(const Order &order, const Lookout &lookout, const Target &target)
 	return event;
 }
 
-/* Write that what was announced has not been done. */
-void
-log_left_alone(const Target &target, const char *why)
-{
-	ereport(LOG_SERVER_ONLY,
-	        (errmsg("left session %d alone, %s", target.sighting.session.id.pid, why),
-	         errhidecontext(true)));
-}
-
 /* The server's function that the order needs and the caller may not call, if there is one. */
 const char *
 forbidden_function(const Order &order)
@@ -179,6 +170,13 @@ judge(const Order &order, Lookout &lookout, Target &target)
 		settle(target, Outcome::DryRun, nullptr);
 }
 
+/* How long the effect of a signal is waited for. */
+Duration
+timeout_of(const Order &order, const Target &target)
+{
+	return target.action == Action::Cancel ? order.grace.value_or(order.timeout) : order.timeout;
+}
+
 /*
  * Is there an effect to wait for?  What a process that is no session does with
  * a cancel cannot be told, and the caller will not see the end of his own.
@@ -187,10 +185,9 @@ bool
 can_be_awaited(const Order &order, const Target &target)
 {
 	bool is_session = target.is_known && is_client_backend(target.sighting);
-	bool cancels = target.action == Action::Cancel;
-	Duration timeout = cancels ? order.grace.value_or(order.timeout) : order.timeout;
 
-	return timeout > 0 && !is_self(target) && (is_session || !cancels);
+	return timeout_of(order, target) > 0 && !is_self(target) &&
+	       (is_session || target.action != Action::Cancel);
 }
 
 void
@@ -200,11 +197,13 @@ count_order()
 		count(shared()->counters.ordered);
 }
 
-/* Note that a target was left alone after it had been announced. */
+/* Note that a target was left alone after it had been announced; its outcome says why. */
 void
-leave_alone(const Order &order, const Lookout &lookout, const Target &target, const char *why)
+leave_alone(const Order &order, const Lookout &lookout, const Target &target)
 {
-	log_left_alone(target, why);
+	const char *why = target.note != nullptr ? target.note : "it has ended";
+
+	report_left_alone(target.sighting.session.id.pid, why);
 	(void)record_event(event_of(order, lookout, target));
 }
 
@@ -216,7 +215,7 @@ send(const Order &order, Lookout &lookout, Target &target)
 
 	announce(order, target);
 	if (look_again(order, lookout, target))
-		return leave_alone(order, lookout, target, "it has moved on");
+		return leave_alone(order, lookout, target);
 
 	Event event = event_of(order, lookout, target);
 	Reason reason = reason_for(order, target);
@@ -224,7 +223,8 @@ send(const Order &order, Lookout &lookout, Target &target)
 	{
 		publish_reason(target.sighting.slot, reason);
 		event.at = GetCurrentTimestamp();
-		target.signaled_at = monotonic_now();
+		event.signaled_at = monotonic_now();
+		event.awaited_until = later(event.signaled_at, timeout_of(order, target));
 		target.is_signaled = signal_by_server(target.sighting.session.id.pid, target.action);
 		if (!target.is_signaled)
 			return withdraw_reason();
@@ -235,12 +235,12 @@ send(const Order &order, Lookout &lookout, Target &target)
 	if (!attempt(signal, ERRCODE_INSUFFICIENT_PRIVILEGE))
 	{
 		settle(target, Outcome::Denied, not_permitted);
-		return leave_alone(order, lookout, target, not_permitted);
+		return leave_alone(order, lookout, target);
 	}
 	if (!target.is_signaled)
 	{
 		settle(target, Outcome::Gone, nullptr);
-		(void)record_event(event_of(order, lookout, target));
+		leave_alone(order, lookout, target);
 	}
 	else if (!can_be_awaited(order, target))
 		settle(target, Outcome::Signaled, nullptr);
@@ -262,20 +262,17 @@ escalate(const Order &order, Lookout &lookout, const Targets &targets)
 			continue;
 
 		std::uint64_t cancel = target.event;
-		Duration canceled_at = target.signaled_at;
 		target.action = Action::Terminate;
 		send(order, lookout, target);
 		if (target.outcome == Outcome::Raced || target.outcome == Outcome::Gone)
 		{
 			target.action = Action::Cancel;
 			settle(target, Outcome::Canceled, nullptr);
-			(void)settle_event(cancel, Outcome::Canceled, nullptr, monotonic_now() - canceled_at);
+			(void)settle_event(cancel, Outcome::Canceled, nullptr);
 		}
-		else
-			(void)settle_event(cancel, Outcome::Survived, "its session was terminated",
-			                   std::nullopt);
+		else if (target.event != cancel)
+			(void)settle_event(cancel, Outcome::Survived, "its session was terminated");
 	}
-	wake(Post::Guard);
 }
 
 /* Judge and signal whoever has not been yet, but for the caller's own session. */
@@ -291,8 +288,6 @@ signal_all(const Order &order, Lookout &lookout, const Targets &targets)
 		if (!target.outcome && (order.pid || !is_self(target)))
 			send(order, lookout, target);
 	}
-	/* It sees to it that all have their end, whatever becomes of this call. */
-	wake(Post::Guard);
 }
 
 /* The caller's own session is the last: the signal ends the order. */
@@ -301,10 +296,7 @@ signal_self(const Order &order, Lookout &lookout, const Targets &targets)
 {
 	for (Target &target : targets.all())
 		if (!target.outcome && is_self(target))
-		{
 			send(order, lookout, target);
-			wake(Post::Guard);
-		}
 }
 
 /* Add to an error how far the order had got. */

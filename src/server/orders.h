@@ -55,8 +55,6 @@ struct Target
 	Timestamp statement;
 	Action action;
 	bool is_signaled;
-	/* By the monotonic clock. */
-	Duration signaled_at;
 	/* The number of the event of its signal; 0 if there is none. */
 	std::uint64_t event;
 	/* None while it is yet to be signalled, or its effect to be awaited. */

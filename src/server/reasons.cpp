@@ -20,20 +20,28 @@ namespace
 /* Where this process has published a reason and not sent the signal yet; nullptr if nowhere. */
 ReasonSlot *unsent = nullptr;
 
-/* The statement of which a subtransaction has failed first after it was canceled, and when. */
-struct
+/*
+ * Has the statement caught the cancel that its reason was written for?
+ *
+ * An error that fails a subtransaction is reported at once, or it was caught
+ * and the statement goes on.
+ */
+bool
+was_caught(const ReasonSlot &slot, Duration now)
 {
-	Timestamp statement;
-	Duration at;
-} failed;
+	constexpr Duration at_once = 500 * millisecond;
+
+	return slot.failed_at != 0 && now - slot.failed_at > at_once;
+}
 
 /* Does a reason that led to a signal stand in the way of another one? */
 bool
-takes_precedence(const ReasonSlot &slot, const Reason &other)
+takes_precedence(const ReasonSlot &slot, const Reason &other, Duration now)
 {
 	const Reason &reason = slot.reason;
 
-	return slot.writer != 0 && slot.is_sent && reason.session == other.session &&
+	return slot.writer != 0 && slot.is_sent && !was_caught(slot, now) &&
+	       reason.session == other.session &&
 	       (reason.action == Action::Terminate ||
 	        (other.action == Action::Cancel && reason.statement == other.statement));
 }
@@ -89,10 +97,11 @@ bool
 take_reason(Action action, Reason &reason)
 {
 	ReasonSlot &slot = own_slot();
+	Duration now = monotonic_now();
 	bool found;
 
 	SpinLockAcquire(&slot.lock);
-	found = slot.writer != 0 && is_for_me(slot.reason, action);
+	found = slot.writer != 0 && !was_caught(slot, now) && is_for_me(slot.reason, action);
 	if (found)
 	{
 		reason = slot.reason;
@@ -100,20 +109,6 @@ take_reason(Action action, Reason &reason)
 	}
 	SpinLockRelease(&slot.lock);
 	return found;
-}
-
-/*
- * Has the statement caught the cancel that its reason was written for?
- *
- * An error that fails a subtransaction is reported at once, or it was caught
- * and the statement went on.
- */
-bool
-was_caught()
-{
-	constexpr Duration at_once = 500 * millisecond;
-
-	return failed.statement == own_statement() && monotonic_now() - failed.at > at_once;
 }
 
 /* Put a sentence before what is there already. */
@@ -138,13 +133,15 @@ publish_reason(int place, const Reason &reason)
 	if (shared() == nullptr || place < 0)
 		return;
 	ReasonSlot &slot = shared()->reasons[place];
+	Duration now = monotonic_now();
 
 	withdraw_reason();
 	SpinLockAcquire(&slot.lock);
-	if (!takes_precedence(slot, reason))
+	if (!takes_precedence(slot, reason, now))
 	{
 		slot.writer = MyProcPid;
 		slot.is_sent = false;
+		slot.failed_at = 0;
 		slot.reason = reason;
 		unsent = &slot;
 	}
@@ -179,16 +176,15 @@ void
 note_failed_subtransaction()
 {
 	/* A look without the lock: most subtransactions fail for other reasons. */
-	if (!can_have_reason() || own_slot().writer == 0 || QueryCancelPending ||
-	    failed.statement == own_statement())
+	if (!can_have_reason() || own_slot().writer == 0 || QueryCancelPending)
 		return;
 
 	ReasonSlot &slot = own_slot();
+	Duration now = monotonic_now();
 	SpinLockAcquire(&slot.lock);
-	bool is_canceled = slot.writer != 0 && is_for_me(slot.reason, Action::Cancel);
+	if (slot.writer != 0 && slot.failed_at == 0 && is_for_me(slot.reason, Action::Cancel))
+		slot.failed_at = now;
 	SpinLockRelease(&slot.lock);
-	if (is_canceled)
-		failed = {.statement = own_statement(), .at = monotonic_now()};
 }
 
 void
@@ -198,8 +194,6 @@ tell_reason(ErrorData &message)
 	std::optional<Action> action = action_of(message);
 
 	if (!action || !can_have_reason() || !take_reason(*action, reason))
-		return;
-	if (*action == Action::Cancel && was_caught())
 		return;
 	/* Where the log has a DETAIL of its own, it is to have ours too. */
 	if (message.detail_log != nullptr)

@@ -41,6 +41,11 @@ struct ReasonSlot
 	int writer;
 	/* The signal was sent. */
 	bool is_sent;
+	/*
+	 * When a subtransaction of the canceled statement has failed first, by the
+	 * monotonic clock; 0 if none has.
+	 */
+	Duration failed_at;
 	Reason reason;
 };
 

@@ -161,16 +161,15 @@ office_of(Post post)
 	return state->offices[static_cast<std::size_t>(post)];
 }
 
-void
+bool
 wake(Post post)
 {
-	if (state == nullptr)
-		return;
 	auto pid = static_cast<int>(pg_atomic_read_u32(&office_of(post).worker_pid));
 	PGPROC *worker = pid != 0 ? BackendPidGetProc(pid) : nullptr;
 
 	if (worker != nullptr)
 		SetLatch(&worker->procLatch);
+	return worker != nullptr;
 }
 
 void

@@ -36,6 +36,7 @@ constexpr Forced forced_settings[] = {
     {"jit", "off"},
     {"row_security", "off"},
     {"stats_fetch_consistency", "none"},
+    {"session_replication_role", "replica"},
     {"synchronous_commit", "local"},
 };
 

@@ -11,7 +11,9 @@ namespace session_guard
 /*
  * Connect to pg_session_guard.database as the bootstrap superuser.  Does not
  * return if that fails.  At work, locks are waited for no longer than the value
- * of lock_timeout given here.
+ * of lock_timeout given here, and no trigger fires but those that the owner of
+ * its table has made to fire always: anybody who may make one would otherwise be
+ * a superuser.
  */
 void connect_shielded(const char *lock_timeout);
 

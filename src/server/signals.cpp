@@ -28,17 +28,14 @@ append_address(Text &text, const SockAddr &address)
 		text.append("?");
 }
 
-/* Keep the server's WARNINGs from log and client; the nest level that ends it. */
+/* Keep messages below ERROR from where this setting sends them; the nest level that ends it. */
 int
-silence_warnings()
+silence(const char *setting)
 {
 	int level = NewGUCNestLevel();
 
-	(void)set_config_option("client_min_messages", "error", PGC_USERSET, PGC_S_SESSION,
-	                        GUC_ACTION_SAVE, true, 0, false);
-	if (own_log_level() < ERROR)
-		(void)set_config_option("log_min_messages", "error", PGC_SUSET, PGC_S_SESSION,
-		                        GUC_ACTION_SAVE, true, 0, false);
+	(void)set_config_option(setting, "error", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+	                        false);
 	return level;
 }
 
@@ -47,8 +44,12 @@ silence_warnings()
 bool
 signal_by_server(int pid, Action action)
 {
-	int level = silence_warnings();
+	/* The end of the outer level is that of the inner one. */
+	int level = silence("client_min_messages");
 	Datum sent;
+
+	if (own_log_level() < ERROR)
+		(void)silence("log_min_messages");
 
 	if (action == Action::Cancel)
 		sent = DirectFunctionCall1(pg_cancel_backend, Int32GetDatum(pid));
@@ -62,6 +63,24 @@ bool
 signal_process(int pid, Action action)
 {
 	return kill(-pid, action == Action::Cancel ? SIGINT : SIGTERM) == 0;
+}
+
+void
+report_survivor(int pid, const char *note)
+{
+	/* Whoever has given the order is told by the outcome. */
+	int level = silence("client_min_messages");
+
+	ereport(WARNING, (errmsg_internal("session %d has survived its signal: %s", pid, note),
+	                  errhidecontext(true)));
+	AtEOXact_GUC(true, level);
+}
+
+void
+report_left_alone(int pid, const char *why)
+{
+	ereport(LOG_SERVER_ONLY,
+	        (errmsg_internal("left session %d alone, %s", pid, why), errhidecontext(true)));
 }
 
 void

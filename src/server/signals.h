@@ -21,6 +21,12 @@ bool signal_by_server(int pid, Action action);
 /* Send what the server's function would send, without the catalogs that it asks first. */
 bool signal_process(int pid, Action action);
 
+/* Write, to the log only, that a signal has had no effect, and what its receiver is at. */
+void report_survivor(int pid, const char *note);
+
+/* Write that who was announced has not been signalled, and why. */
+void report_left_alone(int pid, const char *why);
+
 /* 4808 (user "web", database "shop", application "billing", client 10.1.2.3) */
 void append_session(Text &text, const Sighting &sighting, const char *role, const char *database);
 

@@ -275,7 +275,10 @@ look_at_session(int slot, SessionId id, Sighting &sighting, char *query)
 	Sight sight = look_at_slot(slot, sighting, query);
 
 	if (sight == Sight::Seen && sighting.session.id != id)
-		return Sight::Gone;
+		sight = Sight::Gone;
+	/* It may be somebody else's. */
+	if (sight != Sight::Seen && query != nullptr)
+		query[0] = '\0';
 	return sight;
 }
 

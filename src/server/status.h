@@ -69,7 +69,8 @@ int changes_in_slot(int slot);
  */
 Sight look_at_slot(int slot, Sighting &sighting, char *query = nullptr);
 
-/* Look at a session that is known to have been in that place. */
+/* Look at a session that is known to have been in that place.  No text is copied if it is not seen.
+ */
 Sight look_at_session(int slot, SessionId id, Sighting &sighting, char *query = nullptr);
 
 /* The space that the text of a query may take (track_activity_query_size). */

@@ -39,7 +39,6 @@ target_of(const Order &order, const Sighting &sighting, const char *query)
 	    .statement = statement_stamp(sighting.session),
 	    .action = order.action,
 	    .is_signaled = false,
-	    .signaled_at = 0,
 	    .event = 0,
 	    .outcome = std::nullopt,
 	    .note = nullptr,
