@@ -10,6 +10,9 @@
 #include "server/shared.h"
 #include "server/show.h"
 
+#include <algorithm>
+#include <span>
+
 extern "C"
 {
 	PG_FUNCTION_INFO_V1(session_guard_events);
@@ -27,12 +30,18 @@ at(EventColumn column)
 	return static_cast<std::size_t>(column);
 }
 
-/* Set a text as it was found; NULL if it is empty. */
+/* Set a text as it was found, in this much room; NULL if it is empty. */
 void
-set_found(EventRow &row, EventColumn column, const char *value)
+set_found(EventRow &row, EventColumn column, std::span<const char> value, std::size_t room)
 {
-	if (*value != '\0')
-		row.set(at(column), PointerGetDatum(shown_query(value)));
+	if (value.front() != '\0')
+		row.set(at(column), PointerGetDatum(shown_cut(value.data(), room)));
+}
+
+void
+set_found(EventRow &row, EventColumn column, std::span<const char> value)
+{
+	set_found(row, column, value, value.size());
 }
 
 void
@@ -40,8 +49,8 @@ set_actor(EventRow &row, const Actor &actor)
 {
 	if (actor.is_guard)
 		return row.set_text(at(EventColumn::Actor), "guard");
-	set_found(row, EventColumn::Actor, actor.role.data());
-	set_found(row, EventColumn::FunctionName, actor.function.data());
+	set_found(row, EventColumn::Actor, actor.role);
+	set_found(row, EventColumn::FunctionName, actor.function);
 }
 
 void
@@ -51,13 +60,14 @@ set_subject(EventRow &row, const Subject &subject)
 	if (!subject.is_known)
 		return;
 	row.set(at(EventColumn::BackendStart), TimestampTzGetDatum(subject.id.backend_start));
-	set_found(row, EventColumn::DatabaseName, subject.database.data());
-	set_found(row, EventColumn::UserName, subject.user.data());
-	set_found(row, EventColumn::ApplicationName, subject.application.data());
+	set_found(row, EventColumn::DatabaseName, subject.database);
+	set_found(row, EventColumn::UserName, subject.user);
+	set_found(row, EventColumn::ApplicationName, subject.application);
 	if (std::optional<Datum> address = shown_address(subject.address))
 		row.set(at(EventColumn::ClientAddress), *address);
 	row.set_text(at(EventColumn::StateName), shown_state(subject.state));
-	set_found(row, EventColumn::Query, subject.query.data());
+	/* Whichever was shorter has cut it. */
+	set_found(row, EventColumn::Query, subject.query, std::min(subject.query.size(), query_size()));
 }
 
 /* Set what the guard has acted by. */
@@ -73,7 +83,7 @@ set_limit(EventRow &row, const Event &event)
 	row.set(at(EventColumn::Threshold), shown_duration(event.threshold.value));
 	append_source(source, event.threshold.source,
 	              {.role = event.subject.user.data(), .database = event.subject.database.data()});
-	set_found(row, EventColumn::Source, source.c_str());
+	set_found(row, EventColumn::Source, buffer);
 	row.set(at(EventColumn::Measured), shown_duration(event.measured));
 }
 
@@ -121,8 +131,8 @@ event_row(const Event &event, Timestamp ring_start)
 	set_limit(row, event);
 	row.set_text(at(EventColumn::Action), name_of(event.action));
 	row.set_text(at(EventColumn::Outcome), name_of(event.outcome).data());
-	set_found(row, EventColumn::Reason, event.reason.data());
-	set_found(row, EventColumn::Note, event.note.data());
+	set_found(row, EventColumn::Reason, event.reason);
+	set_found(row, EventColumn::Note, event.note);
 	if (event.late)
 		row.set(at(EventColumn::Late), shown_duration(*event.late));
 	if (event.gone_after)

@@ -96,6 +96,13 @@ reason_for(const Order &order, const Target &target)
 	return reason;
 }
 
+/* The text of a target's query as the last look has found it, or as it was when it was selected. */
+const char *
+query_of(const Lookout &lookout, const Target &target)
+{
+	return *lookout.query() != '\0' ? lookout.query() : text_to_cstring(target.query);
+}
+
 /* The event of what is done, or was not done, to a target that was announced. */
 Event
 event_of(const Order &order, const Lookout &lookout, const Target &target)
@@ -110,8 +117,8 @@ event_of(const Order &order, const Lookout &lookout, const Target &target)
 	event.subject.slot = target.sighting.slot;
 	event.subject.process = target.sighting.process;
 	if (target.is_known)
-		event.subject =
-		    subject_of(target.sighting, user_of(target), database_of(target), lookout.query());
+		event.subject = subject_of(target.sighting, user_of(target), database_of(target),
+		                           query_of(lookout, target));
 	event.action = target.action;
 	event.outcome = target.outcome.value_or(Outcome::Signaled);
 	copy_text(event.note, target.note != nullptr ? target.note : "");

@@ -79,12 +79,21 @@ shown_text(const char *value)
 }
 
 text *
+shown_cut(const char *value, std::size_t room)
+{
+	std::size_t length = strlen(value);
+
+	if (length + 1 < room)
+		return shown_text(value);
+	/* A character that does not fit into what is there was cut. */
+	int whole = pg_mbcliplen(value, static_cast<int>(length), static_cast<int>(length));
+	return shown_text(pnstrdup(value, static_cast<Size>(whole)));
+}
+
+text *
 shown_query(const char *query)
 {
-	int length = static_cast<int>(strlen(query));
-
-	/* A character that does not fit into what is there was cut. */
-	return shown_text(pnstrdup(query, static_cast<Size>(pg_mbcliplen(query, length, length))));
+	return shown_cut(query, query_size());
 }
 
 const char *

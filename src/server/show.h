@@ -25,7 +25,13 @@ const char *on_one_line(const char *value);
  */
 const char *as_ascii(const char *value);
 
-/* The same as shown_text() for a query, which may have been cut inside a character. */
+/*
+ * The same as shown_text() for what had only so much room, the terminating NUL
+ * included: it may have been cut inside a character.
+ */
+text *shown_cut(const char *value, std::size_t room);
+
+/* The same for a query out of the backend-status array. */
 text *shown_query(const char *query);
 
 /* The name for people; "?" for nullptr. */

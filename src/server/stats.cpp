@@ -166,7 +166,7 @@ set_last_error(StatsRow &row)
 	SpinLockRelease(&error.lock);
 	if (at == unknown_time)
 		return;
-	row.set(ErrorText, PointerGetDatum(shown_query(message.data())));
+	row.set(ErrorText, PointerGetDatum(shown_cut(message.data(), message.size())));
 	row.set(ErrorTime, TimestampTzGetDatum(at));
 }
 

@@ -22,7 +22,8 @@ our @EXPORT = qw(
   start_query wait_for_state wait_until_unchanged_for close_sessions
   wait_until wait_for_status guard_lines log_size living fates
   place_of connect_to_place stubborn_statement create_gate create_parallel_table
-  call_verb freeze_process thaw_process
+  call_verb freeze_process thaw_process wait_for_outcome wait_for_history
+  canceled_text terminated_text
 );
 
 # A server with the guard preloaded and further settings; started, with a role
@@ -232,6 +233,18 @@ sub wait_for_status
 	  || die "session $pid never had $condition";
 }
 
+# Wait until an action on a session has an outcome, in session_guard.event or the
+# history; a further condition may name the action.
+sub wait_for_outcome
+{
+	my ($node, $relation, $pid, $outcome, $condition) = @_;
+
+	$condition //= 'true';
+	return $node->poll_query_until('postgres',
+		"SELECT outcome = '$outcome' FROM session_guard.$relation WHERE pid = $pid AND $condition")
+	  || die "session $pid never had outcome $outcome in $relation";
+}
+
 # Wait until the guard has begun and finished another full scan.
 sub wait_for_scan
 {
@@ -359,6 +372,44 @@ sub call_verb
 		@{ $result{$_} }{$pid} = shift @$row for qw(outcome action note);
 	}
 	return \%result;
+}
+
+# Wait until the history has all events that are in memory, each with its
+# present outcome; how much of their columns agrees is for the test to say.
+sub wait_for_history
+{
+	my ($node) = @_;
+
+	return wait_until(
+		sub {
+			$node->safe_psql(
+				'postgres', q{
+				SELECT count(*) FROM (
+					SELECT server_start, number, outcome FROM session_guard.event
+					EXCEPT
+					SELECT server_start, number, outcome FROM session_guard.history) AS missing}) eq '0';
+		},
+		'the history has all events');
+}
+
+# What the client of a raw session reads when its statement is canceled or its
+# session terminated, as error_text() shows it; with DETAIL and HINT if there are any.
+sub canceled_text
+{
+	return text_of_end('ERROR 57014: canceling statement due to user request', @_);
+}
+
+sub terminated_text
+{
+	return text_of_end('FATAL 57P01: terminating connection due to administrator command', @_);
+}
+
+sub text_of_end
+{
+	my ($error, $detail, $hint) = @_;
+
+	return join "\n", $error, (defined $detail ? "DETAIL: $detail" : ()),
+	  (defined $hint ? "HINT: $hint" : ());
 }
 
 # Stop a process where it is, so that no signal has an effect until it is let go on.

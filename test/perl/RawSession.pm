@@ -81,6 +81,19 @@ sub error
 	return $self->{error};
 }
 
+# The same as psql shows it, with the SQLSTATE; what the server itself says of
+# the sender of a signal (19) is left out.
+sub error_text
+{
+	my ($self) = @_;
+	my $error = $self->{error} // return '';
+	my $detail = ($error->{detail} // '') =~ s/(^|\n)Signal sent by [^\n]*$//r;
+
+	return join "\n", "$error->{severity} $error->{sqlstate}: $error->{message}",
+	  (length $detail ? "DETAIL: $detail" : ()),
+	  (defined $error->{hint} ? "HINT: $error->{hint}" : ());
+}
+
 sub sqlstate
 {
 	my ($self) = @_;
