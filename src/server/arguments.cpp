@@ -3,6 +3,8 @@
  */
 #include "server/arguments.h"
 
+#include <cstring>
+
 extern "C"
 {
 	PG_FUNCTION_INFO_V1(session_guard_not_given);
@@ -102,7 +104,11 @@ const char *
 Arguments::reason()
 {
 	NullableDatum argument = call_->args[index_++];
-	return argument.isnull ? nullptr : TextDatumGetCString(argument.value);
+
+	if (argument.isnull)
+		return nullptr;
+	const char *reason = TextDatumGetCString(argument.value);
+	return reason[strspn(reason, " \t\r\n")] != '\0' ? reason : nullptr;
 }
 
 std::optional<Datum>

@@ -33,7 +33,7 @@ class Arguments
 	int pid(const char *name);
 	Duration duration(const char *name);
 	bool flag(const char *name);
-	/* The only argument that may be NULL: nullptr then. */
+	/* The only argument that may be NULL: nullptr then, or if it says nothing. */
 	const char *reason();
 
 	/*
