@@ -32,6 +32,17 @@ struct Actor
 	std::array<char, NAMEDATALEN> function;
 };
 
+/* Whoever has given an order and waits for its effect. */
+struct Waiter
+{
+	/* The call is over when the process has left this transaction; nullptr if nobody waits. */
+	const PGPROC *process;
+	int pid;
+	LocalTransactionId transaction;
+	/* By the monotonic clock. */
+	Duration until;
+};
+
 /* The session or process that was acted on. */
 struct Subject
 {
@@ -61,8 +72,7 @@ struct Event
 	Timestamp at;
 	/* The same by the monotonic clock. */
 	Duration signaled_at;
-	/* Until when who has given the order waits for the effect, by the monotonic clock. */
-	Duration awaited_until;
+	Waiter waiter;
 	Actor actor;
 	Subject subject;
 	/* Of the guard only. */

@@ -42,7 +42,7 @@ struct Followed
 	/* Of the guard only. */
 	std::optional<Limit> limit;
 	Duration signaled_at;
-	Duration awaited_until;
+	Waiter waiter;
 	bool has_survived;
 	Duration next;
 	std::size_t looks;
@@ -131,15 +131,21 @@ give_up(Followed &followed, Duration now)
 	report_survivor(followed.session.pid, note.c_str());
 }
 
+/* Does whoever has given the order still wait?  Then he says himself what becomes of it. */
+bool
+is_awaited(const Waiter &waiter, Duration now)
+{
+	return waiter.process != nullptr && waiter.process->pid == waiter.pid &&
+	       local_transaction(waiter.process) == waiter.transaction &&
+	       now < later(waiter.until, second);
+}
+
 /* Is it time to say of who is still there that he has survived? */
 bool
 is_overdue(const Followed &followed, Duration now)
 {
-	/* Who has given the order says it himself, unless he was interrupted. */
-	constexpr Duration patience = second;
-	Duration latest = followed.awaited_until == 0 ? 0 : later(followed.awaited_until, patience);
-
-	return !followed.has_survived && followed.looks == looks_after.size() && now >= latest;
+	return !followed.has_survived && followed.looks == looks_after.size() &&
+	       !is_awaited(followed.waiter, now);
 }
 
 /* When to look the next time. */
@@ -217,7 +223,7 @@ take_in(const Event &event)
 	                            .action = event.action,
 	                            .limit = event.limit,
 	                            .signaled_at = event.signaled_at,
-	                            .awaited_until = event.awaited_until,
+	                            .waiter = event.waiter,
 	                            .has_survived = event.outcome == Outcome::Survived,
 	                            .next = event.signaled_at + looks_after.front(),
 	                            .looks = 0,

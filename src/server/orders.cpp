@@ -231,7 +231,10 @@ send(const Order &order, Lookout &lookout, Target &target)
 		publish_reason(target.sighting.slot, reason);
 		event.at = GetCurrentTimestamp();
 		event.signaled_at = monotonic_now();
-		event.awaited_until = later(event.signaled_at, timeout_of(order, target));
+		event.waiter = {.process = MyProc,
+		                .pid = MyProcPid,
+		                .transaction = local_transaction(MyProc),
+		                .until = later(event.signaled_at, timeout_of(order, target))};
 		target.is_signaled = signal_by_server(target.sighting.session.id.pid, target.action);
 		if (!target.is_signaled)
 			return withdraw_reason();
