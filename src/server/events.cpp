@@ -64,7 +64,7 @@ subject_of(const Sighting &sighting, const char *user, const char *database, con
 	copy_text(subject.database, database);
 	copy_text(subject.user, user);
 	copy_text(subject.application, sighting.application_name);
-	copy_text(subject.query, query != nullptr ? query : "");
+	copy_text(subject.query, query);
 	return subject;
 }
 

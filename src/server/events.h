@@ -117,16 +117,16 @@ struct EventRing
 Size event_ring_size();
 void init_event_ring(EventRing &ring);
 
-/* Describe a process as a look has found it; the query may be nullptr. */
+/* Describe a process as a look has found it; names that it has not are nullptr. */
 Subject subject_of(const Sighting &sighting, const char *user, const char *database,
                    const char *query);
 
-/* Copy text as far as it fits. */
+/* Copy text as far as it fits; nothing for nullptr. */
 template <std::size_t size>
 void
 copy_text(std::array<char, size> &copy, const char *text)
 {
-	strlcpy(copy.data(), text, size);
+	strlcpy(copy.data(), text != nullptr ? text : "", size);
 }
 
 /*

@@ -112,16 +112,17 @@ event_of(const Order &order, const Lookout &lookout, const Target &target)
 	event.at = GetCurrentTimestamp();
 	copy_text(event.actor.role, name_of_caller(on_one_line));
 	copy_text(event.actor.function, order.verb);
-	copy_text(event.reason, order.reason != nullptr ? order.reason : "");
+	copy_text(event.reason, order.reason);
 	event.subject.id = target.sighting.session.id;
 	event.subject.slot = target.sighting.slot;
 	event.subject.process = target.sighting.process;
 	if (target.is_known)
-		event.subject = subject_of(target.sighting, user_of(target), database_of(target),
-		                           query_of(lookout, target));
+		event.subject =
+		    subject_of(target.sighting, GetUserNameFromId(target.sighting.role, true),
+		               get_database_name(target.sighting.database), query_of(lookout, target));
 	event.action = target.action;
 	event.outcome = target.outcome.value_or(Outcome::Signaled);
-	copy_text(event.note, target.note != nullptr ? target.note : "");
+	copy_text(event.note, target.note);
 	/* What a process that is no session does with a cancel cannot be told. */
 	event.is_open =
 	    !target.outcome && (target.action == Action::Terminate || event.subject.is_client);
