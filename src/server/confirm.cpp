@@ -20,17 +20,33 @@ namespace session_guard
 namespace
 {
 
+/*
+ * Give a target its outcome; false if the guard has found another one before,
+ * which then is the target's too.
+ */
+bool
+conclude(Target &target, Outcome outcome, const char *note)
+{
+	EventEntry entry;
+
+	target.outcome = outcome;
+	/* A survivor is looked at by the guard from now on. */
+	if (target.event == 0 ||
+	    settle_event(target.event, outcome, note, outcome == Outcome::Survived))
+		return true;
+	if (read_event(target.event, entry))
+		target.outcome = entry.event.outcome;
+	return *target.outcome == outcome;
+}
+
 /* Note the outcome of a target whose signal has had its effect. */
 void
 confirm(Target &target)
 {
 	if (target.action == Action::Terminate && has_left(target.sighting))
-		target.outcome = Outcome::Terminated;
+		(void)conclude(target, Outcome::Terminated, nullptr);
 	else if (target.action == Action::Cancel && !still_runs(target))
-		target.outcome = Outcome::Canceled;
-	else
-		return;
-	(void)settle_event(target.event, *target.outcome, nullptr);
+		(void)conclude(target, Outcome::Canceled, nullptr);
 }
 
 } // namespace
@@ -80,10 +96,9 @@ give_up(const Targets &targets, Duration timeout)
 
 		const char *note = psprintf("still there after %s", waited.c_str());
 		const char *more = psprintf("%s; it waits for %s", note, wait_of(target.sighting.process));
+		if (!conclude(target, Outcome::Survived, more))
+			continue;
 		report_survivor(target.sighting.session.id.pid, more);
-		/* The guard goes on looking. */
-		(void)settle_event(target.event, Outcome::Survived, more, true);
-		target.outcome = Outcome::Survived;
 		/* Who may not see a session's activity may still signal it. */
 		target.note = may_see(target.sighting.role) ? more : note;
 	}

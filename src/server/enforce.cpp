@@ -170,20 +170,21 @@ note_signal(const Looked &looked, bool is_punctual, Event &event)
 	count(cancels ? counters.cancels_sent : counters.terminates_sent);
 	(void)record_event(event);
 	follow_new_events();
-	if (!cancels)
-		settle_cancels(looked.sighting.session.id, running_statement(looked.sighting.session));
 }
 
-/* Note that who was announced has moved on, or has ended; once is enough to be said. */
+/*
+ * Note that who was announced has moved on, or has ended.  A busy session may
+ * move on many times; once is enough to be said.
+ */
 Outcome
 leave_alone(const Looked &looked, Outcome outcome, bool is_first_try)
 {
 	LimitCounters &counters = counters_of(looked.decision.verdict);
 	bool is_gone = outcome == Outcome::Gone;
 
-	count(is_gone ? counters.gone : counters.raced);
-	if (!is_first_try)
+	if (!is_gone && !is_first_try)
 		return outcome;
+	count(is_gone ? counters.gone : counters.raced);
 	report_left_alone(looked.sighting.session.id.pid, is_gone ? "it has ended" : "it has moved on");
 	(void)record_event(event_of(looked, outcome));
 	return outcome;

@@ -55,7 +55,7 @@ subject_of(const Sighting &sighting, const char *user, const char *database, con
 	subject.id = sighting.session.id;
 	subject.slot = sighting.slot;
 	subject.process = sighting.process;
-	subject.statement = statement_stamp(sighting.session);
+	subject.statement = running_statement(sighting.session);
 	subject.is_known = true;
 	subject.is_client = is_client_backend(sighting);
 	subject.role = sighting.role;
@@ -88,10 +88,10 @@ record_event(const Event &event)
 	SpinLockRelease(&in.lock);
 	if (overwrites)
 		count(shared()->counters.events_lost);
-	/* The guard follows what is open; without one the history has it as it is. */
-	if (event.is_open && (event.actor.is_guard || wake(Post::Guard)))
-		return number;
-	(void)wake(Post::History);
+	/* The guard is to follow it, and the history to have it as it is if that lasts. */
+	if (event.is_open && !event.actor.is_guard)
+		wake(Post::Guard);
+	wake(Post::History);
 	return number;
 }
 
@@ -120,7 +120,7 @@ settle_event(std::uint64_t number, Outcome outcome, const char *note, bool stays
 	}
 	SpinLockRelease(&in.lock);
 	if (was_open)
-		(void)wake(Post::History);
+		wake(Post::History);
 	return was_open;
 }
 
@@ -144,7 +144,7 @@ state_of_event(std::uint64_t number)
 	SpinLockAcquire(&in.lock);
 	const EventEntry &entry = entry_of(in, number);
 	bool found = entry.event.number == number;
-	EventState state{.at = entry.event.at,
+	EventState state{.signaled_at = entry.event.signaled_at,
 	                 .outcome = entry.event.outcome,
 	                 .is_open = entry.event.is_open,
 	                 .is_moved = entry.writes == entry.moved_writes};

@@ -50,7 +50,7 @@ struct Subject
 	/* Its place in the backend-status array, or -1; and its process while it has this pid. */
 	int slot;
 	const PGPROC *process;
-	/* The stamp of its statement. */
+	/* The stamp of the statement that it ran; unknown_time if it ran none. */
 	Timestamp statement;
 	/* Of a process without a status entry only the pid is known. */
 	bool is_known;
@@ -154,7 +154,7 @@ EventRange event_range();
 /* What tells whether an event is to be read at all. */
 struct EventState
 {
-	Timestamp at;
+	Duration signaled_at;
 	Outcome outcome;
 	bool is_open;
 	/* The history has it as it is. */

@@ -70,10 +70,10 @@ count_outcome(const Followed &followed, pg_atomic_uint64 LimitCounters::*counter
 
 /* Note the end of it, unless whoever has given the order has found out before. */
 void
-settle(Followed &followed, Outcome outcome)
+settle(Followed &followed, Outcome outcome, const char *note = nullptr)
 {
 	followed.is_done = true;
-	(void)settle_event(followed.number, outcome, nullptr);
+	(void)settle_event(followed.number, outcome, note);
 	if (outcome == Outcome::Terminated)
 		count_outcome(followed, &LimitCounters::terminated);
 	if (outcome == Outcome::Canceled)
@@ -91,9 +91,9 @@ has_left(const Followed &followed)
 	return has_left(sighting);
 }
 
-/* The outcome of a signal whose effect can be seen; none if it cannot. */
+/* The outcome of a signal whose effect can be seen, and a note on it; none if it cannot. */
 std::optional<Outcome>
-effect_of(const Followed &followed)
+effect_of(const Followed &followed, const char *&note)
 {
 	Sighting sighting;
 
@@ -105,7 +105,10 @@ effect_of(const Followed &followed)
 			return std::nullopt;
 		case Sight::Gone:
 			/* It was not the cancel that has ended a statement that had survived it. */
-			return followed.has_survived ? Outcome::Survived : Outcome::Canceled;
+			if (followed.has_survived)
+				return Outcome::Survived;
+			note = "its session has ended";
+			return Outcome::Canceled;
 		case Sight::Seen:
 			break;
 	}
@@ -161,6 +164,7 @@ void
 look_after(Followed &followed, Duration now)
 {
 	std::optional<EventState> state = state_of_event(followed.number);
+	const char *note = nullptr;
 
 	if (state && !state->is_open)
 	{
@@ -170,8 +174,8 @@ look_after(Followed &followed, Duration now)
 	/* It may be that whoever has given the order has said so. */
 	if (state && state->outcome == Outcome::Survived)
 		followed.has_survived = true;
-	if (std::optional<Outcome> effect = effect_of(followed))
-		return settle(followed, *effect);
+	if (std::optional<Outcome> effect = effect_of(followed, note))
+		return settle(followed, *effect, note);
 	followed.looks = std::min(followed.looks + 1, looks_after.size());
 	if (is_overdue(followed, now))
 		give_up(followed, now);
@@ -190,6 +194,18 @@ settle_cancel(Followed &followed, bool goes_on)
 		count_outcome(followed, &LimitCounters::survived);
 }
 
+/*
+ * Settle the cancels of a session that was terminated, in which this statement
+ * ran; unknown_time if none did.
+ */
+void
+settle_cancels(SessionId session, Timestamp statement)
+{
+	for (Followed &followed : all_followed())
+		if (followed.session == session && followed.action == Action::Cancel && !followed.is_done)
+			settle_cancel(followed, followed.statement == statement);
+}
+
 void
 forget_done()
 {
@@ -205,7 +221,10 @@ make_room()
 {
 	if (followed_count < capacity)
 		return;
-	std::ranges::min_element(all_followed(), {}, &Followed::number)->is_done = true;
+	Followed &oldest = *std::ranges::min_element(all_followed(), {}, &Followed::number);
+	(void)settle_event(oldest.number, oldest.has_survived ? Outcome::Survived : Outcome::Signaled,
+	                   "not followed any further");
+	oldest.is_done = true;
 	forget_done();
 }
 
@@ -214,6 +233,8 @@ take_in(const Event &event)
 {
 	if (!event.is_open)
 		return;
+	if (event.action == Action::Terminate)
+		settle_cancels(event.subject.id, event.subject.statement);
 	make_room();
 	memory[followed_count++] = {.number = event.number,
 	                            .session = event.subject.id,
@@ -272,14 +293,6 @@ follow_up()
 		if (followed.next <= now)
 			look_after(followed, now);
 	forget_done();
-}
-
-void
-settle_cancels(SessionId session, Timestamp statement)
-{
-	for (Followed &followed : all_followed())
-		if (followed.session == session && followed.action == Action::Cancel && !followed.is_done)
-			settle_cancel(followed, followed.statement == statement);
 }
 
 } // namespace session_guard

@@ -25,10 +25,4 @@ Timestamp next_follow_up();
 /* Look at whoever is due, in a transaction. */
 void follow_up();
 
-/*
- * A session was terminated, in which this statement ran; unknown_time if none
- * did.  A cancel of the same statement before that has had no effect.
- */
-void settle_cancels(SessionId session, Timestamp statement);
-
 } // namespace session_guard

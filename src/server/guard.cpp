@@ -379,6 +379,7 @@ wake_up()
 	last_wake = now;
 	count(shared()->counters.wake_ups);
 
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	read_in_recovery = RecoveryInProgress();
 	refresh_policies();
@@ -393,6 +394,7 @@ wake_up()
 		plan_anew();
 	CommitTransactionCommand();
 	release_catalogs();
+	(void)pgstat_report_stat(false);
 }
 
 long

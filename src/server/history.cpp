@@ -97,10 +97,10 @@ Batch batch;
 
 /* Is an event to be written to the history at this moment? */
 bool
-is_to_be_moved(const EventState &state, Timestamp now)
+is_to_be_moved(const EventState &state, Duration now)
 {
-	return !state.is_moved &&
-	       (!state.is_open || state.outcome == Outcome::Survived || state.at + patience < now);
+	return !state.is_moved && (!state.is_open || state.outcome == Outcome::Survived ||
+	                           state.signaled_at + patience < now);
 }
 
 /* Collect what is to be moved; what is open keeps its place for the next time. */
@@ -108,7 +108,7 @@ void
 collect()
 {
 	EventRange range = event_range();
-	Timestamp now = GetCurrentTimestamp();
+	Duration now = monotonic_now();
 	bool all_moved_so_far = true;
 
 	batch.count = 0;
@@ -156,7 +156,13 @@ history_table()
 	if (!OidIsValid(table) || !OidIsValid(extension) ||
 	    getExtensionOfObject(RelationRelationId, table) != extension)
 		return InvalidOid;
-	if (!superuser_arg(owner_of(table)))
+
+	/* From now on it stays what it is; it may have been dropped, or given away, before. */
+	LockRelationOid(table, RowExclusiveLock);
+	Oid owner = owner_of(table);
+	if (!OidIsValid(owner))
+		return InvalidOid;
+	if (!superuser_arg(owner))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 		                errmsg("table \"session_guard.history\" must be owned by a superuser")));
 	return table;
@@ -227,6 +233,8 @@ run(Task &task, Work work)
 	MemoryContext context = CurrentMemoryContext;
 	volatile Result result = Result::NoTable;
 
+	SetCurrentStatementStartTimestamp();
+	pgstat_report_activity(STATE_RUNNING, "session_guard.history");
 	PG_TRY();
 	{
 		StartTransactionCommand();
@@ -254,6 +262,9 @@ run(Task &task, Work work)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
+	/* Without these figures autovacuum would never come to the table. */
+	(void)pgstat_report_stat(true);
+	pgstat_report_activity(STATE_IDLE, nullptr);
 	if (result == Result::Done)
 		report_success(task);
 	return result;
@@ -272,8 +283,21 @@ await_table()
 	said_missing = true;
 }
 
-/* Write what is to be written now. */
+/* Note that the batch is committed: the ring may overwrite it now. */
 void
+mark_batch()
+{
+	for (const EventEntry &entry : batch.all())
+	{
+		/* What was written before has only been corrected. */
+		if (entry.moved_writes == 0)
+			count(shared()->counters.history_rows);
+		mark_moved(entry);
+	}
+}
+
+/* Write what is to be written now; true if there is more of it. */
+bool
 write_batch()
 {
 	collect();
@@ -281,7 +305,7 @@ write_batch()
 	if (batch.count == 0)
 	{
 		writing.next = monotonic_now() + pause_between_batches;
-		return;
+		return false;
 	}
 
 	Timestamp ring_start = event_range().start;
@@ -290,17 +314,20 @@ write_batch()
 		for (const EventEntry &entry : batch.all())
 			insert(entry, ring_start);
 	};
-	Result result = run(writing, insert_all);
-	if (result == Result::NoTable)
-		await_table();
-	has_more = has_more || result != Result::Done;
-	if (result != Result::Done)
-		return;
-	said_missing = false;
-	/* Now that it is committed the ring may overwrite these. */
-	for (const EventEntry &entry : batch.all())
-		mark_moved(entry);
-	count(shared()->counters.history_rows, static_cast<int64>(batch.count));
+	switch (run(writing, insert_all))
+	{
+		case Result::Done:
+			said_missing = false;
+			mark_batch();
+			return has_more;
+		case Result::NoTable:
+			await_table();
+			break;
+		case Result::Failed:
+			break;
+	}
+	has_more = true;
+	return false;
 }
 
 /* Delete some of what is past its retention, and plan when to go on. */
@@ -324,9 +351,16 @@ write_history()
 	/* Who has called in between is not forgotten. */
 	has_more = has_more || now < writing.next;
 	if (now >= writing.next)
-		write_batch();
+		(void)write_batch();
 	if (history_retention() > 0 && now >= deleting.next)
 		delete_batch();
+}
+
+void
+finish_history()
+{
+	while (write_batch())
+		continue;
 }
 
 long

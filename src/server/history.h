@@ -15,6 +15,9 @@ namespace session_guard
 /* Do what is to be done now, in transactions of its own. */
 void write_history();
 
+/* Write what can be written before this process ends, without waiting for anything. */
+void finish_history();
+
 /* How long to sleep now, in milliseconds; -1 means until somebody calls. */
 long history_sleep_time();
 

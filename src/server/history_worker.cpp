@@ -23,7 +23,17 @@ start(Datum main_arg)
 	back_off(Post::History, adopt_retention);
 	connect_shielded("1s");
 	sign_on(Post::History);
-	pgstat_report_activity(STATE_IDLE, "writes session_guard.history");
+	pgstat_report_activity(STATE_IDLE, "session_guard.history");
+	/* From now on it ends where it finds best. */
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+}
+
+/* End, with all written that can be; the postmaster starts it again if it goes on itself. */
+[[noreturn]] void
+finish()
+{
+	finish_history();
+	proc_exit(1);
 }
 
 [[noreturn]] void
@@ -31,11 +41,13 @@ run()
 {
 	for (;;)
 	{
+		if (ShutdownRequestPending)
+			finish();
 		if (take_reload())
 			adopt_retention();
 		ProcessCatchupInterrupt();
 		write_history();
-		if (!ConfigReloadPending)
+		if (!ConfigReloadPending && !ShutdownRequestPending)
 			nap(history_sleep_time());
 	}
 }

@@ -30,7 +30,7 @@ wake_guard()
 	if (shared() == nullptr)
 		return;
 	pg_atomic_fetch_add_u32(&shared()->stored_changes, 1);
-	(void)wake(Post::Guard);
+	wake(Post::Guard);
 }
 
 /* What a utility command is to us. */

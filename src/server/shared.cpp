@@ -161,7 +161,7 @@ office_of(Post post)
 	return state->offices[static_cast<std::size_t>(post)];
 }
 
-bool
+void
 wake(Post post)
 {
 	auto pid = static_cast<int>(pg_atomic_read_u32(&office_of(post).worker_pid));
@@ -169,7 +169,6 @@ wake(Post post)
 
 	if (worker != nullptr)
 		SetLatch(&worker->procLatch);
-	return worker != nullptr;
 }
 
 void

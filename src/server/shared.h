@@ -133,8 +133,8 @@ Shared &shared_or_error();
 
 Office &office_of(Post post);
 
-/* Wake the worker that holds a post; false if none does. */
-bool wake(Post post);
+/* Wake the worker that holds a post, if one does. */
+void wake(Post post);
 
 /* Note an error of a worker. */
 void note_error(const char *message);

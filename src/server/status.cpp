@@ -291,12 +291,12 @@ query_size()
 bool
 has_left(const Sighting &sighting)
 {
-	int pid = sighting.session.id.pid;
+	SessionId id = sighting.session.id;
 
 	/* The status entry is cleared first, and cheaper to ask. */
-	if (sighting.slot >= 0 && pid_in_slot(sighting.slot) == pid)
-		return false;
-	return BackendPidGetProc(pid) != sighting.process;
+	if (sighting.slot >= 0 && pid_in_slot(sighting.slot) == id.pid)
+		return entry_at(sighting.slot)->st_proc_start_timestamp != id.backend_start;
+	return BackendPidGetProc(id.pid) != sighting.process;
 }
 
 int

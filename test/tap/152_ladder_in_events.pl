@@ -2,7 +2,8 @@
 # that gives in is canceled; one that goes on beyond its grace has survived the
 # cancel, and the end of its session is an event of its own; one whose session
 # is never terminated is reported once after 5 s, and canceled when it ends at
-# last; with a grace longer than that there is the report and then the end.
+# last; with a grace longer than that there is the report and then the end.  Who
+# was ended by somebody's order has survived the cancel, too.
 
 use strict;
 use warnings FATAL => 'all';
@@ -15,9 +16,9 @@ use RawSession;
 use Test::More;
 
 my $node = guard_node('main', 'pg_session_guard.naptime' => '100ms');
-my %grace = (web => '1s', lenient => '0', patient => '1h');
+my %grace = (web => '1s', lenient => '0', patient => '1h', dismissed => '1h');
 
-$node->safe_psql('postgres', 'CREATE ROLE lenient LOGIN; CREATE ROLE patient LOGIN; CREATE ROLE exempt LOGIN');
+$node->safe_psql('postgres', 'CREATE ROLE lenient LOGIN; CREATE ROLE patient LOGIN; CREATE ROLE dismissed LOGIN; CREATE ROLE exempt LOGIN');
 $node->safe_psql('postgres', "ALTER ROLE exempt SET pg_session_guard.exempt = on");
 for my $role (sort keys %grace)
 {
@@ -48,12 +49,13 @@ my %session = (
 	stubborn => RawSession->connect($node),
 	lenient => RawSession->connect($node, user => 'lenient'),
 	patient => RawSession->connect($node, user => 'patient'),
+	dismissed => RawSession->connect($node, user => 'dismissed'),
 	exempt => RawSession->connect($node, user => 'exempt'));
 my %pid = map { $_ => $session{$_}->pid } keys %session;
 my $idle = RawSession->connect($node);
 
 $session{$_}->send_query('SELECT pg_sleep(600)') for qw(obedient exempt);
-$session{$_}->send_query(stubborn_statement()) for qw(stubborn patient);
+$session{$_}->send_query(stubborn_statement()) for qw(stubborn patient dismissed);
 $session{lenient}->send_query($until_gate_opens);
 
 # The events of a session in their order, or its rows in the history.
@@ -75,6 +77,13 @@ sub warnings_of
 
 my $still_there = 'still there after so long';
 my $survived = 'cancel survived its session was terminated';
+
+# The cancel has not ended this one, so somebody else does.
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM session_guard.event WHERE pid = $pid{dismissed}")
+  or die 'no cancel';
+call_verb($node, "terminate_session($pid{dismissed})");
+wait_for_outcome($node, 'event', $pid{dismissed}, 'survived', q{action = 'cancel'});
+is(rows_of('event', 'dismissed'), $survived, 'whose session a verb ends has survived the cancel');
 
 wait_for_outcome($node, 'event', $pid{obedient}, 'canceled');
 wait_for_outcome($node, 'event', $pid{stubborn}, 'terminated', q{action = 'terminate'});
@@ -108,8 +117,8 @@ is($idle->query('SELECT 42'), '42', 'as does who is idle');
 
 # The history has what is in memory.
 wait_for_history($node);
-is($node->safe_psql('postgres', 'SELECT count(*) FROM session_guard.history'), '6', 'all six events are in the history');
-is(rows_of('history', $_), rows_of('event', $_), "the history has what became of $_") for qw(obedient stubborn lenient patient);
+is($node->safe_psql('postgres', 'SELECT count(*) FROM session_guard.history'), '8', 'all eight events are in the history');
+is(rows_of('history', $_), rows_of('event', $_), "the history has what became of $_") for qw(obedient stubborn lenient patient dismissed);
 is($node->safe_psql('postgres', q{
 	SELECT count(*) FROM session_guard.event
 	WHERE outcome IN ('canceled', 'terminated') AND gone_after IS NULL OR outcome = 'survived' AND gone_after IS NOT NULL}),
@@ -120,10 +129,10 @@ is($node->safe_psql('postgres', "SELECT gone_after > interval '5 s' FROM session
 for my $relation ('stats', q{limit_stats WHERE limit_name = 'statement_timeout'})
 {
 	is($node->safe_psql('postgres', "SELECT cancels_sent, terminates_sent, canceled, terminated, survived FROM session_guard.$relation"),
-		'4|2|2|2|3', "and counted: $relation");
+		'5|2|2|2|4', "and counted: $relation");
 }
 is(scalar guard_lines($node, qr/WARNING:/), 2, 'there were no other warnings');
-is(scalar guard_lines($node, qr/LOG:  canceling statement of session /), 4, 'four cancels');
-is(scalar guard_lines($node, qr/LOG:  terminating session /), 2, 'two terminates');
+is(scalar guard_lines($node, qr/LOG:  canceling statement of session /), 5, 'five cancels');
+is(scalar guard_lines($node, qr/LOG:  terminating session /), 3, 'three terminates, one of them ordered');
 $node->stop;
 done_testing();
