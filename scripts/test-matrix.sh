@@ -129,13 +129,12 @@ touch "$work/.pg_session_guard"
 trap remove_folder EXIT
 copy_project "$work/src"
 
-# One more at a time than there are cores, since tests wait a good deal; three at the most, since
-# each runs servers by the dozen.
+# As many at a time as there are cores, two at the most: each runs servers by the dozen.
 jobs=0
 for version in "${versions[@]}"; do
 	test_version "$version" &
 	jobs=$((jobs + 1))
-	[ $jobs -le "$(nproc)" ] && [ $jobs -lt 3 ] || { wait -n; jobs=$((jobs - 1)); }
+	[ $jobs -lt "$(nproc)" ] && [ $jobs -lt 2 ] || { wait -n; jobs=$((jobs - 1)); }
 done
 wait
 
