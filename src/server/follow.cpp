@@ -44,6 +44,8 @@ struct Followed
 	Duration signaled_at;
 	Waiter waiter;
 	bool has_survived;
+	/* A look has found the session of a cancel gone. */
+	bool was_gone;
 	Duration next;
 	std::size_t looks;
 	bool is_done;
@@ -117,6 +119,21 @@ effect_of(const Followed &followed, const char *&note)
 	return Outcome::Canceled;
 }
 
+/*
+ * Is a cancel whose session is gone to be looked at once more?  Whoever has
+ * terminated the session may be about to record that, and then the cancel has
+ * had no effect.
+ */
+bool
+may_have_been_terminated(Followed &followed, const char *note, Duration now)
+{
+	if (note == nullptr || followed.was_gone)
+		return false;
+	followed.was_gone = true;
+	followed.next = now + second;
+	return true;
+}
+
 /* Say of a session or statement that its signal has had no effect. */
 void
 give_up(Followed &followed, Duration now)
@@ -175,7 +192,11 @@ look_after(Followed &followed, Duration now)
 	if (state && state->outcome == Outcome::Survived)
 		followed.has_survived = true;
 	if (std::optional<Outcome> effect = effect_of(followed, note))
-		return settle(followed, *effect, note);
+	{
+		if (!may_have_been_terminated(followed, note, now))
+			settle(followed, *effect, note);
+		return;
+	}
 	followed.looks = std::min(followed.looks + 1, looks_after.size());
 	if (is_overdue(followed, now))
 		give_up(followed, now);
@@ -231,10 +252,11 @@ make_room()
 void
 take_in(const Event &event)
 {
+	/* Whoever has ordered it may have seen its effect already. */
+	if (event.action == Action::Terminate && event.signaled_at != 0)
+		settle_cancels(event.subject.id, event.subject.statement);
 	if (!event.is_open)
 		return;
-	if (event.action == Action::Terminate)
-		settle_cancels(event.subject.id, event.subject.statement);
 	make_room();
 	memory[followed_count++] = {.number = event.number,
 	                            .session = event.subject.id,
@@ -246,6 +268,7 @@ take_in(const Event &event)
 	                            .signaled_at = event.signaled_at,
 	                            .waiter = event.waiter,
 	                            .has_survived = event.outcome == Outcome::Survived,
+	                            .was_gone = false,
 	                            .next = event.signaled_at + looks_after.front(),
 	                            .looks = 0,
 	                            .is_done = false};
