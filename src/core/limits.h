@@ -38,6 +38,15 @@ enum class Action : std::uint8_t
 	Terminate,
 };
 
+/* NUL-terminated. */
+inline constexpr std::array<std::string_view, 3> action_names{"log", "cancel", "terminate"};
+
+constexpr std::string_view
+name_of(Action action)
+{
+	return action_names[static_cast<std::size_t>(action)];
+}
+
 struct LimitFacts
 {
 	/* The setting's name without its prefix, NUL-terminated. */

@@ -25,9 +25,10 @@ namespace
 {
 
 Names
-names_of(const Sighting &sighting)
+names_of(const Sighting &sighting, Shown *shown)
 {
-	return {.role = role_name(sighting.role), .database = database_name(sighting.database)};
+	return {.role = shown(role_name(sighting.role)),
+	        .database = shown(database_name(sighting.database))};
 }
 
 LimitCounters &
@@ -41,16 +42,13 @@ void
 announce(const Looked &looked)
 {
 	const Verdict &verdict = looked.decision.verdict;
-	const Sighting &sighting = looked.sighting;
-	Names names = names_of(sighting);
+	Names names = names_of(looked.sighting, on_one_line);
 	std::array<char, 1024> buffer;
 	Text text(buffer);
 
 	text.append(announcement_of(verdict)).append(" ");
-	append_session(text, sighting, names.role.data(), names.database.data());
-	append_reason(
-	    text.append(": "), verdict, looked.policy,
-	    {.role = on_one_line(names.role.data()), .database = on_one_line(names.database.data())});
+	append_session(text, looked.sighting, names);
+	append_reason(text.append(": "), verdict, looked.policy, names);
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
 }
 
@@ -59,7 +57,6 @@ Reason
 reason_for(const Looked &looked)
 {
 	const Verdict &verdict = looked.decision.verdict;
-	Names names = names_of(looked.sighting);
 	Reason reason{};
 	Text detail(reason.detail);
 	Text hint(reason.hint);
@@ -67,9 +64,7 @@ reason_for(const Looked &looked)
 	reason.session = looked.sighting.session.id;
 	reason.action = verdict.action;
 	reason.statement = statement_stamp(looked.sighting.session);
-	append_detail(
-	    detail, verdict, looked.policy,
-	    {.role = as_ascii(names.role.data()), .database = as_ascii(names.database.data())});
+	append_detail(detail, verdict, looked.policy, names_of(looked.sighting, as_ascii));
 	detail.mark_cut();
 	hint.append(facts(verdict.limit).hint);
 	return reason;
@@ -80,13 +75,13 @@ Event
 event_of(const Looked &looked, Outcome outcome)
 {
 	const Verdict &verdict = looked.decision.verdict;
-	Names names = names_of(looked.sighting);
+	const Sighting &sighting = looked.sighting;
 	Event event{};
 
 	event.at = looked.at;
 	event.actor.is_guard = true;
-	event.subject =
-	    subject_of(looked.sighting, names.role.data(), names.database.data(), looked.query);
+	event.subject = subject_of(sighting, role_name(sighting.role), database_name(sighting.database),
+	                           looked.query);
 	event.limit = verdict.limit;
 	event.threshold = verdict.threshold;
 	event.measured = verdict.measured;

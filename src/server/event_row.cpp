@@ -87,21 +87,6 @@ set_limit(EventRow &row, const Event &event)
 	row.set(at(EventColumn::Measured), shown_duration(event.measured));
 }
 
-const char *
-name_of(Action action)
-{
-	switch (action)
-	{
-		case Action::Log:
-			return "log";
-		case Action::Cancel:
-			return "cancel";
-		case Action::Terminate:
-			return "terminate";
-	}
-	return nullptr;
-}
-
 /* The event if it is still in the ring, as the caller may see it. */
 void
 put_event(ReturnSetInfo &result, std::uint64_t number, Timestamp ring_start)
@@ -129,7 +114,7 @@ event_row(const Event &event, Timestamp ring_start)
 	set_actor(row, event.actor);
 	set_subject(row, event.subject);
 	set_limit(row, event);
-	row.set_text(at(EventColumn::Action), name_of(event.action));
+	row.set_text(at(EventColumn::Action), name_of(event.action).data());
 	row.set_text(at(EventColumn::Outcome), name_of(event.outcome).data());
 	set_found(row, EventColumn::Reason, event.reason);
 	set_found(row, EventColumn::Note, event.note);

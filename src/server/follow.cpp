@@ -82,25 +82,29 @@ settle(Followed &followed, Outcome outcome, const char *note = nullptr)
 		count_outcome(followed, &LimitCounters::canceled);
 }
 
-bool
-has_left(const Followed &followed)
+/* What has been found of a signal. */
+struct Effect
 {
-	Sighting sighting{};
+	Outcome outcome;
+	/*
+	 * A cancel's session is gone.  Whoever has terminated it may be about to
+	 * record that, and then the cancel has had no effect.
+	 */
+	bool is_uncertain;
+};
 
-	sighting.session.id = followed.session;
-	sighting.slot = followed.slot;
-	sighting.process = followed.process;
-	return has_left(sighting);
-}
-
-/* The outcome of a signal whose effect can be seen, and a note on it; none if it cannot. */
-std::optional<Outcome>
-effect_of(const Followed &followed, const char *&note)
+/* The effect of a signal if it can be seen. */
+std::optional<Effect>
+effect_of(const Followed &followed)
 {
 	Sighting sighting;
 
 	if (followed.action == Action::Terminate)
-		return has_left(followed) ? std::optional(Outcome::Terminated) : std::nullopt;
+	{
+		if (has_left(followed.session, followed.slot, followed.process))
+			return Effect{.outcome = Outcome::Terminated, .is_uncertain = false};
+		return std::nullopt;
+	}
 	switch (look_at_session(followed.slot, followed.session, sighting))
 	{
 		case Sight::Unreadable:
@@ -108,30 +112,26 @@ effect_of(const Followed &followed, const char *&note)
 		case Sight::Gone:
 			/* It was not the cancel that has ended a statement that had survived it. */
 			if (followed.has_survived)
-				return Outcome::Survived;
-			note = "its session has ended";
-			return Outcome::Canceled;
+				return Effect{.outcome = Outcome::Survived, .is_uncertain = false};
+			return Effect{.outcome = Outcome::Canceled, .is_uncertain = true};
 		case Sight::Seen:
 			break;
 	}
 	if (running_statement(sighting.session) == followed.statement)
 		return std::nullopt;
-	return Outcome::Canceled;
+	return Effect{.outcome = Outcome::Canceled, .is_uncertain = false};
 }
 
-/*
- * Is a cancel whose session is gone to be looked at once more?  Whoever has
- * terminated the session may be about to record that, and then the cancel has
- * had no effect.
- */
-bool
-may_have_been_terminated(Followed &followed, const char *note, Duration now)
+/* Settle by what was found, or look once more. */
+void
+conclude(Followed &followed, const Effect &effect, Duration now)
 {
-	if (note == nullptr || followed.was_gone)
-		return false;
+	if (!effect.is_uncertain)
+		return settle(followed, effect.outcome);
+	if (followed.was_gone)
+		return settle(followed, effect.outcome, "its session has ended");
 	followed.was_gone = true;
 	followed.next = now + second;
-	return true;
 }
 
 /* Say of a session or statement that its signal has had no effect. */
@@ -181,7 +181,6 @@ void
 look_after(Followed &followed, Duration now)
 {
 	std::optional<EventState> state = state_of_event(followed.number);
-	const char *note = nullptr;
 
 	if (state && !state->is_open)
 	{
@@ -191,12 +190,8 @@ look_after(Followed &followed, Duration now)
 	/* It may be that whoever has given the order has said so. */
 	if (state && state->outcome == Outcome::Survived)
 		followed.has_survived = true;
-	if (std::optional<Outcome> effect = effect_of(followed, note))
-	{
-		if (!may_have_been_terminated(followed, note, now))
-			settle(followed, *effect, note);
-		return;
-	}
+	if (std::optional<Effect> effect = effect_of(followed))
+		return conclude(followed, *effect, now);
 	followed.looks = std::min(followed.looks + 1, looks_after.size());
 	if (is_overdue(followed, now))
 		give_up(followed, now);

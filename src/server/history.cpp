@@ -8,7 +8,8 @@
 #include "server/history.h"
 
 #include "server/clock.h"
-#include "server/event_row.h"
+#include "server/events.h"
+#include "server/history_table.h"
 #include "server/settings.h"
 #include "server/shared.h"
 
@@ -28,27 +29,6 @@ constexpr Duration pause_between_batches = 100 * millisecond;
 constexpr Duration patience = minute;
 constexpr Duration shortest_retry = second;
 constexpr Duration longest_retry = 30 * second;
-
-constexpr char insert_query[] =
-    "INSERT INTO session_guard.history (server_start, number, acted_at, actor, function_name, pid,"
-    " backend_start, datname, usename, application_name, client_addr, state, limit_name, threshold,"
-    " source, measured, action, outcome, reason, note, late, gone_after, query)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
-    " $19, $20, $21, $22, $23)"
-    " ON CONFLICT (server_start, number) DO UPDATE SET outcome = EXCLUDED.outcome,"
-    " note = EXCLUDED.note, gone_after = EXCLUDED.gone_after";
-constexpr Oid insert_types[event_columns] = {
-    TIMESTAMPTZOID, INT8OID,     TIMESTAMPTZOID, TEXTOID,     TEXTOID, INT4OID,
-    TIMESTAMPTZOID, TEXTOID,     TEXTOID,        TEXTOID,     INETOID, TEXTOID,
-    TEXTOID,        INTERVALOID, TEXTOID,        INTERVALOID, TEXTOID, TEXTOID,
-    TEXTOID,        TEXTOID,     INTERVALOID,    INTERVALOID, TEXTOID,
-};
-
-/* Rows that somebody else has locked are for the next time. */
-constexpr char delete_query[] =
-    "DELETE FROM session_guard.history WHERE ctid OPERATOR(pg_catalog.=) ANY"
-    " (ARRAY(SELECT ctid FROM session_guard.history WHERE acted_at OPERATOR(pg_catalog.<) $1"
-    " LIMIT 1000 FOR UPDATE SKIP LOCKED))";
 
 /* What the writer does, each in transactions of its own, so that one does not hinder the other. */
 struct Task
@@ -130,69 +110,6 @@ collect()
 	}
 }
 
-Oid
-owner_of(Oid table)
-{
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/*
- * The table, if it is there and the extension's own; an error if others than
- * superusers could have made triggers for it, which would run as one.
- */
-Oid
-history_table()
-{
-	Oid schema = get_namespace_oid("session_guard", true);
-	Oid table = OidIsValid(schema) ? get_relname_relid("history", schema) : InvalidOid;
-	Oid extension = get_extension_oid("pg_session_guard", true);
-
-	if (!OidIsValid(table) || !OidIsValid(extension) ||
-	    getExtensionOfObject(RelationRelationId, table) != extension)
-		return InvalidOid;
-
-	/* From now on it stays what it is; it may have been dropped, or given away, before. */
-	LockRelationOid(table, RowExclusiveLock);
-	Oid owner = owner_of(table);
-	if (!OidIsValid(owner))
-		return InvalidOid;
-	if (!superuser_arg(owner))
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-		                errmsg("table \"session_guard.history\" must be owned by a superuser")));
-	return table;
-}
-
-void
-insert(const EventEntry &entry, Timestamp ring_start)
-{
-	EventRow row = event_row(entry.event, ring_start);
-	std::array<char, event_columns> nulls;
-
-	for (std::size_t column = 0; column < nulls.size(); column++)
-		nulls[column] = row.nulls()[column] ? 'n' : ' ';
-	if (SPI_execute_with_args(insert_query, event_columns, const_cast<Oid *>(insert_types),
-	                          row.values().data(), nulls.data(), false, 0) < 0)
-		elog(ERROR, "could not write the history");
-}
-
-/* Delete some of the rows that are past their retention; how many. */
-std::uint64_t
-delete_expired()
-{
-	Oid types[] = {TIMESTAMPTZOID};
-	Datum values[] = {TimestampTzGetDatum(GetCurrentTimestamp() - history_retention())};
-
-	if (SPI_execute_with_args(delete_query, 1, types, values, nullptr, false, 0) < 0)
-		elog(ERROR, "could not delete from the history");
-	return SPI_processed;
-}
-
 /* Note a failure, say it once until there is a success, and wait before the next try. */
 void
 report_failure(Task &task, const ErrorData &error)
@@ -238,7 +155,7 @@ run(Task &task, Work work)
 	PG_TRY();
 	{
 		StartTransactionCommand();
-		if (OidIsValid(history_table()))
+		if (lock_history_table())
 		{
 			SPI_connect();
 			PushActiveSnapshot(GetTransactionSnapshot());
@@ -312,7 +229,7 @@ write_batch()
 	auto insert_all = [&]
 	{
 		for (const EventEntry &entry : batch.all())
-			insert(entry, ring_start);
+			write_to_history(entry.event, ring_start);
 	};
 	switch (run(writing, insert_all))
 	{
@@ -335,7 +252,9 @@ void
 delete_batch()
 {
 	std::uint64_t deleted = 0;
-	Result result = run(deleting, [&] { deleted = delete_expired(); });
+	Result result =
+	    run(deleting,
+	        [&] { deleted = delete_from_history(GetCurrentTimestamp() - history_retention()); });
 
 	if (result == Result::NoTable || (result == Result::Done && deleted == 0))
 		deleting.next = monotonic_now() + std::clamp(history_retention() / 60, minute, 60 * minute);

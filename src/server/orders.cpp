@@ -3,131 +3,22 @@
  */
 #include "server/orders.h"
 
-#include "core/reason.h"
-
 #include "server/attempt.h"
 #include "server/confirm.h"
-#include "server/events.h"
 #include "server/holders.h"
-#include "server/reasons.h"
+#include "server/order_account.h"
 #include "server/rights.h"
 #include "server/shared.h"
-#include "server/show.h"
 #include "server/signals.h"
 #include "server/targets.h"
 
 #include <algorithm>
-#include <array>
 
 namespace session_guard
 {
 
 namespace
 {
-
-/* How names are shown, depending on where. */
-using Shown = const char *(const char *);
-
-/* Who gave the order: the role with whose rights the verb runs, and who logged in if not the same.
- */
-const char *
-name_of_caller(Shown *shown)
-{
-	const char *name = shown(name_or_mark(GetUserNameFromId(GetUserId(), true)));
-
-	if (GetUserId() == GetSessionUserId())
-		return psprintf("role \"%s\"", name);
-	return psprintf("role \"%s\" (session user \"%s\")", name,
-	                shown(name_or_mark(GetUserNameFromId(GetSessionUserId(), true))));
-}
-
-/* Who gave the order, by which function, and what for. */
-const char *
-origin_of(const Order &order, Shown *shown)
-{
-	return psprintf("%s with %s()%s%s", name_of_caller(shown), shown(order.verb),
-	                order.reason != nullptr ? ": " : "",
-	                order.reason != nullptr ? shown(order.reason) : "");
-}
-
-const char *
-user_of(const Target &target)
-{
-	return name_or_mark(GetUserNameFromId(target.sighting.role, true));
-}
-
-const char *
-database_of(const Target &target)
-{
-	return name_or_mark(get_database_name(target.sighting.database));
-}
-
-/* Write who ends whom, by which function and why. */
-void
-announce(const Order &order, const Target &target)
-{
-	std::array<char, 1024> buffer;
-	Text session(buffer);
-
-	if (target.is_known)
-		append_session(session, target.sighting, user_of(target), database_of(target));
-	else
-		session.append(target.sighting.session.id.pid);
-	ereport(LOG_SERVER_ONLY,
-	        (errmsg_internal("%s %s: ordered by %s", announcement_of(target.action).data(),
-	                         session.c_str(), origin_of(order, on_one_line)),
-	         errhidecontext(true)));
-}
-
-/* What the client of a target is told. */
-Reason
-reason_for(const Order &order, const Target &target)
-{
-	Reason reason{};
-	Text detail(reason.detail);
-
-	reason.session = target.sighting.session.id;
-	reason.action = target.action;
-	reason.statement = target.statement;
-	detail.append("Ordered by ").append(origin_of(order, as_ascii));
-	if (!detail.view().ends_with('.'))
-		detail.append(".");
-	detail.mark_cut();
-	return reason;
-}
-
-/* The text of a target's query as the last look has found it, or as it was when it was selected. */
-const char *
-query_of(const Lookout &lookout, const Target &target)
-{
-	return *lookout.query() != '\0' ? lookout.query() : text_to_cstring(target.query);
-}
-
-/* The event of what is done, or was not done, to a target that was announced. */
-Event
-event_of(const Order &order, const Lookout &lookout, const Target &target)
-{
-	Event event{};
-
-	event.at = GetCurrentTimestamp();
-	copy_text(event.actor.role, name_of_caller(on_one_line));
-	copy_text(event.actor.function, order.verb);
-	copy_text(event.reason, order.reason);
-	event.subject.id = target.sighting.session.id;
-	event.subject.slot = target.sighting.slot;
-	event.subject.process = target.sighting.process;
-	if (target.is_known)
-		event.subject =
-		    subject_of(target.sighting, GetUserNameFromId(target.sighting.role, true),
-		               get_database_name(target.sighting.database), query_of(lookout, target));
-	event.action = target.action;
-	event.outcome = target.outcome.value_or(Outcome::Signaled);
-	copy_text(event.note, target.note);
-	/* What a process that is no session does with a cancel cannot be told. */
-	event.is_open =
-	    !target.outcome && (target.action == Action::Terminate || event.subject.is_client);
-	return event;
-}
 
 /* The server's function that the order needs and the caller may not call, if there is one. */
 const char *

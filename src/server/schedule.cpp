@@ -118,9 +118,7 @@ spared_text(const Entry &entry, const Forecast &forecast)
 const char *
 action_text(const Entry &entry, Action action)
 {
-	if (entry.policy.mode == Mode::Log)
-		return "log";
-	return action == Action::Cancel ? "cancel" : "terminate";
+	return name_of(entry.policy.mode == Mode::Log ? Action::Log : action).data();
 }
 
 /* What is shown to whom pg_stat_activity shows it. */

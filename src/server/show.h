@@ -25,6 +25,9 @@ const char *on_one_line(const char *value);
  */
 const char *as_ascii(const char *value);
 
+/* One of these, for who writes the same in both places. */
+using Shown = const char *(const char *);
+
 /*
  * The same as shown_text() for what had only so much room, the terminating NUL
  * included: it may have been cut inside a character.

@@ -3,8 +3,6 @@
  */
 #include "server/signals.h"
 
-#include "server/show.h"
-
 #include <csignal>
 
 namespace session_guard
@@ -28,15 +26,12 @@ append_address(Text &text, const SockAddr &address)
 		text.append("?");
 }
 
-/* Keep messages below ERROR from where this setting sends them; the nest level that ends it. */
-int
+/* Keep messages below ERROR from where this setting sends them, in the present GUC nest level. */
+void
 silence(const char *setting)
 {
-	int level = NewGUCNestLevel();
-
 	(void)set_config_option(setting, "error", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 	                        false);
-	return level;
 }
 
 } // namespace
@@ -44,13 +39,12 @@ silence(const char *setting)
 bool
 signal_by_server(int pid, Action action)
 {
-	/* The end of the outer level is that of the inner one. */
-	int level = silence("client_min_messages");
+	int level = NewGUCNestLevel();
 	Datum sent;
 
+	silence("client_min_messages");
 	if (own_log_level() < ERROR)
-		(void)silence("log_min_messages");
-
+		silence("log_min_messages");
 	if (action == Action::Cancel)
 		sent = DirectFunctionCall1(pg_cancel_backend, Int32GetDatum(pid));
 	else
@@ -68,9 +62,10 @@ signal_process(int pid, Action action)
 void
 report_survivor(int pid, const char *note)
 {
-	/* Whoever has given the order is told by the outcome. */
-	int level = silence("client_min_messages");
+	int level = NewGUCNestLevel();
 
+	/* Whoever has given the order is told by the outcome. */
+	silence("client_min_messages");
 	ereport(WARNING, (errmsg_internal("session %d has survived its signal: %s", pid, note),
 	                  errhidecontext(true)));
 	AtEOXact_GUC(true, level);
@@ -84,13 +79,13 @@ report_left_alone(int pid, const char *why)
 }
 
 void
-append_session(Text &text, const Sighting &sighting, const char *role, const char *database)
+append_session(Text &text, const Sighting &sighting, const Names &names)
 {
 	text.append(sighting.session.id.pid)
 	    .append(" (user \"")
-	    .append(on_one_line(role))
+	    .append(names.role)
 	    .append("\", database \"")
-	    .append(on_one_line(database))
+	    .append(names.database)
 	    .append("\", application \"")
 	    .append(sighting.application_name)
 	    .append("\", client ");

@@ -7,7 +7,7 @@
 #include "server/status.h"
 
 #include "core/limits.h"
-#include "core/text.h"
+#include "core/reason.h"
 
 namespace session_guard
 {
@@ -28,6 +28,6 @@ void report_survivor(int pid, const char *note);
 void report_left_alone(int pid, const char *why);
 
 /* 4808 (user "web", database "shop", application "billing", client 10.1.2.3) */
-void append_session(Text &text, const Sighting &sighting, const char *role, const char *database);
+void append_session(Text &text, const Sighting &sighting, const Names &names);
 
 } // namespace session_guard

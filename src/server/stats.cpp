@@ -80,6 +80,25 @@ enum LimitColumn
 };
 using LimitStatsRow = Row<LimitColumnCount>;
 
+/* Where a counter of a limit is shown, and where the sum over all limits. */
+struct CountedByLimit
+{
+	LimitColumn limit_column;
+	Column column;
+	pg_atomic_uint64 LimitCounters::*counter;
+};
+constexpr CountedByLimit counted_by_limit[] = {
+    {LimitDeadlinesMet, DeadlinesMet, &LimitCounters::deadlines_met},
+    {LimitLogged, Logged, &LimitCounters::logged},
+    {LimitCancelsSent, CancelsSent, &LimitCounters::cancels_sent},
+    {LimitTerminatesSent, TerminatesSent, &LimitCounters::terminates_sent},
+    {LimitCanceled, Canceled, &LimitCounters::canceled},
+    {LimitTerminated, Terminated, &LimitCounters::terminated},
+    {LimitSurvived, Survived, &LimitCounters::survived},
+    {LimitGone, Gone, &LimitCounters::gone},
+    {LimitRaced, Raced, &LimitCounters::raced},
+};
+
 std::uint64_t
 read(pg_atomic_uint64 &counter)
 {
@@ -197,15 +216,8 @@ set_actions(StatsRow &row)
 {
 	Lateness lateness;
 
-	row.set(DeadlinesMet, number(sum(&LimitCounters::deadlines_met)));
-	row.set(Logged, number(sum(&LimitCounters::logged)));
-	row.set(CancelsSent, number(sum(&LimitCounters::cancels_sent)));
-	row.set(TerminatesSent, number(sum(&LimitCounters::terminates_sent)));
-	row.set(Canceled, number(sum(&LimitCounters::canceled)));
-	row.set(Terminated, number(sum(&LimitCounters::terminated)));
-	row.set(Survived, number(sum(&LimitCounters::survived)));
-	row.set(Gone, number(sum(&LimitCounters::gone)));
-	row.set(Raced, number(sum(&LimitCounters::raced)));
+	for (const CountedByLimit &counted : counted_by_limit)
+		row.set(counted.column, number(sum(counted.counter)));
 	row.set(Ordered, number(read(shared()->counters.ordered)));
 	for (LimitCounters &limit : shared()->counters.limits)
 		lateness.add(limit);
@@ -238,15 +250,8 @@ limit_row(Limit limit)
 	Lateness lateness;
 
 	row.set_text(LimitName, facts(limit).name.data());
-	row.set(LimitDeadlinesMet, number(read(counters.deadlines_met)));
-	row.set(LimitLogged, number(read(counters.logged)));
-	row.set(LimitCancelsSent, number(read(counters.cancels_sent)));
-	row.set(LimitTerminatesSent, number(read(counters.terminates_sent)));
-	row.set(LimitCanceled, number(read(counters.canceled)));
-	row.set(LimitTerminated, number(read(counters.terminated)));
-	row.set(LimitSurvived, number(read(counters.survived)));
-	row.set(LimitGone, number(read(counters.gone)));
-	row.set(LimitRaced, number(read(counters.raced)));
+	for (const CountedByLimit &counted : counted_by_limit)
+		row.set(counted.limit_column, number(read(counters.*counted.counter)));
 	lateness.add(counters);
 	set_lateness(row, LimitLateP50, lateness);
 	return row;

@@ -289,14 +289,12 @@ query_size()
 }
 
 bool
-has_left(const Sighting &sighting)
+has_left(SessionId id, int slot, const PGPROC *process)
 {
-	SessionId id = sighting.session.id;
-
 	/* The status entry is cleared first, and cheaper to ask. */
-	if (sighting.slot >= 0 && pid_in_slot(sighting.slot) == id.pid)
-		return entry_at(sighting.slot)->st_proc_start_timestamp != id.backend_start;
-	return BackendPidGetProc(id.pid) != sighting.process;
+	if (slot >= 0 && pid_in_slot(slot) == id.pid)
+		return entry_at(slot)->st_proc_start_timestamp != id.backend_start;
+	return BackendPidGetProc(id.pid) != process;
 }
 
 int

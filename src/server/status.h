@@ -76,8 +76,17 @@ Sight look_at_session(int slot, SessionId id, Sighting &sighting, char *query = 
 /* The space that the text of a query may take (track_activity_query_size). */
 std::size_t query_size();
 
-/* Has the process of a sighting left the ProcArray?  Its slot may be -1 for unknown. */
-bool has_left(const Sighting &sighting);
+/*
+ * Has a process left the ProcArray that was in this place of the array (-1 if
+ * that is not known) and had this PGPROC?
+ */
+bool has_left(SessionId id, int slot, const PGPROC *process);
+
+inline bool
+has_left(const Sighting &sighting)
+{
+	return has_left(sighting.session.id, sighting.slot, sighting.process);
+}
 
 /* Where a process stands in the array; -1 if it is not there. */
 int slot_of(int pid);

@@ -86,7 +86,7 @@ row_of(const Target &target)
 	row.set(Pid, Int32GetDatum(target.sighting.session.id.pid));
 	if (target.is_known)
 		show_session(row, target);
-	row.set_text(ActionName, target.action == Action::Cancel ? "cancel" : "terminate");
+	row.set_text(ActionName, name_of(target.action).data());
 	/* Only the caller's own session can be without an outcome: its signal is on the way. */
 	row.set_text(OutcomeName, name_of(target.outcome.value_or(Outcome::Signaled)).data());
 	row.set_text(Note, target.note);

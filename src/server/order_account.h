@@ -1,0 +1,24 @@
+/*
+ * What is said of an order: to the log, to the client of its target, and to the
+ * history.
+ */
+#pragma once
+
+#include "server/events.h"
+#include "server/lookout.h"
+#include "server/orders.h"
+#include "server/reasons.h"
+
+namespace session_guard
+{
+
+/* Write who ends whom, by which function and why. */
+void announce(const Order &order, const Target &target);
+
+/* What the client of a target is told. */
+Reason reason_for(const Order &order, const Target &target);
+
+/* The event of what is done, or was not done, to a target that was announced. */
+Event event_of(const Order &order, const Lookout &lookout, const Target &target);
+
+} // namespace session_guard
