@@ -1,10 +1,10 @@
 /*
- * Forward steps of the wall clock (see clock.h).
+ * The wall clock (see clock.h).
  */
 #include "core/clock.h"
 
 #include <algorithm>
-#include <span>
+#include <cstdlib>
 
 namespace session_guard
 {
@@ -12,85 +12,73 @@ namespace session_guard
 namespace
 {
 
-/* Remember a step; when the list is full, the two oldest become one. */
+/* Two clocks are not read in the same moment, and slewing bends a stretch a little. */
+constexpr Duration jitter = 5 * millisecond;
+
+/* When the list is full the oldest is forgotten: what is older cannot be explained any more. */
 void
-remember(Clock &clock, Step step)
+begin_stretch(Clock &clock, const Stretch &stretch)
 {
-	if (clock.count == clock.steps.size())
+	if (clock.count == clock.stretches.size())
 	{
-		/* The later boundary: what began between the two is measured too short, not too long. */
-		clock.steps[1].until = std::max(clock.steps[0].until, clock.steps[1].until);
-		clock.steps[1].amount += clock.steps[0].amount;
-		std::move(clock.steps.begin() + 1, clock.steps.end(), clock.steps.begin());
+		std::move(clock.stretches.begin() + 1, clock.stretches.end(), clock.stretches.begin());
 		clock.count--;
 	}
-	clock.steps[clock.count++] = step;
-}
-
-/* Take a backward step off the forward steps, newest first: somebody has corrected the clock. */
-void
-take_back(Clock &clock, Duration step)
-{
-	while (step > 0 && clock.count > 0)
-	{
-		Step &newest = clock.steps[clock.count - 1];
-		Duration part = std::min(step, newest.amount);
-
-		newest.amount -= part;
-		step -= part;
-		if (newest.amount == 0)
-			clock.count--;
-	}
+	clock.stretches[clock.count++] = stretch;
 }
 
 } // namespace
 
 Duration
-read_clock(Clock &clock, Timestamp wall, Duration monotonic)
+read_clock(Clock &clock, Timestamp wall, Instant monotonic)
 {
+	Duration offset = wall - monotonic;
 	Duration step = 0;
 
-	if (clock.wall != unknown_time)
+	if (clock.count == 0)
+		begin_stretch(clock, {.after = beginning, .by = beginning, .offset = offset});
+	else
 	{
-		/* Where the wall clock would be without a step, and may have been just before it. */
-		Timestamp expected = clock.wall + (monotonic - clock.monotonic);
+		Stretch &present = clock.stretches[clock.count - 1];
+		Duration moved = offset - present.offset;
 
-		clock.latest = std::max(clock.latest, expected);
-		if (wall - expected > smallest_step)
+		if (std::abs(moved) > std::max(smallest_step, (monotonic - clock.monotonic) / slew_divisor))
 		{
-			step = wall - expected;
-			remember(clock, {.until = clock.latest, .amount = step});
+			step = moved;
+			begin_stretch(clock, {.after = clock.monotonic, .by = monotonic, .offset = offset});
 		}
-		else if (expected - wall > smallest_step)
-			take_back(clock, expected - wall);
+		else
+			present.offset = offset;
 	}
-	clock.latest = std::max(clock.latest, wall);
 	clock.wall = wall;
 	clock.monotonic = monotonic;
 	return step;
 }
 
-Duration
-stepped_since(const Clock &clock, Timestamp stamp)
+Instant
+time_of(const Clock &clock, Timestamp stamp, Instant now)
 {
-	Duration sum = 0;
+	Instant latest = beginning;
+	Instant end = now;
 
-	for (const Step &step : std::span(clock.steps).first(clock.count))
-		if (stamp <= step.until)
-			sum += step.amount;
-	return sum;
-}
+	if (clock.count == 0)
+		return std::min(stamp, now);
+	for (std::size_t i = clock.count; i > 0; i--)
+	{
+		const Stretch &stretch = clock.stretches[i - 1];
+		Instant made = stamp - stretch.offset;
 
-Duration
-elapsed(const Clock &clock, Timestamp since, Timestamp now)
-{
-	return now - since - stepped_since(clock, since);
+		if (made >= stretch.after - jitter && made <= end + jitter)
+			latest = std::max(latest, made);
+		end = stretch.by;
+	}
+	return latest == beginning ? now : std::min(latest, now);
 }
 
 Timestamp
-deadline_of(const Clock &clock, Timestamp start, Duration threshold)
+wall_time_of(const Clock &clock, Instant moment)
 {
-	return later(later(start, threshold), stepped_since(clock, start));
+	return clock.count == 0 ? moment : moment + clock.stretches[clock.count - 1].offset;
 }
 
 } // namespace session_guard

@@ -1,15 +1,15 @@
 /*
- * Forward steps of the wall clock.
+ * The wall clock, and where a stamp of it lies on a clock that nobody sets.
  *
- * The stamps in backend status are wall clock.  When somebody sets the clock
- * an hour ahead, every idle session seems an hour older: a step is noticed by
- * comparing the wall clock with a monotonic one at two readings, and taken off
- * every episode that began before it.
+ * The stamps in backend status are wall clock.  When somebody sets it an hour
+ * ahead, every session seems an hour older; set back, as much younger.  Two
+ * readings of both clocks show a step between them.  From one step to the next
+ * the wall clock runs a constant time ahead of the monotonic one: a stretch.
  *
- * A backward step makes sessions look younger, never older, so nothing is
- * added for it; it only takes back forward steps that were noticed before.  But
- * a stamp from before it lies ahead of the clock, and a later forward step must
- * still be taken off that stamp too.
+ * A stamp does not tell in which stretch it was made, but it must have been made
+ * while that stretch lasted.  Where that leaves two explanations, the later one
+ * holds: nobody seems older than it is.  So a stamp is best placed when it is
+ * seen for the first time, and then stays where it is (core/memo.h).
  */
 #pragma once
 
@@ -22,40 +22,47 @@
 namespace session_guard
 {
 
-/* The wall clock has to move by more than this against the monotonic one. */
-inline constexpr Duration smallest_step = second;
+/*
+ * The wall clock has to move by more than this against the monotonic one to
+ * have been set, and by more than a thousandth of the time that has passed: it
+ * may be slewed.
+ */
+inline constexpr Duration smallest_step = 50 * millisecond;
+inline constexpr Duration slew_divisor = 1000;
 
-/* One forward step: stamps not later than "until" were made before it. */
-struct Step
+/* The time from one step of the wall clock to the next. */
+struct Stretch
 {
-	Timestamp until;
-	Duration amount;
+	/* The readings between which it began; both "beginning" for the first. */
+	Instant after;
+	Instant by;
+	/* How far the wall clock is ahead of the monotonic one. */
+	Duration offset;
 };
 
 /* Lives in shared memory, so that a restart of the worker forgets no step. */
 struct Clock
 {
-	/* The last reading of both clocks; wall is unknown_time before the first. */
+	/* The last reading of both clocks. */
 	Timestamp wall;
-	Duration monotonic;
-	/* The latest that the wall clock has ever shown: no stamp is later. */
-	Timestamp latest;
-	/* Oldest first. */
-	std::array<Step, 16> steps;
+	Instant monotonic;
+	/* Oldest first; none before the first reading. */
+	std::array<Stretch, 16> stretches;
 	std::size_t count;
 };
 static_assert(std::is_trivially_destructible_v<Clock>);
 
-/* Take a reading of both clocks, and return the forward step it shows, or 0. */
-Duration read_clock(Clock &clock, Timestamp wall, Duration monotonic);
+/* Take a reading of both clocks, and return the step it shows: ahead, back (negative), or 0. */
+Duration read_clock(Clock &clock, Timestamp wall, Instant monotonic);
 
-/* How far the wall clock has stepped ahead since a stamp was made. */
-Duration stepped_since(const Clock &clock, Timestamp stamp);
+/*
+ * When a stamp was made that is seen now, that is, at the latest reading.  A
+ * stamp that cannot be explained was made now.  Without a reading both clocks
+ * are taken for one.
+ */
+Instant time_of(const Clock &clock, Timestamp stamp, Instant now);
 
-/* How long ago a stamp was made, without the steps since; negative if it lies ahead. */
-Duration elapsed(const Clock &clock, Timestamp since, Timestamp now);
-
-/* The wall-clock time at which a threshold counted from a stamp is reached. */
-Timestamp deadline_of(const Clock &clock, Timestamp start, Duration threshold);
+/* What the wall clock showed, or will show, at a moment if it is not set again. */
+Timestamp wall_time_of(const Clock &clock, Instant moment);
 
 } // namespace session_guard

@@ -19,7 +19,7 @@ comes_after(const Deadline &a, const Deadline &b)
 	return comes_before(b, a);
 }
 
-std::tuple<Timestamp, Timestamp, Action, Limit, std::int32_t>
+std::tuple<Instant, Instant, Action, Limit, std::int32_t>
 order(const Deadline &deadline)
 {
 	return {deadline.wake, deadline.due, facts(deadline.limit).first_action, deadline.limit,
@@ -34,7 +34,7 @@ comes_before(const Deadline &a, const Deadline &b)
 	return order(a) < order(b);
 }
 
-Timestamp
+Instant
 Deadlines::next_wake() const
 {
 	return count_ == 0 ? never : memory_.front().wake;

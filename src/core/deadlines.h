@@ -19,9 +19,9 @@ namespace session_guard
 struct Deadline
 {
 	/* When to look: the deadline itself, or later for one that was spared. */
-	Timestamp wake;
-	/* When the limit was reached: who has been over his limit longest comes first. */
-	Timestamp due;
+	Instant wake;
+	/* When the limit was reached: who has been over its limit longest comes first. */
+	Instant due;
 	SessionId session;
 	/* Where the session stands in the backend-status array. */
 	std::int32_t slot;
@@ -57,7 +57,7 @@ class Deadlines
 	}
 
 	/* The next wake-up; never, if there is none. */
-	Timestamp next_wake() const;
+	Instant next_wake() const;
 
 	/* Add one; false if it, or a later one in its favour, had to be left out. */
 	bool push(const Deadline &deadline);

@@ -22,13 +22,13 @@ is_climbing(const Ladder &ladder, Timestamp statement)
 }
 
 void
-note_cancel(Ladder &ladder, Timestamp statement, Timestamp now)
+note_cancel(Ladder &ladder, Timestamp statement, Instant now)
 {
 	ladder = {.rung = Rung::Canceled, .statement = statement, .at = now};
 }
 
 void
-note_terminate(Ladder &ladder, Timestamp now)
+note_terminate(Ladder &ladder, Instant now)
 {
 	ladder.rung = Rung::Terminated;
 	ladder.at = now;

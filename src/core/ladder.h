@@ -28,7 +28,7 @@ struct Ladder
 	/* Of the statement that was cancelled (statement_stamp). */
 	Timestamp statement;
 	/* When the last step was taken. */
-	Timestamp at;
+	Instant at;
 };
 static_assert(std::is_trivially_destructible_v<Ladder>);
 
@@ -36,7 +36,7 @@ static_assert(std::is_trivially_destructible_v<Ladder>);
 bool is_climbing(const Ladder &ladder, Timestamp statement);
 
 /* Note the step that was taken. */
-void note_cancel(Ladder &ladder, Timestamp statement, Timestamp now);
-void note_terminate(Ladder &ladder, Timestamp now);
+void note_cancel(Ladder &ladder, Timestamp statement, Instant now);
+void note_terminate(Ladder &ladder, Instant now);
 
 } // namespace session_guard

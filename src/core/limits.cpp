@@ -13,13 +13,38 @@ namespace session_guard
 namespace
 {
 
-/* Make an episode of a stamp, unless the server has none or its clock begins later. */
+/* Make an episode of a stamp that was made at a moment, unless the server has none. */
 std::optional<Episode>
-since(Timestamp stamp, Timestamp not_before = unknown_time)
+since(Instant at, Timestamp stamp)
 {
 	if (stamp == unknown_time)
 		return std::nullopt;
-	return Episode{.start = std::max(stamp, not_before), .stamp = stamp};
+	return Episode{.start = at, .stamp = stamp};
+}
+
+std::optional<Episode>
+since_state_change(const Session &session)
+{
+	return since(session.times.state_change, session.state_change);
+}
+
+/* Since the first look that found the session as still as it is now, if it is known to be. */
+std::optional<Episode>
+since_still(const Session &session, const Memo &memo)
+{
+	if (memo.still.since == unknown_time)
+		return std::nullopt;
+	return Episode{.start = memo.still.since, .stamp = session.state_change};
+}
+
+std::optional<Episode>
+idle(const Session &session, const Memo &memo)
+{
+	if (session.state == State::Idle)
+		return since_state_change(session);
+	if (awaits_message(session) && is_outside_transaction(session))
+		return since_still(session, memo);
+	return std::nullopt;
 }
 
 std::optional<Episode>
@@ -29,11 +54,15 @@ idle_in_transaction(const Session &session, const Memo &memo)
 	{
 		case State::IdleInTransaction:
 		case State::IdleInTransactionAborted:
-			return since(session.state_change);
+			return since_state_change(session);
 		case State::Active:
 			/* state_change is when the last message began to run, not when the pause began. */
-			if (is_paused_pipeline(session) && memo.paused_since != unknown_time)
-				return since(session.state_change, memo.paused_since);
+			if (awaits_message(session) && session.transaction != 0)
+				return since_still(session, memo);
+			return std::nullopt;
+		case State::Idle:
+			if (is_idle_with_transaction(session))
+				return since_still(session, memo);
 			return std::nullopt;
 		default:
 			return std::nullopt;
@@ -53,11 +82,12 @@ since_xact_start(const Session &session, const Memo &memo)
 	if (session.transaction == 0)
 		return std::nullopt;
 
-	Timestamp not_before = memo.transaction_restart;
+	bool is_first_message = is_running(session) && session.xact_start == statement_stamp(session);
+	std::optional<Episode> episode = since(session.times.xact_start, session.xact_start);
 
-	if (is_running(session) && session.xact_start == statement_stamp(session))
-		not_before = std::max(not_before, memo.transaction_seen);
-	return since(session.xact_start, not_before);
+	if (episode && (is_first_message || memo.transaction_restarted))
+		episode->start = std::max(episode->start, memo.transaction_seen);
+	return episode;
 }
 
 std::optional<Episode>
@@ -70,16 +100,22 @@ transaction(const Session &session, const Memo &memo)
 		case State::IdleInTransaction:
 			return since_xact_start(session, memo);
 		case State::IdleInTransactionAborted:
+			if (session.xact_start != unknown_time)
+				return since_xact_start(session, memo);
 			/*
 			 * A failed transaction has given up its xact_start with its locks
-			 * and its snapshot.  What was seen last may belong to a
-			 * transaction before it, so only the failure itself is certain.
+			 * and its snapshot.  It counts from its failure; each statement
+			 * that fails in it since has changed the state once more.
 			 */
-			if (session.xact_start == unknown_time)
-				return since(session.state_change);
-			return since_xact_start(session, memo);
+			if (session.failed_at != unknown_time)
+				return Episode{.start = session.failed_at, .stamp = session.failed_at};
+			return since_state_change(session);
+		case State::Idle:
+			/* The stamp that it shows is an earlier transaction's. */
+			if (is_idle_with_transaction(session))
+				return since(memo.transaction_seen, session.transaction);
+			return std::nullopt;
 		default:
-			/* An idle session that serves an interrupt shows its last statement's start. */
 			return std::nullopt;
 	}
 }
@@ -92,19 +128,22 @@ episode_of(Limit limit, const Session &session, const Memo &memo)
 	switch (limit)
 	{
 		case Limit::IdleSession:
-			if (session.state == State::Idle)
-				return since(session.state_change);
-			return std::nullopt;
+			return idle(session, memo);
 		case Limit::IdleInTransactionSession:
 			return idle_in_transaction(session, memo);
 		case Limit::Statement:
 			if (is_running(session))
-				return since(statement_stamp(session), memo.statement_restart);
+				return since(statement_start(session), statement_stamp(session));
 			return std::nullopt;
 		case Limit::Transaction:
 			return transaction(session, memo);
+		case Limit::Maintenance:
+			/* All that one statement runs of it counts together: it may be a loop. */
+			if (is_running(session) && session.maintenance.since != unknown_time)
+				return since(session.maintenance.since, statement_stamp(session));
+			return std::nullopt;
 		case Limit::Session:
-			return since(session.id.backend_start);
+			return since(session.times.backend_start, session.id.backend_start);
 	}
 	return std::nullopt;
 }

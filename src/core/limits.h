@@ -26,9 +26,10 @@ enum class Limit : std::uint8_t
 	IdleInTransactionSession,
 	Statement,
 	Transaction,
+	Maintenance,
 	Session,
 };
-inline constexpr std::size_t limit_count = 5;
+inline constexpr std::size_t limit_count = 6;
 
 /* From the milder to the harder. */
 enum class Action : std::uint8_t
@@ -68,13 +69,16 @@ inline constexpr std::array<LimitFacts, limit_count> limit_facts{{
      "Divide the work into shorter statements, or ask the administrator to raise the limit."},
     {"transaction_timeout", "in a transaction", Action::Terminate,
      "Divide the work into shorter transactions, or ask the administrator to raise the limit."},
+    {"maintenance_timeout", "maintenance running", Action::Cancel,
+     "Maintain smaller parts at a time, or ask the administrator to raise the limit."},
     {"session_timeout", "connected", Action::Terminate,
      "Connect again, or ask the administrator to raise the limit."},
 }};
 
 inline constexpr std::array<Limit, limit_count> all_limits{
-    Limit::IdleSession, Limit::IdleInTransactionSession, Limit::Statement, Limit::Transaction,
-    Limit::Session,
+    Limit::IdleSession, Limit::IdleInTransactionSession,
+    Limit::Statement,   Limit::Transaction,
+    Limit::Maintenance, Limit::Session,
 };
 
 /* Where a limit stands in an array that has an element for each. */
@@ -132,9 +136,10 @@ threshold_of(const Thresholds &thresholds, Limit limit)
 struct Episode
 {
 	/* From when it is measured. */
-	Timestamp start;
-	/* The server's stamp that tells this episode from the next of its kind. */
-	Timestamp stamp;
+	Instant start;
+	/* What tells this episode from the next of its kind; for most limits a stamp of the server's.
+	 */
+	std::int64_t stamp;
 };
 
 /* The episode of a limit that the session is in, if it is in one and its start is known. */

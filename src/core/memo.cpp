@@ -3,6 +3,8 @@
  */
 #include "core/memo.h"
 
+#include <algorithm>
+
 namespace session_guard
 {
 
@@ -10,50 +12,169 @@ namespace
 {
 
 /*
- * Note when the client paused the pipeline; the status itself has no stamp of it.
- *
- * A status that was written to since is not that of one long pause.  A COPY
- * that hides behind another command's progress is told from a pause by this.
+ * When a stamp was made.  The same stamp may stand in several fields, and move
+ * from one to another: it is placed once.
  */
-void
-observe_pause(Memo &memo, const Session &session, Timestamp now)
+Instant
+time_of_stamp(const Memo &memo, Timestamp stamp, const Clock &clock, Instant now)
 {
-	if (!is_paused_pipeline(session))
-		memo.paused_since = unknown_time;
-	else if (memo.paused_since == unknown_time || memo.paused_changes != session.changes)
-	{
-		memo.paused_since = now;
-		memo.paused_changes = session.changes;
-	}
+	if (stamp == unknown_time)
+		return unknown_time;
+	for (const PlacedStamp *known : {&memo.backend_start, &memo.xact_start, &memo.query_start,
+	                                 &memo.state_change, &memo.wait_start})
+		if (known->stamp == stamp)
+			return known->at;
+	return time_of(clock, stamp, now);
+}
+
+SeenWait
+wait_of(const Session &session)
+{
+	if (session.wait == Wait::SyncRep)
+		return SeenWait::Standby;
+	if (waits_for_lock(session))
+		return SeenWait::Lock;
+	return awaits_message(session) ? SeenWait::Client : SeenWait::None;
 }
 
 /*
- * Note which transaction this is.
+ * From when a wait is taken off that a look has found and the look before it
+ * had not: from its own start if it has one, otherwise from that look on, since
+ * nobody knows better.
+ */
+Instant
+start_of_wait(const Memo &memo, const Session &session, SeenWait wait, Instant now)
+{
+	Instant start = memo.looked_at == unknown_time ? beginning : memo.looked_at;
+
+	if (wait == SeenWait::Lock)
+		start =
+		    std::max(start, session.wait_start == unknown_time ? now : session.times.wait_start);
+	return start;
+}
+
+/*
+ * Until when the wait that the last look saw has lasted at most.  A lock may
+ * have come at any moment since; but a statement that follows, or being idle,
+ * began after it.
+ */
+Instant
+end_of_last_wait(const Memo &memo, const Session &session, Instant now)
+{
+	if (memo.statement != statement_stamp(session))
+		return std::clamp(statement_start(session), memo.looked_at, now);
+	if (session.state != State::Active && session.state != State::Fastpath)
+		return std::clamp(session.times.state_change, memo.looked_at, now);
+	return now;
+}
+
+void
+add(Waits &waits, SeenWait wait, Instant from, Instant until)
+{
+	waits[static_cast<std::size_t>(wait)] += std::max<Duration>(0, until - from);
+}
+
+void
+add(WaitAccount &account, SeenWait wait, bool in_maintenance, Instant from, Instant until)
+{
+	add(account.all, wait, from, until);
+	if (in_maintenance)
+		add(account.in_maintenance, wait, from, until);
+}
+
+/* What belongs to the same episode as at the last look. */
+struct Same
+{
+	bool statement;
+	bool transaction;
+	bool maintenance;
+};
+
+/* Take off the wait that the last look saw, up to now or to when it was over at the latest. */
+void
+continue_wait(Memo &memo, const Same &same, Instant until)
+{
+	Instant from = memo.looked_at;
+
+	if (same.statement)
+		add(memo.statement_waits, memo.waited_for, memo.was_maintaining, from, until);
+	if (same.transaction)
+		add(memo.transaction_waits, memo.waited_for, memo.was_maintaining, from, until);
+	if (same.maintenance)
+		add(memo.maintenance_waits, memo.waited_for, from, until);
+}
+
+/* Take off a wait that this look has found, from when it began. */
+void
+begin_wait(Memo &memo, const Session &session, SeenWait wait, Instant from, Instant now)
+{
+	bool in_maintenance = runs_spared_maintenance(session);
+
+	add(memo.statement_waits, wait, in_maintenance, std::max(from, statement_start(session)), now);
+	add(memo.transaction_waits, wait, in_maintenance, std::max(from, session.times.xact_start),
+	    now);
+	add(memo.maintenance_waits, wait, std::max(from, session.maintenance.since), now);
+}
+
+/*
+ * Note which statement, transaction and maintenance command this is; whatever
+ * is another one begins without waits.
  *
  * The server stamps all transactions of one message with the start of the
  * message: those of VACUUM, or of "COMMIT; BEGIN" within one.  Under the same
  * stamp a new transaction shows by its id only.
  */
-void
-observe_transaction(Memo &memo, const Session &session, Timestamp now)
+Same
+identify(Memo &memo, const Session &session, Instant now)
 {
-	if (session.transaction == 0)
-		return;
-	if (session.transaction != memo.transaction)
+	Same same{.statement = memo.statement == statement_stamp(session),
+	          .transaction = memo.transaction == session.transaction,
+	          .maintenance = memo.maintenance == session.maintenance.since};
+
+	if (!same.statement)
+		memo.statement_waits = {};
+	if (!same.maintenance)
+		memo.maintenance_waits = {};
+	if (!same.transaction)
 	{
-		if (session.xact_start == memo.xact_start)
-			memo.transaction_restart = now;
-		memo.transaction_seen = now;
+		memo.transaction_waits = {};
+		if (session.transaction != 0)
+		{
+			memo.transaction_restarted = memo.transaction_stamp == session.xact_start;
+			memo.transaction_seen = now;
+			memo.transaction_stamp = session.xact_start;
+		}
 	}
+	memo.statement = statement_stamp(session);
 	memo.transaction = session.transaction;
-	memo.xact_start = session.xact_start;
+	memo.maintenance = session.maintenance.since;
+	return same;
+}
+
+/*
+ * Note since when nothing has stirred: neither has the status been written to,
+ * nor has the process been woken, as by each piece of a message that arrives.
+ */
+void
+observe_stillness(Memo &memo, const Session &session, Instant now)
+{
+	Stillness found{.since = now,
+	                .changes = session.changes,
+	                .switches = session.switches,
+	                .transaction = session.transaction};
+
+	if (session.switches < 0)
+		found.since = unknown_time;
+	else if (memo.still.since != unknown_time && memo.still.changes == found.changes &&
+	         memo.still.switches == found.switches && memo.still.transaction == found.transaction)
+		found.since = memo.still.since;
+	memo.still = found;
 }
 
 } // namespace
 
 void
-observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp now,
-        bool spare_maintenance)
+place(Memo &memo, Session &session, const Clock &clock, Instant now)
 {
 	if (memo.session != session.id)
 	{
@@ -61,28 +182,47 @@ observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp n
 		memo.session = session.id;
 	}
 
-	bool lock = spare_lock_waiters && waits_for_lock(session);
-	bool sync_rep = session.wait == Wait::SyncRep;
-	bool paused = is_paused_pipeline(session);
-	bool maintaining = spare_maintenance && session.maintaining;
+	auto placed = [&](Timestamp stamp)
+	{ return PlacedStamp{.stamp = stamp, .at = time_of_stamp(memo, stamp, clock, now)}; };
+	PlacedStamp backend_start = placed(session.id.backend_start);
+	PlacedStamp xact_start = placed(session.xact_start);
+	PlacedStamp query_start = placed(session.query_start);
+	PlacedStamp state_change = placed(session.state_change);
+	PlacedStamp wait_start = placed(session.wait_start);
 
-	/*
-	 * A clock restarts at the first look that finds the wait over, and not at
-	 * the last one that saw it: in between the guard knows nothing, and whoever
-	 * has only just got his lock must not be ended for having waited.
-	 */
-	bool spared = sync_rep || maintaining || memo.waited_for_sync_rep || memo.was_maintaining;
-	if (lock || paused || spared || memo.waited_for_lock || memo.was_paused)
-		memo.statement_restart = now;
-	if (spared)
-		memo.transaction_restart = now;
+	memo.backend_start = backend_start;
+	memo.xact_start = xact_start;
+	memo.query_start = query_start;
+	memo.state_change = state_change;
+	memo.wait_start = wait_start;
+	session.times = {.backend_start = backend_start.at,
+	                 .xact_start = xact_start.at,
+	                 .query_start = query_start.at,
+	                 .state_change = state_change.at,
+	                 .wait_start = wait_start.at};
+}
 
-	observe_pause(memo, session, now);
-	observe_transaction(memo, session, now);
-	memo.waited_for_lock = lock;
-	memo.waited_for_sync_rep = sync_rep;
-	memo.was_paused = paused;
-	memo.was_maintaining = maintaining;
+void
+observe(Memo &memo, const Session &session, Instant now)
+{
+	SeenWait wait = wait_of(session);
+	bool is_first = memo.looked_at == unknown_time;
+	bool had_waited = memo.waited_for != SeenWait::None;
+	Instant over = had_waited ? end_of_last_wait(memo, session, now) : memo.looked_at;
+	Same same = identify(memo, session, now);
+
+	if (had_waited)
+		continue_wait(memo, same, over);
+	if (wait != SeenWait::None)
+	{
+		Instant from = start_of_wait(memo, session, wait, now);
+
+		begin_wait(memo, session, wait, is_first ? from : std::max(from, over), now);
+	}
+	observe_stillness(memo, session, now);
+	memo.waited_for = wait;
+	memo.was_maintaining = runs_spared_maintenance(session);
+	memo.looked_at = now;
 }
 
 } // namespace session_guard

@@ -1,13 +1,16 @@
 /*
  * What the guard keeps in mind of one session between two looks, because
- * backend status does not tell it: when its clocks were restarted, what was
- * done about it, what was said about it.
+ * backend status does not tell it: when its stamps were made, what time does
+ * not count, what was done about it, what was said about it.
  *
  * One per backend slot, in shared memory, so that it outlives the worker.  It
- * counts only for the session whose identity it carries.
+ * counts only for the session whose identity it carries.  What it says of
+ * time not counted depends on no policy: which of it is taken off, excluded()
+ * decides.
  */
 #pragma once
 
+#include "core/clock.h"
 #include "core/ladder.h"
 #include "core/limits.h"
 #include "core/session.h"
@@ -18,27 +21,76 @@
 namespace session_guard
 {
 
+/* A stamp, and when it was made. */
+struct PlacedStamp
+{
+	Timestamp stamp;
+	Instant at;
+};
+
+/* What a session was found waiting for that is not its fault, or not its statement's. */
+enum class SeenWait : std::uint8_t
+{
+	None,
+	Lock,
+	/* A synchronous standby. */
+	Standby,
+	/* The next message of its client. */
+	Client,
+};
+inline constexpr std::size_t seen_wait_count = 4;
+
+/* How long an episode has waited for what; indexed by SeenWait. */
+using Waits = std::array<Duration, seen_wait_count>;
+
+/* The waits of an episode, and those of them that fell into spared maintenance. */
+struct WaitAccount
+{
+	Waits all;
+	Waits in_maintenance;
+};
+
+/* Since when nothing has stirred in a session, and what would tell. */
+struct Stillness
+{
+	/* The first look that found it so; unknown_time if the last look did not ask. */
+	Instant since;
+	std::int32_t changes;
+	std::int64_t switches;
+	std::uint32_t transaction;
+};
+
 struct Memo
 {
 	SessionId session;
-	/* How it was found at the last look: waiting for what is not its fault. */
-	bool waited_for_lock;
-	bool waited_for_sync_rep;
-	bool was_paused;
+	/* The last look; unknown_time before the first. */
+	Instant looked_at;
+	PlacedStamp backend_start;
+	PlacedStamp xact_start;
+	PlacedStamp query_start;
+	PlacedStamp state_change;
+	PlacedStamp wait_start;
+	/* What the last look found it waiting for, and whether it ran spared maintenance then. */
+	SeenWait waited_for;
 	bool was_maintaining;
-	/* Neither waits nor pauses count: no statement is measured from before this. */
-	Timestamp statement_restart;
-	/* Nor do waits for synchronous replication, nor earlier transactions, for a transaction. */
-	Timestamp transaction_restart;
-	/* The transaction it was last found in, what the server said was its start, the first look. */
+	/* The statement that was last found (statement_stamp), and its waits. */
+	Timestamp statement;
+	WaitAccount statement_waits;
+	/*
+	 * The transaction that was last found, what the server said was its start,
+	 * and its waits.  "Restarted" says that the stamp is an earlier one's.
+	 */
 	std::uint32_t transaction;
-	Timestamp xact_start;
-	Timestamp transaction_seen;
-	/* The first look that found its pipeline paused, with no write to its status since. */
-	Timestamp paused_since;
-	std::int32_t paused_changes;
-	/* How many looks in a row have found it over a limit and spared it. */
-	std::int32_t spared_looks;
+	bool transaction_restarted;
+	Timestamp transaction_stamp;
+	Instant transaction_seen;
+	WaitAccount transaction_waits;
+	/* The maintenance command that was last found, by its start, and its waits. */
+	Instant maintenance;
+	Waits maintenance_waits;
+	Stillness still;
+	/* How many looks in a row have found it over a limit and spared it, by limit. */
+	std::array<std::int32_t, limit_count> spared_looks;
 	Ladder ladder;
 	/* The episode whose end was announced in the log and has not been brought about, by limit. */
 	std::array<Timestamp, limit_count> announced;
@@ -49,11 +101,12 @@ static_assert(std::is_trivially_copyable_v<Memo>);
 static_assert(std::is_trivially_destructible_v<Memo>);
 
 /*
- * Bring the memo of a slot up to date with what a look or a scan has found.
- * Unless lock waiters are spared, their waiting counts as running; so does
- * maintenance, unless that is spared.
+ * Place the stamps of a session that was seen now (see time_of()), and keep
+ * them in its memo: what was placed once is not moved by a later step.
  */
-void observe(Memo &memo, const Session &session, bool spare_lock_waiters, Timestamp now,
-             bool spare_maintenance = false);
+void place(Memo &memo, Session &session, const Clock &clock, Instant now);
+
+/* Bring a memo up to date with what a look or a scan has found.  After place(). */
+void observe(Memo &memo, const Session &session, Instant now);
 
 } // namespace session_guard

@@ -15,7 +15,7 @@ constexpr Decision nothing{
     .outlook = Outlook::Nothing, .spared = Spared::No, .at = never, .verdict = {}};
 
 Decision
-wait_until(Timestamp at)
+wait_until(Instant at)
 {
 	return {.outlook = Outlook::Wait, .spared = Spared::No, .at = at, .verdict = {}};
 }
@@ -27,51 +27,102 @@ is_unmeasurable(Limit limit, const Session &session)
 	return session.state == State::Disabled && limit != Limit::Session;
 }
 
+/* Is it the process's wait for its client that is measured, which could be that for a message? */
+bool
+depends_on_stillness(Limit limit)
+{
+	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
+}
+
+/* Has the session been as still as it was found last for so long? */
+bool
+is_still_for(const Memo &memo, Duration time, Instant now)
+{
+	return memo.still.since != unknown_time && now - memo.still.since >= time;
+}
+
+/* Has it paused its pipeline, or is it in the middle of a message, and nobody can tell? */
+bool
+cannot_be_told(const Session &session)
+{
+	return (awaits_message(session) || is_idle_with_transaction(session)) &&
+	       session.switches == switches_unreadable;
+}
+
 /* Spared because of this very limit, and perhaps only for a moment. */
 Spared
-spared_by_state(Limit limit, const Session &session, const Policy &policy)
+spared_by_state(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
 {
 	switch (limit)
 	{
 		case Limit::Statement:
-			if (policy.spare_maintenance && session.maintaining)
+		case Limit::Transaction:
+			if (policy.spare_maintenance && runs_spared_maintenance(session))
 				return Spared::Maintenance;
+			[[fallthrough]];
+		case Limit::Maintenance:
 			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
 			                                                            : Spared::No;
-		case Limit::Transaction:
-			return policy.spare_maintenance && session.maintaining ? Spared::Maintenance
-			                                                       : Spared::No;
 		case Limit::IdleSession:
+			if (cannot_be_told(session))
+				return Spared::NotTold;
 			if (policy.spare_listeners && session.listening)
 				return Spared::Listener;
 			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
+		case Limit::IdleInTransactionSession:
+			return cannot_be_told(session) ? Spared::NotTold : Spared::No;
 		case Limit::Session:
-			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
-		default:
+			/* Between two messages of a pipeline a client that works on is no longer than that. */
+			if (!is_outside_transaction(session) ||
+			    (awaits_message(session) && !is_still_for(memo, second, memo.looked_at)))
+				return Spared::InTransaction;
 			return Spared::No;
 	}
+	return Spared::No;
 }
 
 /* What a limit asks for in an episode, before the steps already taken are thought of. */
 Verdict
-first_verdict(Limit limit, const Episode &episode, const Policy &policy, const Clock &clock,
-              Timestamp now)
+first_verdict(Limit limit, const Episode &episode, const Session &session, const Memo &memo,
+              const Policy &policy, Instant now)
 {
 	Threshold threshold = threshold_of(policy.limits, limit);
+	Duration off = excluded(limit, session, memo, policy);
+	/* Maintenance that is over counts before the command's own start. */
+	Instant deadline = later(episode.start + off, threshold.value);
 
 	return {.limit = limit,
 	        .threshold = threshold,
 	        .episode = episode,
-	        .deadline = deadline_of(clock, episode.start, threshold.value),
-	        .measured = elapsed(clock, episode.start, now),
+	        .deadline = deadline,
+	        .due = deadline,
+	        .measured = std::max<Duration>(0, now - episode.start - off),
 	        .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
 	        .since_cancel = 0};
+}
+
+/*
+ * When to look at a session that is idle by its status, if it is not known yet
+ * to have been still for long enough; "now" if it is, or if nobody can tell.
+ */
+Instant
+settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Instant now)
+{
+	Duration needed = stillness_for(verdict.threshold.value);
+
+	if (!depends_on_stillness(verdict.limit) || session.switches == switches_unreadable ||
+	    is_still_for(memo, needed, now))
+		return now;
+	/* What was not asked for before is asked for at that look. */
+	if (memo.still.since == unknown_time)
+		return now + 1;
+	return later(memo.still.since, needed);
 }
 
 /* What is due for a session whose limit is exceeded, after the steps already taken. */
 Decision
 decide_step(const Decision &due, const Session &session, const Memo &memo, const Policy &policy,
-            const Clock &clock, Timestamp now)
+            Instant now)
 {
 	if (policy.mode == Mode::Log)
 		return memo.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
@@ -85,20 +136,97 @@ decide_step(const Decision &due, const Session &session, const Memo &memo, const
 	bool again = due.verdict.action == Action::Cancel;
 	if (policy.cancel_grace == 0)
 		return again ? nothing : due;
-	Timestamp end_of_grace = deadline_of(clock, memo.ladder.at, policy.cancel_grace);
+	Instant end_of_grace = later(memo.ladder.at, policy.cancel_grace);
 	if (now <= end_of_grace)
 		return wait_until(later(end_of_grace, 1));
 
 	Decision next = due;
 	next.verdict.action = Action::Terminate;
-	next.verdict.since_cancel = again ? elapsed(clock, memo.ladder.at, now) : 0;
+	next.verdict.due = std::max(end_of_grace, next.verdict.deadline);
+	next.verdict.since_cancel = again ? now - memo.ladder.at : 0;
 	return next;
 }
 
 } // namespace
 
+Duration
+stillness_for(Duration threshold)
+{
+	return std::min(second, threshold / 2);
+}
+
+bool
+wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now)
+{
+	if (policy.mode == Mode::Off)
+		return false;
+	if (awaits_message(session) || is_idle_with_transaction(session))
+		return std::ranges::any_of(all_limits,
+		                           [&](Limit limit)
+		                           {
+			                           return (depends_on_stillness(limit) ||
+			                                   limit == Limit::Session) &&
+			                                  threshold_of(policy.limits, limit).value != 0;
+		                           });
+	return std::ranges::any_of(
+	    all_limits,
+	    [&](Limit limit)
+	    {
+		    Duration threshold = threshold_of(policy.limits, limit).value;
+
+		    if (!depends_on_stillness(limit) || threshold == 0)
+			    return false;
+		    std::optional<Episode> episode = episode_of(limit, session, memo);
+		    return episode && now >= later(episode->start, threshold - stillness_for(threshold));
+	    });
+}
+
+Duration
+excluded(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+{
+	/* Of waits; those for the client are a statement's only. */
+	auto sum = [&](const Waits &waits)
+	{
+		Duration time = waits[static_cast<std::size_t>(SeenWait::Standby)];
+
+		if (policy.spare_lock_waiters)
+			time += waits[static_cast<std::size_t>(SeenWait::Lock)];
+		if (limit == Limit::Statement)
+			time += waits[static_cast<std::size_t>(SeenWait::Client)];
+		return time;
+	};
+	/* The waits, and maintenance but for its waits. */
+	auto waits_and = [&](const WaitAccount &account, Duration maintenance)
+	{
+		if (!policy.spare_maintenance)
+			return sum(account.all);
+		return sum(account.all) + std::max<Duration>(0, maintenance - sum(account.in_maintenance));
+	};
+	const Maintenance &maintenance = session.maintenance;
+	bool is_of_statement = maintenance.statement == statement_stamp(session);
+	Duration running = runs_spared_maintenance(session)
+	                       ? std::max<Duration>(0, memo.looked_at - maintenance.spared_since)
+	                       : 0;
+
+	switch (limit)
+	{
+		case Limit::Statement:
+			return waits_and(memo.statement_waits,
+			                 running + (is_of_statement ? maintenance.spared_in_statement : 0));
+		case Limit::Transaction:
+			/* A failed one has neither. */
+			if (session.transaction == 0)
+				return 0;
+			return waits_and(memo.transaction_waits, running + maintenance.spared_in_transaction);
+		case Limit::Maintenance:
+			return sum(memo.maintenance_waits) - (is_of_statement ? maintenance.in_statement : 0);
+		default:
+			return 0;
+	}
+}
+
 Spared
-spared_from(Limit limit, const Session &session, const Policy &policy)
+spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
 {
 	if (session.state == State::Unknown || session.state == State::Starting)
 		return Spared::Unreadable;
@@ -112,12 +240,11 @@ spared_from(Limit limit, const Session &session, const Policy &policy)
 		return Spared::Superuser;
 	if (is_unmeasurable(limit, session))
 		return Spared::NotMeasurable;
-	return spared_by_state(limit, session, policy);
+	return spared_by_state(limit, session, memo, policy);
 }
 
 Decision
-decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
-       const Clock &clock, Timestamp now)
+decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy, Instant now)
 {
 	if (policy.mode == Mode::Off || threshold_of(policy.limits, limit).value == 0)
 		return nothing;
@@ -127,18 +254,28 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 		return nothing;
 
 	/* "Longer than" is strict: at the deadline itself nothing is due yet. */
-	Verdict verdict = first_verdict(limit, *episode, policy, clock, now);
+	Verdict verdict = first_verdict(limit, *episode, session, memo, policy, now);
 	if (verdict.deadline == never)
 		return nothing;
 	if (now <= verdict.deadline)
-		return wait_until(later(verdict.deadline, 1));
+	{
+		/* A look shortly before it tells whether the session stirs. */
+		Instant before = verdict.deadline - stillness_for(verdict.threshold.value);
 
-	Spared spared = spared_from(limit, session, policy);
+		return wait_until(depends_on_stillness(limit) && session.switches != switches_unreadable &&
+		                          now < before
+		                      ? before
+		                      : later(verdict.deadline, 1));
+	}
+
+	Spared spared = spared_from(limit, session, memo, policy);
 	if (spared != Spared::No)
 		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
+	if (Instant settled = settled_at(verdict, session, memo, now); settled > now)
+		return wait_until(settled);
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
-	    session, memo, policy, clock, now);
+	    session, memo, policy, now);
 }
 
 bool
@@ -175,41 +312,85 @@ pause_before_look(Spared spared, std::int32_t looks)
 namespace
 {
 
+/* May waits be taken off this limit? */
+bool
+takes_waits_off(Limit limit)
+{
+	return limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
+}
+
 /* How soon an episode that nobody has seen yet could be due for a threshold; 0: it is off. */
 Duration
 pause_for(Limit limit, Duration threshold)
 {
-	/*
-	 * A wait that nobody has seen counts as running, so look twice in the
-	 * time of a statement: no wait of half its threshold goes unseen.
-	 */
-	return limit == Limit::Statement ? threshold / 2 : threshold;
+	return takes_waits_off(limit) ? sampling_pause(threshold, Pace::Quiet) : threshold;
+}
+
+/* The shortest of what is made of each limit's threshold; 0 if all are off. */
+template <typename ThresholdOf, typename Make>
+Duration
+shortest_of(ThresholdOf threshold_of_limit, Make make)
+{
+	Duration shortest = 0;
+
+	for (Limit limit : all_limits)
+		shortest = shorter_pause(shortest, make(limit, threshold_of_limit(limit)));
+	return shortest;
+}
+
+Duration
+only_with_waits(Limit limit, Duration threshold)
+{
+	return takes_waits_off(limit) ? threshold : 0;
 }
 
 } // namespace
 
 Duration
+sampling_pause(Duration threshold, Pace pace)
+{
+	switch (pace)
+	{
+		case Pace::Quiet:
+			break;
+		case Pace::Running:
+			return threshold / 8;
+		case Pace::Waiting:
+			return std::min(threshold / 20, second);
+	}
+	return threshold / 2;
+}
+
+Duration
 shortest_pause(const Policy &policy)
 {
-	Duration shortest = 0;
-
 	if (policy.mode == Mode::Off)
 		return 0;
-	for (Limit limit : all_limits)
-		shortest =
-		    shorter_pause(shortest, pause_for(limit, threshold_of(policy.limits, limit).value));
-	return shortest;
+	return shortest_of([&](Limit limit) { return threshold_of(policy.limits, limit).value; },
+	                   pause_for);
 }
 
 Duration
 shortest_pause(const Stored &stored)
 {
-	Duration shortest = 0;
+	return shortest_of([&](Limit limit) { return stored.limits[index_of(limit)].value_or(0); },
+	                   pause_for);
+}
 
-	for (Limit limit : all_limits)
-		shortest =
-		    shorter_pause(shortest, pause_for(limit, stored.limits[index_of(limit)].value_or(0)));
-	return shortest;
+Duration
+shortest_with_waits(const Policy &policy)
+{
+	if (policy.mode == Mode::Off)
+		return 0;
+	return shortest_of([&](Limit limit) { return threshold_of(policy.limits, limit).value; },
+	                   only_with_waits);
+}
+
+Duration
+shortest_with_waits(const Stored &stored)
+{
+	return shortest_of([&](Limit limit) { return stored.limits[index_of(limit)].value_or(0); },
+	                   only_with_waits);
 }
 
 void
@@ -234,7 +415,7 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_s
 	/* What was spared before, roles and databases with limits of their own included. */
 	if (before.mode != now.mode || (before.exempt_superusers && !now.exempt_superusers) ||
 	    (before.exempt.value && !now.exempt.value) ||
-	    (limit == Limit::Statement && before.spare_lock_waiters && !now.spare_lock_waiters) ||
+	    (takes_waits_off(limit) && before.spare_lock_waiters && !now.spare_lock_waiters) ||
 	    (limit == Limit::IdleSession && before.spare_listeners && !now.spare_listeners) ||
 	    ((limit == Limit::Statement || limit == Limit::Transaction) && before.spare_maintenance &&
 	     !now.spare_maintenance))
@@ -258,30 +439,33 @@ comes_into_force(const Stored &now, const Stored &before, Limit limit)
 }
 
 Forecast
-forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
-         const Clock &clock, Timestamp now)
+forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy, Instant now)
 {
-	/* A grace can follow a deadline, and a deadline a grace. */
-	constexpr int most_waits = 3;
+	/* A grace can follow a deadline, a deadline a grace, and a look comes before a deadline. */
+	constexpr int most_waits = 4;
 	Policy on = policy;
 	if (policy.mode == Mode::Off)
 		on.mode = Mode::Enforce;
 
 	Forecast forecast{.verdict = std::nullopt,
 	                  .due_at = never,
-	                  .spared = spared_from(limit, session, on),
+	                  .spared = spared_from(limit, session, memo, on),
 	                  .is_done = false};
 	std::optional<Episode> episode = episode_of(limit, session, memo);
 	if (!episode || threshold_of(on.limits, limit).value == 0)
 		return forecast;
-	forecast.verdict = first_verdict(limit, *episode, on, clock, now);
+	forecast.verdict = first_verdict(limit, *episode, session, memo, on, now);
 
-	Decision decision = decide(limit, session, memo, on, clock, now);
+	/* It goes on as it is, so it does not stir. */
+	Memo future = memo;
+	if (future.still.since == unknown_time)
+		future.still.since = now;
+	Decision decision = decide(limit, session, future, on, now);
 	forecast.due_at = forecast.verdict->deadline;
 	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)
 	{
 		forecast.due_at = decision.at - 1;
-		decision = decide(limit, session, memo, on, clock, decision.at);
+		decision = decide(limit, session, future, on, decision.at);
 	}
 	if (decision.outlook == Outlook::Nothing)
 	{

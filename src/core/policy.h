@@ -6,7 +6,6 @@
  */
 #pragma once
 
-#include "core/clock.h"
 #include "core/limits.h"
 #include "core/memo.h"
 #include "core/session.h"
@@ -77,6 +76,8 @@ enum class Spared : std::uint8_t
 	Exempt,
 	Superuser,
 	NotMeasurable,
+	/* A pause cannot be told from a message that arrives: the process's switches cannot be read. */
+	NotTold,
 	Listener,
 	Maintenance,
 	LockWait,
@@ -90,8 +91,10 @@ struct Verdict
 	Limit limit;
 	Threshold threshold;
 	Episode episode;
-	Timestamp deadline;
-	/* How long the episode has lasted, steps of the clock taken off. */
+	/* When the episode reached the threshold, and when the step that is due now came to be due. */
+	Instant deadline;
+	Instant due;
+	/* How long the episode has lasted, without what does not count. */
 	Duration measured;
 	Action action;
 	/* Its statement was cancelled this long ago and still runs; 0 if it was not cancelled. */
@@ -115,20 +118,34 @@ struct Decision
 {
 	Outlook outlook;
 	Spared spared;
-	Timestamp at;
+	Instant at;
 	Verdict verdict;
 };
 static_assert(std::is_trivially_destructible_v<Decision>);
 
-/* Bring a memo up to date as the policy of the session has it (see memo.h). */
-inline void
-observe(Memo &memo, const Session &session, const Policy &policy, Timestamp now)
-{
-	observe(memo, session, policy.spare_lock_waiters, now, policy.spare_maintenance);
-}
+/*
+ * What is taken off the time of an episode: waits for somebody else's lock and
+ * spared maintenance if the policy says so, waits for a synchronous standby,
+ * and, for a statement, pauses of its client.  As of the last look.
+ */
+Duration excluded(Limit limit, const Session &session, const Memo &memo, const Policy &policy);
+
+/*
+ * Can only the process itself tell whether the session is what its status says?
+ *
+ * A message that arrives in pieces wakes the process with each of them, and
+ * its status says all the time that it waits for one.  The answer costs the
+ * guard a read of /proc, so it is asked for only when something hangs on it:
+ * of whoever seems to have paused a pipeline or holds a transaction without
+ * saying so, and of the idle shortly before their deadline.  After place().
+ */
+bool wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now);
+
+/* For how long an idle session must not have stirred before it is ended. */
+Duration stillness_for(Duration threshold);
 
 /* Is the session spared from this limit at this moment, and why? */
-Spared spared_from(Limit limit, const Session &session, const Policy &policy);
+Spared spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy);
 
 /* Does this reason end by itself, so that the session is worth another look before the next scan?
  */
@@ -139,11 +156,29 @@ Duration pause_before_look(Spared spared, std::int32_t looks);
 
 /* Decide about one limit of one session.  Writes nothing; observe() came before. */
 Decision decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
-                const Clock &clock, Timestamp now);
+                Instant now);
 
 /* The shortest pause after which an episode that nobody has seen yet could be due; 0: no limit. */
 Duration shortest_pause(const Policy &policy);
 Duration shortest_pause(const Stored &stored);
+
+/* The shortest threshold of a limit that some waits are taken off; 0: no such limit. */
+Duration shortest_with_waits(const Policy &policy);
+Duration shortest_with_waits(const Stored &stored);
+
+/*
+ * How soon to look at all sessions again for a limit that waits are taken off.
+ * A wait that nobody sees counts as running.  So while anything runs that could
+ * wait no wait of an eighth of the threshold goes unseen, and while anybody does
+ * wait many samples tell how much of the time that was.
+ */
+enum class Pace : std::uint8_t
+{
+	Quiet,
+	Running,
+	Waiting,
+};
+Duration sampling_pause(Duration threshold, Pace pace);
 
 /* The shorter of two pauses, of which 0 is none. */
 constexpr Duration
@@ -174,7 +209,7 @@ struct Forecast
 	/* None if it is in no episode of the limit. */
 	std::optional<Verdict> verdict;
 	/* When the next step is due; never, if none is. */
-	Timestamp due_at;
+	Instant due_at;
 	Spared spared;
 	/* All that can be done was done: logged with mode = log, canceled, or terminated. */
 	bool is_done;
@@ -182,6 +217,6 @@ struct Forecast
 
 /* What decide() will say at the deadline; with mode = off, what it would say were it on. */
 Forecast forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
-                  const Clock &clock, Timestamp now);
+                  Instant now);
 
 } // namespace session_guard

@@ -176,6 +176,9 @@ append_spared(Text &text, Spared spared, const Policy &policy, const Names &name
 		case Spared::NotMeasurable:
 			text.append("not measurable: track_activities is off");
 			return;
+		case Spared::NotTold:
+			text.append("not measurable: /proc cannot be read");
+			return;
 		case Spared::Listener:
 			text.append("listens on a channel");
 			return;

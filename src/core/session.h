@@ -53,6 +53,8 @@ inline constexpr std::array<std::pair<std::string_view, State>, 7> state_names{{
 enum class Wait : std::uint8_t
 {
 	Other,
+	/* For a lock of somebody else's; not for the server's own short ones, as for extending a file.
+	 */
 	Lock,
 	SyncRep,
 	ClientRead,
@@ -66,6 +68,39 @@ enum class Superuser : std::uint8_t
 	Yes,
 };
 
+/*
+ * What a session says itself of the maintenance that it runs: VACUUM, ANALYZE,
+ * CREATE INDEX and the like, also inside of functions.  A command within
+ * another counts once.
+ */
+struct Maintenance
+{
+	/* When the outermost command that runs now began; unknown_time if none does. */
+	Instant since;
+	/* The same of the outermost that is spared: not on the session's own temporary tables. */
+	Instant spared_since;
+	/* What is over of it within the statement that has this stamp ... */
+	Timestamp statement;
+	Duration in_statement;
+	Duration spared_in_statement;
+	/* ... and within the present transaction. */
+	Duration spared_in_transaction;
+};
+
+/* When the stamps of a session were made, by the clock that nobody sets. */
+struct Times
+{
+	Instant backend_start;
+	Instant xact_start;
+	Instant query_start;
+	Instant state_change;
+	Instant wait_start;
+};
+
+/* Session::switches where there is no number. */
+inline constexpr std::int64_t switches_not_read = -1;
+inline constexpr std::int64_t switches_unreadable = -2;
+
 struct Session
 {
 	SessionId id;
@@ -73,20 +108,27 @@ struct Session
 	Wait wait;
 	/* One of its parallel workers waits for a lock. */
 	bool worker_waits_for_lock;
-	/* It runs COPY, whose reading from the client is work and not a pause. */
+	/* It runs COPY from or to its client, whose reading from the client is work and not a pause. */
 	bool copying;
-	/* It runs VACUUM, ANALYZE, CREATE INDEX, REINDEX, CLUSTER or REPACK, by progress or text. */
-	bool maintaining;
 	/* It listens on a channel: its client is idle on purpose. */
 	bool listening;
 	Superuser superuser;
+	Maintenance maintenance;
 	/* The local part of its virtual transaction id; 0 if it is in no transaction. */
 	std::uint32_t transaction;
+	/* When its last transaction failed; unknown_time if none has. */
+	Instant failed_at;
 	/* How often its status entry has been written to (st_changecount). */
 	std::int32_t changes;
+	/* How often its process has gone to sleep by itself (see wants_switches()). */
+	std::int64_t switches = switches_not_read;
 	Timestamp xact_start;
 	Timestamp query_start;
 	Timestamp state_change;
+	/* When its wait for a lock began, or its worker's; unknown_time before the server notes it. */
+	Timestamp wait_start;
+	/* The same stamps by the clock that nobody sets; filled in by place(). */
+	Times times;
 };
 static_assert(std::is_trivially_copyable_v<Session>);
 static_assert(std::is_trivially_destructible_v<Session>);
@@ -99,14 +141,14 @@ waits_for_lock(const Session &session)
 }
 
 /*
- * Has a pipeline been paused by its client?
+ * Does the server wait for the next message of an extended-protocol exchange?
  *
- * Between two messages of the extended protocol the server goes on saying
- * "active".  A wait for the client then means that nothing runs, unless COPY
- * reads its data.
+ * Between two messages the server goes on saying "active".  A wait for the
+ * client then means that nothing runs, unless COPY reads its data: the client
+ * has paused its pipeline, or the message is still arriving.
  */
 constexpr bool
-is_paused_pipeline(const Session &session)
+awaits_message(const Session &session)
 {
 	return session.state == State::Active && session.wait == Wait::ClientRead && !session.copying;
 }
@@ -115,24 +157,38 @@ is_paused_pipeline(const Session &session)
 constexpr bool
 is_running(const Session &session)
 {
-	return (session.state == State::Active && !is_paused_pipeline(session)) ||
+	return (session.state == State::Active && !awaits_message(session)) ||
 	       session.state == State::Fastpath;
+}
+
+/* Is the session shown as idle though it has a transaction open, which may hold locks? */
+constexpr bool
+is_idle_with_transaction(const Session &session)
+{
+	return session.state == State::Idle && session.transaction != 0;
 }
 
 /*
  * Is the session known to be between two transactions?
  *
  * With its activities not tracked, the transaction id and the wait for the
- * next command have to tell.  An idle session that has a transaction serves an
- * interrupt of the server at this moment.
+ * next command have to tell.  A paused pipeline may have ended its transaction,
+ * or have failed, without a Sync.
  */
 constexpr bool
 is_outside_transaction(const Session &session)
 {
-	bool awaits_command = session.state == State::Idle ||
+	bool awaits_command = session.state == State::Idle || awaits_message(session) ||
 	                      (session.state == State::Disabled && session.wait == Wait::ClientRead);
 
 	return awaits_command && session.xact_start == unknown_time && session.transaction == 0;
+}
+
+/* Does a maintenance command run that is spared by default? */
+constexpr bool
+runs_spared_maintenance(const Session &session)
+{
+	return session.maintenance.spared_since != unknown_time;
 }
 
 /* The stamp that tells one statement of a session from the next. */
@@ -141,6 +197,14 @@ statement_stamp(const Session &session)
 {
 	/* A fastpath call leaves query_start where the last statement put it. */
 	return session.state == State::Fastpath ? session.state_change : session.query_start;
+}
+
+/* When it was made. */
+constexpr Instant
+statement_start(const Session &session)
+{
+	return session.state == State::Fastpath ? session.times.state_change
+	                                        : session.times.query_start;
 }
 
 /* The same of the statement that runs now; unknown_time if none does. */
