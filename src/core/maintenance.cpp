@@ -113,14 +113,4 @@ is_maintenance(std::string_view query)
 	return !maintenance_in(query).empty();
 }
 
-bool
-is_only_maintenance(std::string_view query)
-{
-	std::size_t semicolon = query.find(';');
-
-	/* A semicolon in quotes errs on the side that does not spare. */
-	return is_maintenance(query) && (semicolon == query.npos ||
-	                                 after_blanks_and_comments(from(query, semicolon + 1)).empty());
-}
-
 } // namespace session_guard

@@ -22,10 +22,4 @@ std::string_view maintenance_in(std::string_view query);
 /* Does a query begin with such a command? */
 bool is_maintenance(std::string_view query);
 
-/*
- * Is a query such a command and nothing else?  Only then is the text a reason to
- * spare who sent it: another statement might follow.
- */
-bool is_only_maintenance(std::string_view query);
-
 } // namespace session_guard

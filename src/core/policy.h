@@ -200,6 +200,14 @@ bool comes_into_force(const Policy &now, const Policy &before, Limit limit, bool
  */
 bool comes_into_force(const Stored &now, const Stored &before, Limit limit);
 
+/* Does a statement that was canceled end sooner by this grace?  0 is none: it is never terminated.
+ */
+constexpr bool
+is_shorter_grace(Duration now, Duration before)
+{
+	return now != 0 && (before == 0 || now < before);
+}
+
 /*
  * What will happen to a session for a limit if it goes on as it is: the verdict
  * at its deadline, and who it is spared by at this moment.

@@ -1,5 +1,5 @@
 /*
- * The present time, with steps of the wall clock noticed.
+ * The present time, by a clock that nobody sets, and steps of the wall clock.
  */
 #pragma once
 
@@ -8,20 +8,44 @@
 namespace session_guard
 {
 
+/* A clock that nobody sets, from an arbitrary beginning. */
+Instant monotonic_now();
+
+/* The present moment, by both clocks. */
+struct Moment
+{
+	Instant now;
+	Timestamp wall;
+};
+
+/* Read both clocks, and note a step of the wall clock; returns it as read_clock() does. */
+struct ClockReading
+{
+	Moment moment;
+	Duration step;
+};
+ClockReading read_clocks(Clock &clock);
+
 /*
- * Read the wall clock (TimestampTz), and note and log a forward step of it.
- * Whatever is measured against this time must have its steps taken off.
+ * For the guard: the present moment, with a step of the wall clock since the
+ * last reading noted and logged.  To be called after a status entry was read,
+ * so that no stamp in it is of a stretch that is not known yet.
  */
-Timestamp take_time();
+Moment take_time();
+
+/* Has the wall clock been set since this was last asked? */
+bool take_step();
 
 /*
  * For other processes than the guard: a copy of what it knows of steps, with the
  * one that may have happened since its last reading.  Without the library
  * preloaded no step is known.
  */
-Clock clock_at(Timestamp now);
-
-/* A clock that nobody sets, from an arbitrary beginning. */
-Duration monotonic_now();
+struct PresentClock
+{
+	Clock clock;
+	Instant now;
+};
+PresentClock present_clock();
 
 } // namespace session_guard

@@ -78,7 +78,7 @@ event_of(const Looked &looked, Outcome outcome)
 	const Sighting &sighting = looked.sighting;
 	Event event{};
 
-	event.at = looked.at;
+	event.at = looked.wall;
 	event.actor.is_guard = true;
 	event.subject = subject_of(sighting, role_name(sighting.role), database_name(sighting.database),
 	                           looked.query);
@@ -127,14 +127,14 @@ note_step(const Looked &looked)
 {
 	const Verdict &verdict = looked.decision.verdict;
 	Ladder &ladder = memo_of(looked.sighting.slot).ladder;
-	Timestamp now = take_time();
+	Instant now = monotonic_now();
 
 	announced(looked) = unknown_time;
 	if (verdict.action == Action::Cancel)
 		note_cancel(ladder, verdict.episode.stamp, now);
 	else
 		note_terminate(ladder, now);
-	spend(shared()->budget, monotonic_now());
+	spend(shared()->budget, now);
 }
 
 void

@@ -292,14 +292,14 @@ follow_new_events()
 	last_taken = range.latest;
 }
 
-Timestamp
+Instant
 next_follow_up()
 {
-	Duration next = never;
+	Instant next = never;
 
 	for (const Followed &followed : all_followed())
 		next = std::min(next, followed.next);
-	return next == never ? never : GetCurrentTimestamp() + (next - monotonic_now());
+	return next;
 }
 
 void

@@ -20,7 +20,7 @@ void prepare_following();
 void follow_new_events();
 
 /* When the next look is due; never, if everything has had its effect. */
-Timestamp next_follow_up();
+Instant next_follow_up();
 
 /* Look at whoever is due, in a transaction. */
 void follow_up();

@@ -30,6 +30,9 @@ namespace
 constexpr Duration scan_floor = smallest_threshold / 2;
 constexpr Duration wake_floor = 2 * millisecond;
 
+/* For how long after the last wait was seen scans go on at the pace of waiting. */
+constexpr int scans_after_wait = 20;
+
 /* The limits of which it is yet to be said that they have come into force; a bit for each. */
 std::uint32_t to_be_announced;
 
@@ -39,15 +42,41 @@ Deadlines pending;
 /* What was read in recovery may have been changed by what was replayed since. */
 bool read_in_recovery;
 
-Timestamp last_scan;
-Timestamp last_wake;
+Instant last_scan;
+Instant last_full_scan;
+Instant last_wake;
 bool scan_is_asked_for;
 
-/* When the next scan is due by itself; never, if no limit is in force. */
-Timestamp
-next_scan()
+/* How many more scans are to go on at the pace of waiting. */
+int scans_for_waits;
+/* Has the last scan found a statement or transaction that is measured without its waits? */
+bool saw_running;
+
+Pace
+pace()
+{
+	if (scans_for_waits > 0)
+		return Pace::Waiting;
+	return saw_running ? Pace::Running : Pace::Quiet;
+}
+
+/* The pause before the next scan; 0 if no limit is in force. */
+Duration
+scan_pause()
 {
 	Duration pause = shortest_pause_of_all();
+	Duration with_waits = shortest_with_waits_of_all();
+
+	if (with_waits != 0)
+		pause = std::min(pause, sampling_pause(with_waits, pace()));
+	return pause;
+}
+
+/* When the next scan is due by itself; never, if no limit is in force. */
+Instant
+next_scan()
+{
+	Duration pause = scan_pause();
 
 	if (scan_is_asked_for)
 		return later(last_scan, scan_floor);
@@ -57,10 +86,25 @@ next_scan()
 }
 
 /*
+ * When to read the clocks again, so that a step of the wall clock is noticed
+ * soon: the shorter the time between two readings, the fewer stamps could have
+ * been made before the step as well as after it.
+ */
+Instant
+next_clock_reading(Instant now)
+{
+	constexpr Duration shortest = 50 * millisecond;
+	constexpr Duration longest = 250 * millisecond;
+	Duration pause = shortest_pause_of_all();
+
+	return now + (pause == 0 ? second : std::clamp(pause / 20, shortest, longest));
+}
+
+/*
  * When to read again what is stored for roles and databases though no scan is
  * due: no commit on the primary wakes the guard of a standby.
  */
-Timestamp
+Instant
 next_reading()
 {
 	return base_policy().mode != Mode::Off && (read_in_recovery || RecoveryInProgress())
@@ -68,25 +112,23 @@ next_reading()
 	           : never;
 }
 
-Timestamp
+Instant
 next_wake()
 {
 	return std::min(
 	    {next_scan(), pending.next_wake(), next_turn(), next_reading(), next_follow_up()});
 }
 
-/* After the clock was set back, nothing that was planned by it may lie hours ahead. */
-void
-forget_the_future(Timestamp now)
+/* How many looks in a row have spared the session in a place from a limit. */
+std::int32_t &
+spared_looks(int slot, Limit limit)
 {
-	last_scan = std::min(last_scan, now);
-	last_wake = std::min(last_wake, now);
-	forget_later_turns(now);
+	return memo_of(slot).spared_looks[index_of(limit)];
 }
 
 /* Put a decision about a limit of a session where it will be acted on. */
 void
-plan(Limit limit, SessionId session, int slot, const Decision &decision, Timestamp now)
+plan(Limit limit, SessionId session, int slot, const Decision &decision, Instant now)
 {
 	Deadline deadline{
 	    .wake = decision.at, .due = decision.at, .session = session, .slot = slot, .limit = limit};
@@ -101,8 +143,7 @@ plan(Limit limit, SessionId session, int slot, const Decision &decision, Timesta
 		case Outlook::Spared:
 			if (may_pass_soon(decision.spared))
 			{
-				deadline.wake =
-				    now + pause_before_look(decision.spared, memo_of(slot).spared_looks);
+				deadline.wake = now + pause_before_look(decision.spared, spared_looks(slot, limit));
 				pending.push(deadline);
 			}
 			return;
@@ -149,44 +190,82 @@ show_activity(std::size_t sessions)
 }
 
 void
-count_scan(std::size_t sessions, Timestamp now)
+count_scan(std::size_t sessions, Instant start)
 {
 	Counters &counters = shared()->counters;
 	Gauges &gauges = shared()->gauges;
 
 	count(counters.scans);
-	count(counters.scan_microseconds, GetCurrentTimestamp() - now);
-	pg_atomic_write_u64(&gauges.last_scan, static_cast<uint64>(now));
+	count(counters.scan_microseconds, monotonic_now() - start);
+	pg_atomic_write_u64(&gauges.last_scan, static_cast<uint64>(GetCurrentTimestamp()));
 	pg_atomic_write_u64(&gauges.sessions, sessions);
 	pg_atomic_write_u64(&gauges.deadlines, pending.size() + waiting_count());
 }
 
+/* Is the session in an episode of a limit that waits are taken off? */
+bool
+is_measured_without_waits(const Session &session, const Memo &memo, const Policy &policy)
+{
+	return std::ranges::any_of(std::array{Limit::Statement, Limit::Transaction, Limit::Maintenance},
+	                           [&](Limit limit)
+	                           {
+		                           return threshold_of(policy.limits, limit).value != 0 &&
+		                                  episode_of(limit, session, memo).has_value();
+	                           });
+}
+
+/* Note how the sessions that were seen set the pace of the next scans. */
+void
+note_pace(const Session &session, const Memo &memo, const Policy &policy)
+{
+	if (!is_measured_without_waits(session, memo, policy))
+		return;
+	saw_running = true;
+	if (memo.waited_for == SeenWait::Lock || memo.waited_for == SeenWait::Standby)
+		scans_for_waits = scans_after_wait;
+}
+
+/* Has a session been over its limit before, and is it to be ended? */
+bool
+is_over(const Decision &decision, Instant now)
+{
+	return decision.outlook == Outlook::Due ||
+	       (decision.outlook == Outlook::Wait && decision.verdict.deadline != 0 &&
+	        decision.verdict.deadline < now);
+}
+
 /* Read all sessions, and make the heaps anew. */
 void
-scan(Timestamp start)
+scan(Instant start)
 {
 	std::array<int64, limit_count> sessions_over{};
+	bool is_full = start >= later(last_full_scan, naptime()) || to_be_announced != 0;
 
 	pending.clear();
 	forget_turns();
-	std::span<const Scanned> found = scan_sessions();
+	saw_running = false;
+	scans_for_waits = std::max(0, scans_for_waits - 1);
+	std::span<Scanned> found = scan_sessions(is_full ? ScanKind::Full : ScanKind::Between);
 	/* The scan has taken its time, and what it found is not older than this. */
-	Timestamp now = take_time();
-	for (const Scanned &one : found)
+	Instant now = take_time().now;
+	for (Scanned &one : found)
 	{
 		Policy policy = policy_of(one.role, one.database);
+		const Memo &memo = memo_of(one.slot);
 
-		observe(memo_of(one.slot), one.session, policy, now);
+		take_in(one.slot, one.session, policy, now);
+		note_pace(one.session, memo, policy);
 		for (Limit limit : all_limits)
 		{
-			Decision decision =
-			    decide(limit, one.session, memo_of(one.slot), policy, shared()->clock, now);
+			Decision decision = decide(limit, one.session, memo, policy, now);
 
 			plan(limit, one.session.id, one.slot, decision, now);
-			sessions_over[index_of(limit)] += decision.outlook == Outlook::Due;
+			sessions_over[index_of(limit)] += is_over(decision, now);
 		}
 	}
 	last_scan = start;
+	if (is_full)
+		last_full_scan = start;
 	scan_is_asked_for = false;
 	announce_limits(sessions_over);
 	show_activity(found.size());
@@ -199,7 +278,7 @@ was_in_time(const Deadline &deadline, const Looked &looked)
 {
 	const Memo &memo = memo_of(deadline.slot);
 
-	return memo.spared_looks == 0 &&
+	return spared_looks(deadline.slot, deadline.limit) == 0 &&
 	       (looked.decision.verdict.since_cancel != 0 ||
 	        !is_climbing(memo.ladder, running_statement(looked.sighting.session)));
 }
@@ -228,14 +307,14 @@ act(const Deadline &deadline, const Looked &looked, bool has_turn)
 		Deadline again = deadline;
 
 		again.wake = looked.at + pause_before_look(Spared::InTransaction,
-		                                           memo_of(deadline.slot).spared_looks++);
+		                                           spared_looks(deadline.slot, deadline.limit)++);
 		pending.push(again);
 		return;
 	}
 	if (decision.verdict.action == Action::Cancel)
 		plan(deadline.limit, deadline.session, deadline.slot,
 		     decide(deadline.limit, looked.sighting.session, memo_of(deadline.slot), looked.policy,
-		            shared()->clock, looked.at),
+		            looked.at),
 		     looked.at);
 	if (is_late)
 		spend_turn(looked.at);
@@ -250,7 +329,7 @@ void
 handle(const Deadline &deadline, bool has_turn)
 {
 	Looked looked = look_and_decide(deadline.limit, deadline.slot, deadline.session);
-	Memo &memo = memo_of(deadline.slot);
+	std::int32_t &spared = spared_looks(deadline.slot, deadline.limit);
 
 	count(shared()->counters.looks);
 	if (looked.sight == Sight::Gone)
@@ -269,24 +348,24 @@ handle(const Deadline &deadline, bool has_turn)
 		return;
 	}
 	plan(deadline.limit, deadline.session, deadline.slot, looked.decision, looked.at);
-	memo.spared_looks = looked.decision.outlook == Outlook::Spared ? memo.spared_looks + 1 : 0;
+	spared = looked.decision.outlook == Outlook::Spared ? spared + 1 : 0;
 }
 
-/* Must the batch be left, because the settings or the time that it goes by hold no more? */
+/* Must the batch be left, because the settings that it goes by hold no more? */
 bool
-is_interrupted(Timestamp now)
+is_interrupted()
 {
 	CHECK_FOR_INTERRUPTS();
-	return ConfigReloadPending || policies_have_changed() || GetCurrentTimestamp() < now;
+	return ConfigReloadPending || policies_have_changed();
 }
 
 /* Handle all that is due now. */
 void
-handle_due(Timestamp now)
+handle_due(Instant now)
 {
-	while (pending.next_wake() <= now && !is_interrupted(now))
+	while (pending.next_wake() <= now && !is_interrupted())
 		handle(pending.pop(), false);
-	while (next_turn() <= now && !is_interrupted(now))
+	while (next_turn() <= now && !is_interrupted())
 		handle(take_turn(), true);
 }
 
@@ -298,9 +377,9 @@ void
 plan_anew()
 {
 	std::uint32_t changed = take_changed_limits();
-	Timestamp now = take_time();
+	Instant now = take_time().now;
 
-	note_in_force(changed, now);
+	note_in_force(changed, take_shorter_grace(), now);
 	to_be_announced |= changed;
 	for (Limit limit : all_limits)
 		if (!is_in_force(limit))
@@ -370,9 +449,11 @@ adopt_settings()
 void
 wake_up()
 {
-	Timestamp now = take_time();
+	Instant now = take_time().now;
 
-	forget_the_future(now);
+	/* What was stamped just before a step is best told from what comes after it now. */
+	if (take_step() && shortest_pause_of_all() != 0)
+		scan_is_asked_for = true;
 	follow_new_events();
 	if (now < next_wake() && !policies_are_stale())
 		return;
@@ -400,17 +481,14 @@ wake_up()
 long
 sleep_time()
 {
-	Timestamp wake = next_wake();
+	Instant now = monotonic_now();
+	Instant wake = std::min(next_wake(), next_clock_reading(now));
 
 	/* The catalog could not be read; what keeps it locked will not wake us. */
 	if (policies_are_stale())
-		wake = std::min(wake, GetCurrentTimestamp() + second);
-	if (wake == never)
-		return -1;
+		wake = std::min(wake, now + second);
 	/* Rounded up: to wake a moment too early would be to wake twice. */
-	Duration pause = std::max(wake, last_wake + wake_floor) - GetCurrentTimestamp();
-	/* No wake-up lies further ahead than a scan, unless the clock was set back this moment. */
-	pause = std::clamp<Duration>(pause, 0, naptime());
+	Duration pause = std::max<Duration>(0, std::max(wake, last_wake + wake_floor) - now);
 	return static_cast<long>((pause + millisecond - 1) / millisecond);
 }
 

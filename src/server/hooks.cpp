@@ -11,6 +11,8 @@
 #include "server/reasons.h"
 #include "server/shared.h"
 
+#include "backend/commands.h"
+
 namespace session_guard
 {
 
@@ -110,13 +112,18 @@ process_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
                 DestReceiver *dest, QueryCompletion *completion)
 {
 	Command command = command_of(statement->utilityStmt);
+	CommandMark mark = begin_command(statement->utilityStmt);
+	auto run = [&]
+	{
+		if (previous_process_utility)
+			previous_process_utility(statement, query, read_only_tree, context, params, environment,
+			                         dest, completion);
+		else
+			standard_ProcessUtility(statement, query, read_only_tree, context, params, environment,
+			                        dest, completion);
+	};
 
-	if (previous_process_utility)
-		previous_process_utility(statement, query, read_only_tree, context, params, environment,
-		                         dest, completion);
-	else
-		standard_ProcessUtility(statement, query, read_only_tree, context, params, environment,
-		                        dest, completion);
+	run_marked(mark, run);
 	note(command);
 }
 
@@ -127,6 +134,7 @@ end_transaction(XactEvent event, void *)
 	{
 		case XACT_EVENT_COMMIT:
 			settle_listening(true);
+			note_end_of_transaction(false);
 			if (changes_policy)
 				wake_guard();
 			changes_policy = false;
@@ -134,6 +142,7 @@ end_transaction(XactEvent event, void *)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			settle_listening(false);
+			note_end_of_transaction(event == XACT_EVENT_ABORT);
 			withdraw_reason();
 			changes_policy = false;
 			return;

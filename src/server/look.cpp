@@ -8,6 +8,8 @@
 #include "server/policies.h"
 #include "server/shared.h"
 
+#include "status/switches.h"
+
 namespace session_guard
 {
 
@@ -25,25 +27,38 @@ prepare_looks()
 	query = static_cast<char *>(MemoryContextAllocZero(TopMemoryContext, query_size()));
 }
 
+void
+take_in(int slot, Session &session, const Policy &policy, Instant now)
+{
+	Memo &memo = memo_of(slot);
+
+	place(memo, session, shared()->clock, now);
+	if (wants_switches(session, memo, policy, now))
+		session.switches = read_switches(session.id.pid);
+	observe(memo, session, now);
+}
+
 Looked
 look_and_decide(Limit limit, int slot, SessionId id)
 {
 	Looked looked;
 
-	/* Mercy may have been committed meanwhile, and time has passed. */
+	/* An exemption may have been committed meanwhile. */
 	refresh_policies();
-	looked.at = take_time();
 	looked.sight = look_at_session(slot, id, looked.sighting, query);
 	looked.query = query;
+
+	Moment moment = take_time();
+	looked.at = moment.now;
+	looked.wall = moment.wall;
 	if (looked.sight != Sight::Seen)
 		return looked;
 
 	Session &session = looked.sighting.session;
 	session.superuser = superuser_of(looked.sighting.role);
 	looked.policy = policy_of(looked.sighting.role, looked.sighting.database);
-	observe(memo_of(slot), session, looked.policy, looked.at);
-	looked.decision =
-	    decide(limit, session, memo_of(slot), looked.policy, shared()->clock, looked.at);
+	take_in(slot, session, looked.policy, looked.at);
+	looked.decision = decide(limit, session, memo_of(slot), looked.policy, looked.at);
 	return looked;
 }
 

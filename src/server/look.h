@@ -14,7 +14,8 @@ namespace session_guard
 struct Looked
 {
 	/* When it was taken.  Others before it may have kept the guard busy. */
-	Timestamp at;
+	Instant at;
+	Timestamp wall;
 	Sight sight;
 	/* The rest counts only if the session was seen. */
 	Sighting sighting;
@@ -26,6 +27,12 @@ struct Looked
 
 /* Allocate the memory.  Once. */
 void prepare_looks();
+
+/*
+ * Bring the memo of a session up to date with what was seen of it, and the
+ * session with what its process alone can tell.
+ */
+void take_in(int slot, Session &session, const Policy &policy, Instant now);
 
 /*
  * Look at a session because of a limit, in a transaction: bring the policies,

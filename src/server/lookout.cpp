@@ -34,8 +34,9 @@ Lookout::present()
 		present_.graph = read_wait_graph();
 		MemoryContextSwitchTo(caller);
 	}
-	present_.now = GetCurrentTimestamp();
-	present_.clock = clock_at(present_.now);
+	PresentClock present = present_clock();
+	present_.now = present.now;
+	present_.clock = present.clock;
 	return present_;
 }
 

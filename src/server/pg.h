@@ -90,6 +90,8 @@ extern "C"
 #define BGWORKER_INTERRUPTIBLE 0
 #endif
 
+#include <optional>
+
 namespace session_guard
 {
 
@@ -135,6 +137,25 @@ local_transaction(const PGPROC *proc)
 	return proc->vxid.lxid;
 #else
 	return proc->lxid;
+#endif
+}
+
+/*
+ * The table that a CLUSTER or REPACK names, nullptr if it names none; none at
+ * all for another command.  REPACK came with 19 and does CLUSTER's work, too.
+ */
+inline std::optional<const RangeVar *>
+clustered_relation(const Node *node)
+{
+#if PG_VERSION_NUM >= 190000
+	if (!IsA(node, RepackStmt))
+		return std::nullopt;
+	const VacuumRelation *table = reinterpret_cast<const RepackStmt *>(node)->relation;
+	return table != nullptr ? table->relation : nullptr;
+#else
+	if (!IsA(node, ClusterStmt))
+		return std::nullopt;
+	return reinterpret_cast<const ClusterStmt *>(node)->relation;
 #endif
 }
 

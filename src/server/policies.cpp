@@ -23,6 +23,8 @@ Policy base;
 StoredReading stored;
 /* The shortest pause that follows from both. */
 Duration shortest = 0;
+/* The shortest threshold of a limit that waits are taken off. */
+Duration shortest_waits = 0;
 
 /* What was resolved since the last change, by role and database. */
 struct Resolved
@@ -47,6 +49,7 @@ Duration locked_since = 0;
 /* What has changed since it was last asked for, and the limits that became stricter. */
 bool has_changes = false;
 std::uint32_t changed_limits = 0;
+bool grace_is_shorter = false;
 
 std::uint32_t
 stored_changes()
@@ -72,9 +75,32 @@ void
 compute_shortest_pause()
 {
 	shortest = shortest_pause(base);
+	shortest_waits = shortest_with_waits(base);
 	for (const StoredFor &row : stored.rows)
 		if (base.mode != Mode::Off)
+		{
 			shortest = shorter_pause(shortest, shortest_pause(row.settings));
+			shortest_waits = shorter_pause(shortest_waits, shortest_with_waits(row.settings));
+		}
+}
+
+/* The grace that is stored at a place, or the one that holds where nothing is. */
+Duration
+grace_of(const Stored *place)
+{
+	return place != nullptr ? place->cancel_grace.value_or(base.cancel_grace) : base.cancel_grace;
+}
+
+/* Note whether the grace has become shorter for somebody. */
+void
+note_grace(const StoredReading &now, const StoredReading &before)
+{
+	for (const StoredReading *reading : {&now, &before})
+		for (const StoredFor &row : reading->rows)
+			grace_is_shorter =
+			    grace_is_shorter ||
+			    is_shorter_grace(grace_of(stored_for(now, row.role, row.database)),
+			                     grace_of(stored_for(before, row.role, row.database)));
 }
 
 /* Note the limits that have become stricter for somebody. */
@@ -82,6 +108,8 @@ void
 note_changes(const StoredReading &now, const StoredReading &before)
 {
 	constexpr Stored nothing{};
+
+	note_grace(now, before);
 
 	for (Limit limit : all_limits)
 	{
@@ -172,6 +200,7 @@ adopt_configuration()
 	Policy before = base;
 
 	base = configured_policy();
+	grace_is_shorter = grace_is_shorter || is_shorter_grace(base.cancel_grace, before.cancel_grace);
 	shared()->configured = base;
 	compute_shortest_pause();
 	forget_resolved();
@@ -221,6 +250,12 @@ take_changed_limits()
 	return std::exchange(changed_limits, 0);
 }
 
+bool
+take_shorter_grace()
+{
+	return std::exchange(grace_is_shorter, false);
+}
+
 Policy
 policy_of(Oid role, Oid database)
 {
@@ -261,6 +296,12 @@ Duration
 shortest_pause_of_all()
 {
 	return shortest;
+}
+
+Duration
+shortest_with_waits_of_all()
+{
+	return shortest_waits;
 }
 
 } // namespace session_guard

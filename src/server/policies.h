@@ -43,6 +43,9 @@ bool policies_have_changed();
  */
 std::uint32_t take_changed_limits();
 
+/* Has cancel_grace become shorter for somebody since this was last asked? */
+bool take_shorter_grace();
+
 /* What binds the sessions of a role in a database. */
 Policy policy_of(Oid role, Oid database);
 
@@ -53,5 +56,8 @@ bool is_stored(Limit limit);
 
 /* The shortest pause after which an episode of anybody could be due; 0: no limit is set. */
 Duration shortest_pause_of_all();
+
+/* The shortest threshold of a limit that waits are taken off; 0: no such limit is set. */
+Duration shortest_with_waits_of_all();
 
 } // namespace session_guard

@@ -3,9 +3,7 @@
  */
 #pragma once
 
-#include "server/pg.h"
-
-#include "core/session.h"
+#include "server/status.h"
 
 #include <span>
 
@@ -22,15 +20,25 @@ struct Scanned
 	Oid database;
 };
 
+/* How a scan learns who is there. */
+enum class ScanKind
+{
+	/* From pg_stat_get_activity(), as everybody does. */
+	Full,
+	/* From the places of the array, which is as good, and cheaper. */
+	Between,
+};
+
 /* Prepare the memory.  Once. */
 void prepare_scan();
 
 /*
  * Read the status of all client sessions, in a transaction.
  *
- * Through SPI, or from the array itself while a lock is in the way of SPI.
- * The result is valid until the next scan.
+ * What is known of each comes from the one look (status.h); a full scan lists
+ * them through SPI, unless a lock is in the way of that.  The result is valid
+ * until the next scan.
  */
-std::span<const Scanned> scan_sessions();
+std::span<Scanned> scan_sessions(ScanKind kind);
 
 } // namespace session_guard

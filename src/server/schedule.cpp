@@ -6,7 +6,6 @@
  * the guard has published, so it cannot disagree with it; the reader's own
  * settings do not matter.
  */
-#include "core/maintenance.h"
 #include "core/reason.h"
 
 #include "server/clock.h"
@@ -15,6 +14,8 @@
 #include "server/shared.h"
 #include "server/show.h"
 #include "server/stored.h"
+
+#include "status/switches.h"
 
 #include <array>
 
@@ -76,7 +77,8 @@ struct Entry
 	Policy policy;
 	const char *role;
 	const char *database;
-	const char *query;
+	/* To show when something was, or will be, by the wall clock. */
+	Clock clock;
 };
 
 Names
@@ -108,10 +110,7 @@ spared_text(const Entry &entry, const Forecast &forecast)
 		return nullptr;
 	if (forecast.is_done)
 		return entry.policy.mode == Mode::Log ? "already logged" : "already acted on";
-	if (forecast.spared == Spared::Maintenance && is_maintenance(entry.query))
-		text.append(maintenance_in(entry.query));
-	else
-		append_spared(text, forecast.spared, entry.policy, names_of(entry));
+	append_spared(text, forecast.spared, entry.policy, names_of(entry));
 	return text.view().empty() ? nullptr : pstrdup(text.c_str());
 }
 
@@ -132,10 +131,10 @@ set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &
 	                                                             : facts(limit).first_action));
 	if (!forecast.verdict)
 		return;
-	row.set(Since, TimestampTzGetDatum(forecast.verdict->episode.start));
+	row.set(Since, TimestampTzGetDatum(wall_time_of(entry.clock, forecast.verdict->episode.start)));
 	row.set(Measured, shown_duration(std::max<Duration>(0, forecast.verdict->measured)));
 	if (forecast.due_at != never)
-		row.set(DueAt, TimestampTzGetDatum(forecast.due_at));
+		row.set(DueAt, TimestampTzGetDatum(wall_time_of(entry.clock, forecast.due_at)));
 }
 
 ScheduleRow
@@ -158,25 +157,26 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 
 /* Put a row for each limit that binds the session of this sighting. */
 void
-put_rows(ReturnSetInfo &result, const Sighting &sighting, const char *query,
-         const StoredReading &stored)
+put_rows(ReturnSetInfo &result, const Sighting &sighting, const StoredReading &stored)
 {
-	Timestamp now = GetCurrentTimestamp();
-	Clock clock = clock_at(now);
+	PresentClock present = present_clock();
 	Memo memo = copy_shared(memo_of(sighting.slot));
 	Entry entry{.sighting = sighting,
 	            .policy = copy_shared(shared()->configured),
 	            .role = GetUserNameFromId(sighting.role, true),
 	            .database = get_database_name(sighting.database),
-	            .query = query};
+	            .clock = present.clock};
 
 	apply_stored(stored, sighting.role, sighting.database, entry.policy);
 	entry.sighting.session.superuser = superuser_in_catalog(sighting.role);
-	observe(memo, entry.sighting.session, entry.policy, now);
+	place(memo, entry.sighting.session, present.clock, present.now);
+	if (wants_switches(entry.sighting.session, memo, entry.policy, present.now))
+		entry.sighting.session.switches = read_switches(entry.sighting.session.id.pid);
+	observe(memo, entry.sighting.session, present.now);
 	for (Limit limit : all_limits)
 		if (threshold_of(entry.policy.limits, limit).value != 0)
 			row_of(entry, limit,
-			       forecast(limit, entry.sighting.session, memo, entry.policy, clock, now))
+			       forecast(limit, entry.sighting.session, memo, entry.policy, present.now))
 			    .put(result);
 }
 
@@ -194,16 +194,14 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	StoredReading stored = read_stored_now();
-	auto query = static_cast<char *>(palloc(query_size()));
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		Sighting sighting;
 
 		CHECK_FOR_INTERRUPTS();
-		if (look_at_slot(slot, sighting, query) == Sight::Seen && is_client_backend(sighting) &&
+		if (look_at_slot(slot, sighting) == Sight::Seen && is_client_backend(sighting) &&
 		    sighting.session.state != State::Starting)
-			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), sighting, query,
-			         stored);
+			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), sighting, stored);
 	}
 	return Datum{0};
 }

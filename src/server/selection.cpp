@@ -58,8 +58,8 @@ passes_content(const Filter &filter, const Sighting &sighting, const char *query
 bool
 is_longer(Timestamp since, Duration threshold, const Present &present)
 {
-	return threshold == 0 ||
-	       (since != unknown_time && elapsed(present.clock, since, present.now) > threshold);
+	return threshold == 0 || (since != unknown_time &&
+	                          present.now - time_of(present.clock, since, present.now) > threshold);
 }
 
 /* Has it blocked others for long enough, by its own doing? */

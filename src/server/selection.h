@@ -45,7 +45,7 @@ struct Filter
 /* The moment at which sessions are compared with a filter. */
 struct Present
 {
-	Timestamp now;
+	Instant now;
 	/* Steps of the wall clock, which are not time passed. */
 	Clock clock;
 	/* Who waits for whom; empty unless the filter is about blocking. */

@@ -64,7 +64,14 @@ constexpr std::array<LimitSetting, limit_count> limit_settings{{
      "and its session terminated if it still runs after pg_session_guard.cancel_grace.",
      GUC_UNIT_MS, millisecond},
     {"pg_session_guard.transaction_timeout", "Sets the maximum time a transaction may last.",
-     "0 disables the limit. A session over it is terminated.", GUC_UNIT_MS, millisecond},
+     "0 disables the limit. Waiting for a lock does not count. A session over it is terminated.",
+     GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.maintenance_timeout",
+     "Sets the maximum time a statement may spend on maintenance commands.",
+     "0 disables the limit. It bounds what is spared from the statement and transaction limits as "
+     "maintenance. Waiting for a lock does not count. A statement over it is canceled, and its "
+     "session terminated if it still runs after pg_session_guard.cancel_grace.",
+     GUC_UNIT_MS, millisecond},
     {"pg_session_guard.session_timeout", "Sets the maximum time a session may last.",
      "0 disables the limit. A session over it is terminated as soon as it is found outside a "
      "transaction.",
@@ -180,7 +187,9 @@ define_switches()
 	    {"pg_session_guard.exempt_superusers", "Spares the sessions of superusers from all limits.",
 	     &exempt_superusers},
 	    {"pg_session_guard.spare_lock_waiters",
-	     "Spares sessions that wait for a lock from the statement limit.", &spare_lock_waiters},
+	     "Spares sessions that wait for a lock from the statement, transaction and "
+	     "maintenance limits.",
+	     &spare_lock_waiters},
 	    {"pg_session_guard.spare_listeners",
 	     "Spares sessions that listen on a channel from the idle limit.", &spare_listeners},
 	    {"pg_session_guard.spare_maintenance",

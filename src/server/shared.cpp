@@ -3,6 +3,7 @@
  */
 #include "server/shared.h"
 
+#include "server/clock.h"
 #include "server/events.h"
 #include "server/reasons.h"
 #include "server/settings.h"
@@ -20,6 +21,7 @@ struct Layout
 {
 	Size memos;
 	Size marks;
+	Size published;
 	Size reasons;
 	Size events;
 	Size end;
@@ -41,6 +43,7 @@ layout()
 
 	places.memos = place(sizeof(Memo), slots);
 	places.marks = place(sizeof(pg_atomic_uint64), slots);
+	places.published = place(sizeof(PublishedSlot), slots);
 	places.reasons = place(sizeof(ReasonSlot), slots);
 	places.events = place(event_ring_size(), 1);
 	places.end = end;
@@ -101,6 +104,7 @@ init_arrays(Shared &fresh)
 
 	fresh.memos = reinterpret_cast<Memo *>(base + places.memos);
 	fresh.listener_marks = reinterpret_cast<pg_atomic_uint64 *>(base + places.marks);
+	fresh.published = reinterpret_cast<PublishedSlot *>(base + places.published);
 	fresh.reasons = reinterpret_cast<ReasonSlot *>(base + places.reasons);
 	fresh.events = reinterpret_cast<EventRing *>(base + places.events);
 	for (int slot = 0; slot < MaxBackends; slot++)
@@ -108,6 +112,7 @@ init_arrays(Shared &fresh)
 		pg_atomic_init_u64(&fresh.listener_marks[slot], 0);
 		init_reason(fresh.reasons[slot]);
 	}
+	init_published(fresh.published, MaxBackends);
 	init_event_ring(*fresh.events);
 }
 
@@ -123,6 +128,7 @@ init_shared(void *memory)
 	init_gauges(fresh->gauges);
 	SpinLockInit(&fresh->last_error.lock);
 	fresh->configured = configured_policy();
+	(void)read_clocks(fresh->clock);
 	init_arrays(*fresh);
 }
 
@@ -200,6 +206,12 @@ pg_atomic_uint64 &
 listener_mark(int slot)
 {
 	return state->listener_marks[slot];
+}
+
+PublishedSlot &
+published_slot(int slot)
+{
+	return state->published[slot];
 }
 
 } // namespace session_guard

@@ -11,6 +11,8 @@
 #include "core/memo.h"
 #include "core/policy.h"
 
+#include "shmem/published.h"
+
 #include <cstring>
 #include <type_traits>
 
@@ -114,12 +116,13 @@ struct Shared
 	Clock clock;
 	Budget budget;
 	/* When the log last said that the budget is spent, by the monotonic clock. */
-	Duration said_spent_at;
+	Instant said_spent_at;
 	/* The server's configuration, without what is stored for roles and databases. */
 	Policy configured;
 	/* One for each place in the backend-status array: MaxBackends. */
 	Memo *memos;
 	pg_atomic_uint64 *listener_marks;
+	PublishedSlot *published;
 	ReasonSlot *reasons;
 	EventRing *events;
 };
@@ -147,6 +150,9 @@ Memo &memo_of(int slot);
 
 /* Holds the backend_start of the session in a place if that listens on a channel. */
 pg_atomic_uint64 &listener_mark(int slot);
+
+/* What the session in a place publishes of itself. */
+PublishedSlot &published_slot(int slot);
 
 /*
  * Copy what the guard may be writing to, until two copies are alike.  A writer

@@ -5,9 +5,11 @@
 
 #include "core/maintenance.h"
 
+#include "server/clock.h"
 #include "server/shared.h"
 
-#include <algorithm>
+#include "shmem/published.h"
+
 #include <array>
 #include <span>
 #include <string_view>
@@ -51,12 +53,20 @@ state_of(BackendState state)
 	}
 }
 
-/* Whatever else reports its progress keeps the database in shape. */
+/* Whatever else reports its progress keeps the database in shape.  For who publishes nothing. */
 bool
-is_maintenance(ProgressCommandType command)
+reports_maintenance(ProgressCommandType command)
 {
 	return command != PROGRESS_COMMAND_INVALID && command != PROGRESS_COMMAND_COPY &&
 	       command != PROGRESS_COMMAND_BASEBACKUP;
+}
+
+/* Is it a lock that the server takes for its own short work, and not for somebody's transaction? */
+bool
+is_own_short_lock(uint32 wait_event)
+{
+	return wait_event == LOCKTAG_RELATION_EXTEND || wait_event == LOCKTAG_DATABASE_FROZEN_IDS ||
+	       wait_event == LOCKTAG_PAGE || wait_event == LOCKTAG_SPECULATIVE_TOKEN;
 }
 
 /* The wait of a session, given what its process shows. */
@@ -66,7 +76,7 @@ wait_from_info(uint32 wait_event_info)
 	constexpr uint32 class_mask = 0xFF000000U;
 
 	if ((wait_event_info & class_mask) == PG_WAIT_LOCK)
-		return Wait::Lock;
+		return is_own_short_lock(wait_event_info & ~class_mask) ? Wait::Other : Wait::Lock;
 	switch (wait_event_info)
 	{
 		case WAIT_EVENT_SYNC_REP:
@@ -77,6 +87,9 @@ wait_from_info(uint32 wait_event_info)
 			return Wait::Other;
 	}
 }
+
+/* Enough for a maintenance command. */
+using TextStart = std::array<char, 1024>;
 
 /* Copy what is needed of an entry, by the server's change-count protocol. */
 bool
@@ -111,11 +124,20 @@ lock_group_member(dlist_node *link)
 	                                  offsetof(PGPROC, lockGroupLink));
 }
 
+/* When a process began to wait for a lock; unknown_time before the server notes it. */
+Timestamp
+wait_start_of(PGPROC *proc)
+{
+	return static_cast<Timestamp>(pg_atomic_read_u64(&proc->waitStart));
+}
+
 /* What the parallel workers of a process are at. */
 struct Workers
 {
 	int count;
 	bool one_waits_for_lock;
+	/* The first of them to wait. */
+	Timestamp wait_start;
 };
 
 Workers
@@ -135,10 +157,14 @@ workers_of(PGPROC *leader)
 	{
 		PGPROC *member = lock_group_member(link);
 
-		if (wait_from_info(member->wait_event_info) == Wait::Lock)
-			workers.one_waits_for_lock = true;
 		if (member != leader)
 			workers.count++;
+		if (wait_from_info(member->wait_event_info) != Wait::Lock)
+			continue;
+		Timestamp start = wait_start_of(member);
+		if (!workers.one_waits_for_lock || start < workers.wait_start)
+			workers.wait_start = start;
+		workers.one_waits_for_lock = true;
 	}
 	LWLockRelease(lock);
 	return workers;
@@ -152,57 +178,67 @@ is_listening(int slot, Timestamp backend_start)
 	       pg_atomic_read_u64(&listener_mark(slot)) == static_cast<uint64>(backend_start);
 }
 
-/* Enough for a maintenance command. */
-using TextStart = std::array<char, 1024>;
-
 /*
- * Does the text say that the session runs a maintenance command and nothing
- * else?
+ * What a session is at as far as its progress and its text tell, where it cannot
+ * publish it: without the library preloaded, for functions only.
  *
  * Progress is reported only part of the time: not between the tables of a
- * command, nor between its last phase and its commit.  A paused pipeline still
- * shows the text of what it ran last.  A text that may have been cut off does
- * not tell what else there is.
+ * command, nor while it waits for its table.
  */
-bool
-tells_of_maintenance(std::span<const char> text, const Session &session)
+Published
+guess(const PgBackendStatus &entry, std::span<const char> text)
 {
-	std::size_t most = std::min(text.size(), query_size()) - 1;
-	std::string_view query(text.data());
+	Published published{};
 
-	return is_running(session) && query.size() < most && is_only_maintenance(query);
+	published.copying = entry.st_progress_command == PROGRESS_COMMAND_COPY;
+	if (reports_maintenance(entry.st_progress_command) ||
+	    is_maintenance(std::string_view(text.data())))
+		published.maintenance.since = published.maintenance.spared_since = monotonic_now();
+	return published;
 }
 
+/* What is known of a session that it alone can tell; false if it kept changing under the read. */
 bool
-tells_of_maintenance(volatile PgBackendStatus &entry, const Session &session)
+published_by(int slot, const PgBackendStatus &entry, std::span<const char> text,
+             Published &published)
 {
-	TextStart start;
-
-	if (!is_running(session))
-		return false;
-	strlcpy(start.data(), entry.st_activity_raw, start.size());
-	return tells_of_maintenance(start, session);
+	if (shared() != nullptr)
+		return read_published(slot, entry.st_proc_start_timestamp, published);
+	published = guess(entry, text);
+	return true;
 }
 
 void
-fill(Sighting &sighting, int slot, const PgBackendStatus &entry, PGPROC *proc)
+fill(Sighting &sighting, int slot, const PgBackendStatus &entry, const Published &published,
+     PGPROC *proc)
 {
 	Workers workers = workers_of(proc);
+	Wait wait = wait_from_info(proc->wait_event_info);
+	Timestamp wait_start = unknown_time;
+
+	if (wait == Wait::Lock)
+		wait_start = wait_start_of(proc);
+	else if (workers.one_waits_for_lock)
+		wait_start = workers.wait_start;
 
 	sighting.session = {
 	    .id = {.pid = entry.st_procpid, .backend_start = entry.st_proc_start_timestamp},
 	    .state = state_of(entry.st_state),
-	    .wait = wait_from_info(proc->wait_event_info),
+	    .wait = wait,
 	    .worker_waits_for_lock = workers.one_waits_for_lock,
-	    .copying = entry.st_progress_command == PROGRESS_COMMAND_COPY,
-	    .maintaining = is_maintenance(entry.st_progress_command),
+	    .copying = published.copying,
 	    .listening = is_listening(slot, entry.st_proc_start_timestamp),
 	    .superuser = Superuser::Unknown,
+	    .maintenance = published.maintenance,
 	    .transaction = local_transaction(proc),
+	    .failed_at = published.failed_at,
 	    .changes = entry.st_changecount,
+	    .switches = switches_not_read,
 	    .xact_start = entry.st_xact_start_timestamp,
 	    .query_start = entry.st_activity_start_timestamp,
 	    .state_change = entry.st_state_start_timestamp,
+	    .wait_start = wait_start,
+	    .times = {},
 	};
 	sighting.slot = slot;
 	sighting.role = entry.st_userid;
@@ -240,32 +276,33 @@ pid_in_slot(int slot)
 	return entry_at(slot)->st_procpid;
 }
 
-int
-changes_in_slot(int slot)
-{
-	return entry_at(slot)->st_changecount;
-}
-
 Sight
 look_at_slot(int slot, Sighting &sighting, char *query)
 {
 	PgBackendStatus entry;
-	TextStart start;
-	std::span<char> text =
-	    query != nullptr ? std::span(query, query_size()) : std::span<char>(start);
+	Published published;
+	TextStart start{};
+	std::span<char> text(start);
 
+	if (query != nullptr)
+		text = std::span(query, query_size());
+	else if (shared() != nullptr)
+		text = {};
 	if (!copy_entry(entry_at(slot), entry, sighting.application_name, text))
 		return Sight::Unreadable;
 	if (entry.st_procpid <= 0)
 		return Sight::Gone;
 
-	/* The wait is read after the entry: it may spare, so it has to be the fresher of the two. */
-	PGPROC *proc = BackendPidGetProc(entry.st_procpid);
-	if (proc == nullptr)
+	/*
+	 * What is published and the wait are read after the entry: they may spare, so
+	 * they have to be the fresher of the two.
+	 */
+	if (!published_by(slot, entry, text, published))
+		return Sight::Unreadable;
+	PGPROC *proc = proc_in_slot(slot);
+	if (proc == nullptr || proc->pid != entry.st_procpid)
 		return Sight::Gone;
-	fill(sighting, slot, entry, proc);
-	if (tells_of_maintenance(text, sighting.session))
-		sighting.session.maintaining = true;
+	fill(sighting, slot, entry, published, proc);
 	return Sight::Seen;
 }
 
@@ -323,24 +360,12 @@ is_maintaining(int pid)
 	TextStart start;
 	int slot = slot_of(pid);
 	PgBackendStatus entry;
+	Published published;
 	char application_name[NAMEDATALEN];
 
 	return slot >= 0 && copy_entry(entry_at(slot), entry, application_name, start) &&
-	       (is_maintenance(entry.st_progress_command) || is_maintenance(start.data()));
-}
-
-void
-add_unpublished(int slot, Session &session)
-{
-	volatile PgBackendStatus *entry = entry_at(slot);
-	PGPROC *proc = proc_in_slot(slot);
-
-	session.copying = entry->st_progress_command == PROGRESS_COMMAND_COPY;
-	session.maintaining =
-	    is_maintenance(entry->st_progress_command) || tells_of_maintenance(*entry, session);
-	session.listening = is_listening(slot, session.id.backend_start);
-	session.transaction =
-	    proc != nullptr && proc->pid == session.id.pid ? local_transaction(proc) : 0;
+	       published_by(slot, entry, start, published) &&
+	       published.maintenance.since != unknown_time;
 }
 
 } // namespace session_guard

@@ -45,7 +45,7 @@ enum class Sight
 	Seen,
 	/* Nobody is there, or somebody else, or it has left the ProcArray. */
 	Gone,
-	/* The entry kept changing under the read. */
+	/* The entry, or what the session publishes, kept changing under the read. */
 	Unreadable,
 };
 
@@ -58,9 +58,6 @@ int slot_count();
 
 /* The pid in a place of the array, 0 if it is free. */
 int pid_in_slot(int slot);
-
-/* How often the entry in a place has been written to. */
-int changes_in_slot(int slot);
 
 /*
  * Look at whoever is in a place of the array.  The text of its query is copied
@@ -100,8 +97,5 @@ int connecting_in_slot(int slot, Oid database);
 /* Does a process run a maintenance command, or wait for the table that it is about to run one on?
  */
 bool is_maintaining(int pid);
-
-/* Add to a session that a scan found here what it does now and pg_stat_get_activity() hides. */
-void add_unpublished(int slot, Session &session);
 
 } // namespace session_guard

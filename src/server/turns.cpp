@@ -1,5 +1,5 @@
 /*
- * Who has to wait his turn (see turns.h).
+ * Who has to wait its turn (see turns.h).
  */
 #include "server/pg.h"
 
@@ -18,16 +18,18 @@ namespace
 
 Deadlines backlog;
 /* Since when each limit has been as strict as it is now. */
-std::array<Timestamp, limit_count> in_force_since;
-Timestamp next_catch_up;
+std::array<Instant, limit_count> in_force_since;
+/* Since when cancel_grace has been as short for everybody as it is now. */
+Instant grace_in_force_since;
+Instant next_catch_up;
 /* When the next action of all is allowed again. */
-Timestamp next_action;
+Instant next_action;
 
 /* Say, once a minute at most, that max_actions_per_minute keeps sessions from their end. */
 void
-report_spent(Duration now)
+report_spent(Instant now)
 {
-	Duration &said = shared()->said_spent_at;
+	Instant &said = shared()->said_spent_at;
 
 	if (said != 0 && now - said < minute)
 		return;
@@ -40,15 +42,14 @@ report_spent(Duration now)
 
 /* Is another action allowed within this minute? */
 bool
-is_within_budget(Timestamp now)
+is_within_budget(Instant now)
 {
-	Duration monotonic = monotonic_now();
-	Duration at = allowed_at(shared()->budget, max_actions_per_minute(), monotonic);
+	Instant at = allowed_at(shared()->budget, max_actions_per_minute(), now);
 
-	if (at <= monotonic)
+	if (at <= now)
 		return true;
-	next_action = now + (at - monotonic);
-	report_spent(monotonic);
+	next_action = at;
+	report_spent(now);
 	return false;
 }
 
@@ -72,8 +73,10 @@ prepare_turns(std::size_t deadlines)
 }
 
 void
-note_in_force(std::uint32_t limits, Timestamp now)
+note_in_force(std::uint32_t limits, bool is_grace_shorter, Instant now)
 {
+	if (is_grace_shorter)
+		grace_in_force_since = now;
 	for (Limit limit : all_limits)
 		if ((limits & bit_of(limit)) != 0)
 			in_force_since[index_of(limit)] = now;
@@ -91,32 +94,22 @@ forget_spent()
 	next_action = 0;
 }
 
-void
-forget_later_turns(Timestamp now)
-{
-	next_catch_up = std::min(next_catch_up, now + second);
-	next_action = std::min(next_action, now + minute);
-	for (Timestamp &since : in_force_since)
-		since = std::min(since, now);
-}
-
 bool
 is_catch_up(const Verdict &verdict)
 {
-	/* Like the deadline, the time before a step of the clock moves with it. */
-	Timestamp in_force = deadline_of(shared()->clock, in_force_since[index_of(verdict.limit)], 0);
-
-	return verdict.since_cancel == 0 && verdict.deadline <= in_force;
+	if (verdict.since_cancel != 0)
+		return verdict.due <= grace_in_force_since;
+	return verdict.deadline <= in_force_since[index_of(verdict.limit)];
 }
 
 bool
-is_spent(Timestamp now)
+is_spent(Instant now)
 {
 	return next_action > now;
 }
 
 bool
-must_wait(const Verdict &verdict, bool is_late, bool has_turn, Timestamp now)
+must_wait(const Verdict &verdict, bool is_late, bool has_turn, Instant now)
 {
 	if (is_late && now < next_catch_up)
 		return true;
@@ -137,7 +130,7 @@ waiting_count()
 	return backlog.size();
 }
 
-Timestamp
+Instant
 next_turn()
 {
 	return backlog.empty() ? never : std::max(next_catch_up, next_action);
@@ -150,7 +143,7 @@ take_turn()
 }
 
 void
-spend_turn(Timestamp now)
+spend_turn(Instant now)
 {
 	/* A wake-up that came late is made up for, but no more. */
 	next_catch_up = std::max(next_catch_up, now - 10 * millisecond) + second / catch_up_rate();

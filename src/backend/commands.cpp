@@ -1,0 +1,227 @@
+/*
+ * Which utility command runs in this session (see commands.h).
+ */
+#include "backend/commands.h"
+
+#include "server/clock.h"
+#include "server/shared.h"
+
+#include "shmem/published.h"
+
+#include <cstring>
+#include <optional>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* What is published, and how many commands are within each other. */
+Published present{};
+int maintenance_depth = 0;
+int spared_depth = 0;
+int copy_depth = 0;
+
+/*
+ * May the subcommand of ALTER TABLE rewrite the table, read it whole or build an
+ * index?  Whether it does is known only when it has looked at the table; where
+ * it does not, it takes no time.
+ */
+bool
+may_rewrite(const AlterTableCmd &command)
+{
+	switch (command.subtype)
+	{
+		case AT_AddColumn:
+		case AT_AddIndex:
+		case AT_AddConstraint:
+		case AT_ValidateConstraint:
+		case AT_SetNotNull:
+		case AT_AlterColumnType:
+		case AT_SetLogged:
+		case AT_SetUnLogged:
+		case AT_SetAccessMethod:
+		case AT_SetTableSpace:
+		case AT_AttachPartition:
+			return true;
+		default:
+			return false;
+	}
+}
+
+bool
+may_rewrite(const AlterTableStmt &statement)
+{
+	const ListCell *cell;
+
+	foreach (cell, statement.cmds)
+		if (may_rewrite(*static_cast<const AlterTableCmd *>(lfirst(cell))))
+			return true;
+	return false;
+}
+
+/*
+ * Is it a table, index or view of the session's own temporary schema?  Asked
+ * without its rights, which the command itself will do, and without any lock.
+ */
+bool
+is_own_temporary(const RangeVar *relation)
+{
+	if (relation == nullptr)
+		return false;
+	if (relation->schemaname != nullptr)
+	{
+		Oid schema = get_namespace_oid(relation->schemaname, true);
+
+		return strcmp(relation->schemaname, "pg_temp") == 0 ||
+		       (OidIsValid(schema) && isTempNamespace(schema));
+	}
+	Oid found = RelnameGetRelid(relation->relname);
+	return OidIsValid(found) && isTempNamespace(get_rel_namespace(found));
+}
+
+/* Is one of the tables that VACUUM or ANALYZE names one of these? */
+bool
+names_own_temporary(const VacuumStmt &statement)
+{
+	const ListCell *cell;
+
+	foreach (cell, statement.rels)
+		if (is_own_temporary(static_cast<const VacuumRelation *>(lfirst(cell))->relation))
+			return true;
+	return false;
+}
+
+CommandMark
+maintenance_mark(bool is_on_own_temporary)
+{
+	return {.is_maintenance = true, .is_spared = !is_on_own_temporary, .is_copy = false};
+}
+
+CommandMark
+mark_of(Node *node)
+{
+	if (std::optional<const RangeVar *> relation = clustered_relation(node))
+		return maintenance_mark(is_own_temporary(*relation));
+	switch (nodeTag(node))
+	{
+		case T_VacuumStmt:
+			return maintenance_mark(names_own_temporary(*reinterpret_cast<VacuumStmt *>(node)));
+		case T_IndexStmt:
+			return maintenance_mark(
+			    is_own_temporary(reinterpret_cast<IndexStmt *>(node)->relation));
+		case T_ReindexStmt:
+			return maintenance_mark(
+			    is_own_temporary(reinterpret_cast<ReindexStmt *>(node)->relation));
+		case T_RefreshMatViewStmt:
+			return maintenance_mark(false);
+		case T_AlterTableStmt:
+		{
+			auto statement = reinterpret_cast<AlterTableStmt *>(node);
+
+			if (may_rewrite(*statement))
+				return maintenance_mark(is_own_temporary(statement->relation));
+			return {};
+		}
+		case T_CopyStmt:
+			/* From or to a file it does not wait for the client. */
+			return {.is_maintenance = false,
+			        .is_spared = false,
+			        .is_copy = reinterpret_cast<CopyStmt *>(node)->filename == nullptr};
+		default:
+			return {};
+	}
+}
+
+/* The stamp of the statement that runs (see statement_stamp()). */
+Timestamp
+own_statement_stamp()
+{
+	return MyBEEntry->st_state == STATE_FASTPATH ? MyBEEntry->st_state_start_timestamp
+	                                             : MyBEEntry->st_activity_start_timestamp;
+}
+
+void
+begin_maintenance(bool is_spared)
+{
+	Maintenance &maintenance = present.maintenance;
+	Timestamp statement = own_statement_stamp();
+	Instant now = monotonic_now();
+
+	if (maintenance.statement != statement)
+	{
+		maintenance.statement = statement;
+		maintenance.in_statement = 0;
+		maintenance.spared_in_statement = 0;
+	}
+	if (maintenance_depth++ == 0)
+		maintenance.since = now;
+	if (is_spared && spared_depth++ == 0)
+		maintenance.spared_since = now;
+}
+
+void
+end_maintenance(bool is_spared)
+{
+	Maintenance &maintenance = present.maintenance;
+	Instant now = monotonic_now();
+
+	if (is_spared && --spared_depth == 0)
+	{
+		maintenance.spared_in_statement += now - maintenance.spared_since;
+		maintenance.spared_in_transaction += now - maintenance.spared_since;
+		maintenance.spared_since = unknown_time;
+	}
+	if (--maintenance_depth == 0)
+	{
+		maintenance.in_statement += now - maintenance.since;
+		maintenance.since = unknown_time;
+	}
+}
+
+} // namespace
+
+CommandMark
+begin_command(Node *statement)
+{
+	if (shared() == nullptr || MyBEEntry == nullptr)
+		return {};
+
+	CommandMark mark = mark_of(statement);
+
+	if (mark.is_maintenance)
+		begin_maintenance(mark.is_spared);
+	if (mark.is_copy)
+	{
+		copy_depth++;
+		present.copying = true;
+	}
+	if (mark.is_set())
+		publish(present);
+	return mark;
+}
+
+void
+end_command(const CommandMark &mark)
+{
+	if (mark.is_maintenance)
+		end_maintenance(mark.is_spared);
+	if (mark.is_copy)
+		present.copying = --copy_depth > 0;
+	publish(present);
+}
+
+void
+note_end_of_transaction(bool failed)
+{
+	/* An ordinary commit has nothing to publish. */
+	if (!failed && present.maintenance.spared_in_transaction == 0)
+		return;
+	present.maintenance.spared_in_transaction = 0;
+	if (failed)
+		present.failed_at = monotonic_now();
+	publish(present);
+}
+
+} // namespace session_guard
