@@ -11,6 +11,15 @@ ALTER SYSTEM SET pg_session_guard.idle_session_timeout = 'soon';
 ALTER SYSTEM SET pg_session_guard.statement_timeout = '99';
 ALTER SYSTEM SET pg_session_guard.cancel_grace = '50ms';
 ALTER SYSTEM SET pg_session_guard.session_timeout = '1 parsec';
+-- Nor is anything rounded to 0 where that means "off", "never" or "for ever".
+ALTER SYSTEM SET pg_session_guard.statement_timeout = '400us';
+ALTER SYSTEM SET pg_session_guard.transaction_timeout = 0.4;
+ALTER SYSTEM SET pg_session_guard.session_timeout = '400ms';
+ALTER SYSTEM SET pg_session_guard.session_timeout = '900ms';
+ALTER SYSTEM SET pg_session_guard.cancel_grace = '100us';
+ALTER SYSTEM SET pg_session_guard.history_retention = '20s';
+ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = 0.4;
+ALTER SYSTEM SET pg_session_guard.idle_session_timeout = 'NaN';
 ALTER SYSTEM SET pg_session_guard.exempt = 'perhaps';
 ALTER SYSTEM SET pg_session_guard.spare_listeners = 'most';
 ALTER SYSTEM SET pg_session_guard.spare_maintenance = 'on sundays';
@@ -21,6 +30,9 @@ ALTER SYSTEM SET pg_session_guard.database = '';
 -- Servers word the range differently.
 \set VERBOSITY sqlstate
 ALTER SYSTEM SET pg_session_guard.idle_session_timeout = '-1';
+ALTER SYSTEM SET pg_session_guard.idle_session_timeout = 'Infinity';
+ALTER SYSTEM SET pg_session_guard.statement_timeout = 2147483648;
+ALTER SYSTEM SET pg_session_guard.history_retention = '-20s';
 ALTER SYSTEM SET pg_session_guard.catch_up_rate = 0;
 ALTER SYSTEM SET pg_session_guard.naptime = '99ms';
 ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = -1;
@@ -63,6 +75,9 @@ ALTER ROLE regress_guarded SET pg_session_guard.exempt = 'perhaps';
 ALTER ROLE regress_guarded IN DATABASE postgres SET pg_session_guard.session_timeout = '1 parsec';
 ALTER DATABASE postgres SET pg_session_guard.cancel_grace = '50ms';
 ALTER ROLE ALL SET pg_session_guard.idle_session_timeout = 'soon';
+ALTER ROLE regress_guarded SET pg_session_guard.statement_timeout = '400us';
+ALTER ROLE regress_guarded IN DATABASE postgres SET pg_session_guard.session_timeout = '400ms';
+ALTER DATABASE postgres SET pg_session_guard.cancel_grace = '100us';
 ALTER ROLE regress_guarded SET pg_session_guard.idle_sesion_timeout = '1min';
 -- These are for the whole server.
 ALTER ROLE regress_guarded SET pg_session_guard.mode = 'off';

@@ -7,8 +7,12 @@
 
 #include "core/budget.h"
 
+#include <algorithm>
 #include <climits>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
 
 namespace session_guard
 {
@@ -24,12 +28,12 @@ bool spare_lock_waiters = true;
 bool spare_listeners = true;
 bool spare_maintenance = true;
 bool exempt = false;
-int actions_per_minute = 0;
-int cancel_grace_ms = 10 * 1000;
+double actions_per_minute = 0;
+double cancel_grace_ms = 10 * 1000;
 int catch_up_per_second = 10;
-int history_retention_minutes = 30 * 24 * 60;
+double history_retention_minutes = 30 * 24 * 60;
 int history_buffer_events = 1024;
-std::array<int, limit_count> limit_values{};
+std::array<double, limit_count> limit_values{};
 
 bool keeps_server_settings = false;
 
@@ -101,30 +105,66 @@ check_source(GucSource source)
 	return false;
 }
 
-/* Is it a time, or 0, that can be kept? */
-bool
-is_long_enough(int milliseconds)
+/* The smallest number of units, beside 0, of a time that can be kept. */
+constexpr int
+smallest_in(Duration unit)
 {
-	return milliseconds == 0 || milliseconds * millisecond >= smallest_threshold;
+	return static_cast<int>(std::max<Duration>(1, smallest_threshold / unit));
 }
 
-/* Refuse a time that is too short to be kept. */
-bool
-check_milliseconds(int *value, void **, GucSource source)
+/*
+ * The whole units of a number, or nothing if it lies between 0 and the smallest
+ * number that can be kept.
+ *
+ * 0 means "off" or "for ever", so what was meant to be short must not be rounded
+ * to it.  The server rounds an integer before its check hook sees it; so these
+ * settings are real numbers to the server, and rounded here, as it would.
+ */
+std::optional<int>
+whole_units(double number, int smallest)
 {
-	if (!is_long_enough(*value))
+	if (number != 0 && !(number >= smallest && number <= INT_MAX))
+		return std::nullopt;
+	return static_cast<int>(std::rint(number));
+}
+
+/* Refuse a number that is neither 0 nor large enough, and round the others. */
+bool
+check_number(double &value, int smallest, const char *unit)
+{
+	std::optional<int> units = whole_units(value, smallest);
+
+	if (!units)
 	{
-		GUC_check_errdetail("The value must be 0 or at least %d ms.",
-		                    static_cast<int>(smallest_threshold / millisecond));
+		GUC_check_errdetail("The value must be 0 or at least %d%s.", smallest, unit);
 		return false;
 	}
-	return check_source(source);
+	value = *units;
+	return true;
 }
 
 bool
-check_seconds(int *, void **, GucSource source)
+check_milliseconds(double *value, void **, GucSource source)
 {
-	return check_source(source);
+	return check_number(*value, smallest_in(millisecond), " ms") && check_source(source);
+}
+
+bool
+check_seconds(double *value, void **, GucSource source)
+{
+	return check_number(*value, smallest_in(second), " s") && check_source(source);
+}
+
+bool
+check_retention(double *value, void **, GucSource)
+{
+	return check_number(*value, smallest_in(minute), " min");
+}
+
+bool
+check_actions(double *value, void **, GucSource)
+{
+	return check_number(*value, 1, "");
 }
 
 bool
@@ -151,6 +191,31 @@ check_database(char **value, void **, GucSource)
 	return true;
 }
 
+/* The duration of a number that is whole, as the check hooks leave it. */
+Duration
+duration_of(double units, Duration unit)
+{
+	return static_cast<Duration>(units) * unit;
+}
+
+/*
+ * The duration that was written, or nothing if it cannot be valid.
+ *
+ * The server rounds a fraction to the next smaller unit first, so that it reads
+ * "0.02d" as 0 h.
+ */
+std::optional<Duration>
+parse_duration(const char *text, int flags, Duration unit)
+{
+	double number;
+
+	if (!parse_real(text, &number, flags, nullptr) ||
+	    (number == 0 && std::strtod(text, nullptr) != 0))
+		return std::nullopt;
+	std::optional<int> units = whole_units(number, smallest_in(unit));
+	return units ? std::optional(*units * unit) : std::nullopt;
+}
+
 void
 define_limits()
 {
@@ -158,12 +223,12 @@ define_limits()
 	{
 		const LimitSetting &setting = limit_settings[i];
 
-		DefineCustomIntVariable(setting.name, setting.description, setting.long_description,
-		                        &limit_values[i], 0, 0, INT_MAX, PGC_SUSET, setting.flags,
-		                        setting.unit == millisecond ? check_milliseconds : check_seconds,
-		                        nullptr, nullptr);
+		DefineCustomRealVariable(setting.name, setting.description, setting.long_description,
+		                         &limit_values[i], 0, 0, INT_MAX, PGC_SUSET, setting.flags,
+		                         setting.unit == millisecond ? check_milliseconds : check_seconds,
+		                         nullptr, nullptr);
 	}
-	DefineCustomIntVariable(
+	DefineCustomRealVariable(
 	    "pg_session_guard.cancel_grace",
 	    "Sets how long a canceled statement may go on before its session is terminated.",
 	    "0 means that the session is never terminated for it.", &cancel_grace_ms, cancel_grace_ms,
@@ -229,21 +294,21 @@ define_settings()
 	                        "Sets the longest pause between two scans of all sessions.", nullptr,
 	                        &naptime_ms, naptime_ms, 100, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS,
 	                        nullptr, nullptr, nullptr);
-	DefineCustomIntVariable(
+	DefineCustomRealVariable(
 	    "pg_session_guard.max_actions_per_minute",
 	    "Sets how many sessions at most are canceled or terminated in any minute.",
 	    "0 disables the cap. What is over it waits its turn, oldest first.", &actions_per_minute,
-	    actions_per_minute, 0, largest_budget, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+	    actions_per_minute, 0, largest_budget, PGC_SIGHUP, 0, check_actions, nullptr, nullptr);
 	DefineCustomIntVariable(
 	    "pg_session_guard.catch_up_rate",
 	    "Sets how many sessions per second are ended for a limit that they had broken already "
 	    "when it came into force.",
 	    nullptr, &catch_up_per_second, catch_up_per_second, 1, 10000, PGC_SIGHUP, 0, nullptr,
 	    nullptr, nullptr);
-	DefineCustomIntVariable("pg_session_guard.history_retention",
-	                        "Sets how long rows of the history are kept.", "0 keeps them for ever.",
-	                        &history_retention_minutes, history_retention_minutes, 0, INT_MAX,
-	                        PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+	DefineCustomRealVariable(
+	    "pg_session_guard.history_retention", "Sets how long rows of the history are kept.",
+	    "0 keeps them for ever.", &history_retention_minutes, history_retention_minutes, 0, INT_MAX,
+	    PGC_SIGHUP, GUC_UNIT_MIN, check_retention, nullptr, nullptr);
 	define_switches();
 	define_limits();
 	if (process_shared_preload_libraries_in_progress)
@@ -260,11 +325,11 @@ configured_policy()
 	              .spare_listeners = spare_listeners,
 	              .spare_maintenance = spare_maintenance,
 	              .exempt = {.value = exempt, .source = Source::ConfigurationFile},
-	              .cancel_grace = cancel_grace_ms * millisecond,
+	              .cancel_grace = duration_of(cancel_grace_ms, millisecond),
 	              .limits = {}};
 
 	for (std::size_t i = 0; i < limit_count; i++)
-		policy.limits[i] = {.value = limit_values[i] * limit_settings[i].unit,
+		policy.limits[i] = {.value = duration_of(limit_values[i], limit_settings[i].unit),
 		                    .source = Source::ConfigurationFile};
 	return policy;
 }
@@ -296,7 +361,7 @@ max_actions_per_minute()
 Duration
 history_retention()
 {
-	return history_retention_minutes * minute;
+	return duration_of(history_retention_minutes, minute);
 }
 
 std::size_t
@@ -308,8 +373,6 @@ history_buffer()
 bool
 store(const char *name, const char *value, Stored &stored)
 {
-	int number;
-
 	if (strcmp(name, "exempt") == 0)
 	{
 		bool on;
@@ -321,9 +384,11 @@ store(const char *name, const char *value, Stored &stored)
 	}
 	if (strcmp(name, "cancel_grace") == 0)
 	{
-		if (!parse_int(value, &number, GUC_UNIT_MS, nullptr) || !is_long_enough(number))
+		std::optional<Duration> grace = parse_duration(value, GUC_UNIT_MS, millisecond);
+
+		if (!grace)
 			return false;
-		stored.cancel_grace = number * millisecond;
+		stored.cancel_grace = grace;
 		return true;
 	}
 	for (Limit limit : all_limits)
@@ -332,10 +397,11 @@ store(const char *name, const char *value, Stored &stored)
 
 		if (facts(limit).name != name)
 			continue;
-		if (!parse_int(value, &number, setting.flags, nullptr) || number < 0 ||
-		    (setting.unit == millisecond && !is_long_enough(number)))
+		std::optional<Duration> duration = parse_duration(value, setting.flags, setting.unit);
+
+		if (!duration)
 			return false;
-		stored.limits[index_of(limit)] = number * setting.unit;
+		stored.limits[index_of(limit)] = duration;
 		return true;
 	}
 	/* Not a setting for a role or database: the server has applied it to nobody, and no more do we.
