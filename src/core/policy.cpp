@@ -27,6 +27,14 @@ is_unmeasurable(Limit limit, const Session &session)
 	return session.state == State::Disabled && limit != Limit::Session;
 }
 
+/* How long before its deadline to look at an idle session: early enough to be sure at the deadline.
+ */
+constexpr Duration
+look_before(Duration threshold)
+{
+	return stillness_for(threshold) + stillness_for(threshold) / 4;
+}
+
 /* Is it the process's wait for its client that is measured, which could be that for a message? */
 bool
 depends_on_stillness(Limit limit)
@@ -102,21 +110,18 @@ first_verdict(Limit limit, const Episode &episode, const Session &session, const
 }
 
 /*
- * When to look at a session that is idle by its status, if it is not known yet
- * to have been still for long enough; "now" if it is, or if nobody can tell.
+ * When a session that is idle by its status has been still for long enough to be
+ * ended, if it goes on like that; long ago if nobody asks, or nobody can tell.
  */
 Instant
 settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Instant now)
 {
-	Duration needed = stillness_for(verdict.threshold.value);
-
-	if (!depends_on_stillness(verdict.limit) || session.switches == switches_unreadable ||
-	    is_still_for(memo, needed, now))
-		return now;
+	if (!depends_on_stillness(verdict.limit) || session.switches == switches_unreadable)
+		return beginning;
 	/* What was not asked for before is asked for at that look. */
 	if (memo.still.since == unknown_time)
 		return now + 1;
-	return later(memo.still.since, needed);
+	return later(memo.still.since, stillness_for(verdict.threshold.value));
 }
 
 /* What is due for a session whose limit is exceeded, after the steps already taken. */
@@ -149,12 +154,6 @@ decide_step(const Decision &due, const Session &session, const Memo &memo, const
 
 } // namespace
 
-Duration
-stillness_for(Duration threshold)
-{
-	return std::min(second, threshold / 2);
-}
-
 bool
 wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now)
 {
@@ -177,7 +176,7 @@ wants_switches(const Session &session, const Memo &memo, const Policy &policy, I
 		    if (!depends_on_stillness(limit) || threshold == 0)
 			    return false;
 		    std::optional<Episode> episode = episode_of(limit, session, memo);
-		    return episode && now >= later(episode->start, threshold - stillness_for(threshold));
+		    return episode && now >= later(episode->start, threshold - look_before(threshold));
 	    });
 }
 
@@ -260,7 +259,7 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 	if (now <= verdict.deadline)
 	{
 		/* A look shortly before it tells whether the session stirs. */
-		Instant before = verdict.deadline - stillness_for(verdict.threshold.value);
+		Instant before = verdict.deadline - look_before(verdict.threshold.value);
 
 		return wait_until(depends_on_stillness(limit) && session.switches != switches_unreadable &&
 		                          now < before
@@ -271,8 +270,10 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 	Spared spared = spared_from(limit, session, memo, policy);
 	if (spared != Spared::No)
 		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
-	if (Instant settled = settled_at(verdict, session, memo, now); settled > now)
-		return wait_until(settled);
+	Instant settled = settled_at(verdict, session, memo, now);
+	if (settled > now)
+		return {.outlook = Outlook::Wait, .spared = Spared::No, .at = settled, .verdict = verdict};
+	verdict.due = std::max(verdict.due, settled);
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
 	    session, memo, policy, now);

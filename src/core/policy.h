@@ -106,7 +106,7 @@ enum class Outlook : std::uint8_t
 {
 	/* The limit is off, or the session is in no episode of it, or all is done that can be. */
 	Nothing,
-	/* Look at it at "at". */
+	/* Look at it at "at"; there is a verdict only if it is over the limit already. */
 	Wait,
 	/* Over the limit, but spared for now or for good; "spared" says why. */
 	Spared,
@@ -142,7 +142,11 @@ Duration excluded(Limit limit, const Session &session, const Memo &memo, const P
 bool wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now);
 
 /* For how long an idle session must not have stirred before it is ended. */
-Duration stillness_for(Duration threshold);
+constexpr Duration
+stillness_for(Duration threshold)
+{
+	return std::min(second, threshold / 2);
+}
 
 /* Is the session spared from this limit at this moment, and why? */
 Spared spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy);

@@ -8,45 +8,17 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
+use ClockShim;
 use GuardTest;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
-# The server gets a wall clock that adds the offset in this file.
-my $shim = "${PostgreSQL::Test::Utils::tmp_check}/clock_shim.so";
-my $offset_file = "${PostgreSQL::Test::Utils::tmp_check}/clock_offset";
-my $compiler = $ENV{CC} // 'cc';
-if (system("$compiler --version > /dev/null 2>&1") != 0)
-{
-	plan skip_all => 'no C compiler to build a clock that can be set';
-}
-PostgreSQL::Test::Utils::system_or_bail(split(' ', $compiler), '-shared', '-fPIC', '-O2',
-	'-o', $shim, "$FindBin::RealBin/../perl/clock_shim.c", '-ldl');
-
-# Set the server's wall clock this many seconds ahead of the real one.
-sub set_clock
-{
-	my ($seconds) = @_;
-
-	open my $file, (-e $offset_file ? '+<' : '>'), $offset_file or die "$offset_file: $!";
-	syswrite($file, pack('q', $seconds * 1_000_000)) == 8 or die "$offset_file: $!";
-	close $file or die "$offset_file: $!";
-	return;
-}
-
-set_clock(0);
-my $node = do
-{
-	local $ENV{LD_PRELOAD} = $shim;
-	local $ENV{CLOCK_SHIM_FILE} = $offset_file;
-	guard_node(
-		'main',
-		'max_connections' => 60,
-		'pg_session_guard.naptime' => '200ms',
-		'pg_session_guard.idle_session_timeout' => '30min',
-		'pg_session_guard.idle_in_transaction_session_timeout' => '2s');
-};
+require_clock_shim();
+my $node = node_with_clock(
+	'main',
+	'max_connections' => 60,
+	'pg_session_guard.naptime' => '200ms',
+	'pg_session_guard.idle_session_timeout' => '30min',
+	'pg_session_guard.idle_in_transaction_session_timeout' => '2s');
 
 # How far the server's wall clock is ahead, in hours.
 sub hours_ahead
