@@ -14,6 +14,10 @@ namespace
 /*
  * When a stamp was made.  The same stamp may stand in several fields, and move
  * from one to another: it is placed once.
+ *
+ * A stamp that the last look did not find was made after it, or not long before,
+ * since it is written down a little later than it is made.  That holds even if
+ * the wall clock was set twice between two readings, of which they show one step.
  */
 Instant
 time_of_stamp(const Memo &memo, Timestamp stamp, const Clock &clock, Instant now)
@@ -24,7 +28,10 @@ time_of_stamp(const Memo &memo, Timestamp stamp, const Clock &clock, Instant now
 	                                 &memo.state_change, &memo.wait_start})
 		if (known->stamp == stamp)
 			return known->at;
-	return time_of(clock, stamp, now);
+
+	Instant made = time_of(clock, stamp, now);
+	return memo.looked_at == unknown_time ? made
+	                                      : std::max(made, memo.looked_at - smallest_step);
 }
 
 SeenWait
