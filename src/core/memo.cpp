@@ -68,11 +68,14 @@ start_of_wait(const Memo &memo, const Session &session, SeenWait wait, Instant n
 Instant
 end_of_last_wait(const Memo &memo, const Session &session, Instant now)
 {
+	Instant end = now;
+
 	if (memo.statement != statement_stamp(session))
-		return std::clamp(statement_start(session), memo.looked_at, now);
-	if (session.state != State::Active && session.state != State::Fastpath)
-		return std::clamp(session.times.state_change, memo.looked_at, now);
-	return now;
+		end = statement_start(session);
+	else if (session.state != State::Active && session.state != State::Fastpath)
+		end = session.times.state_change;
+	/* Whoever reads a copy of the memo may have read the clock before the last look. */
+	return std::min(std::max(end, memo.looked_at), now);
 }
 
 void
