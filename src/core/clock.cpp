@@ -15,7 +15,11 @@ namespace
 /* Two clocks are not read in the same moment, and slewing bends a stretch a little. */
 constexpr Duration jitter = 5 * millisecond;
 
-/* When the list is full the oldest is forgotten: what is older cannot be explained any more. */
+/*
+ * When the list is full the oldest is forgotten: what is older cannot be
+ * explained any more.  Nor can what was made between the readings around its
+ * end, in which of the two nobody knows.
+ */
 void
 begin_stretch(Clock &clock, const Stretch &stretch)
 {
@@ -23,6 +27,7 @@ begin_stretch(Clock &clock, const Stretch &stretch)
 	{
 		std::move(clock.stretches.begin() + 1, clock.stretches.end(), clock.stretches.begin());
 		clock.count--;
+		clock.stretches[0].after = clock.stretches[0].by;
 	}
 	clock.stretches[clock.count++] = stretch;
 }

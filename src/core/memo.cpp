@@ -14,6 +14,10 @@ namespace
 /*
  * When a stamp was made.  The same stamp may stand in several fields, and move
  * from one to another: it is placed once.
+ *
+ * A stamp that the last look did not find was made after it, or not long before,
+ * since it is written down a little later than it is made.  That holds even if
+ * the wall clock was set twice between two readings, of which they show one step.
  */
 Instant
 time_of_stamp(const Memo &memo, Timestamp stamp, const Clock &clock, Instant now)
@@ -24,7 +28,10 @@ time_of_stamp(const Memo &memo, Timestamp stamp, const Clock &clock, Instant now
 	                                 &memo.state_change, &memo.wait_start})
 		if (known->stamp == stamp)
 			return known->at;
-	return time_of(clock, stamp, now);
+
+	Instant made = time_of(clock, stamp, now);
+	return memo.looked_at == unknown_time ? made
+	                                      : std::max(made, memo.looked_at - smallest_step);
 }
 
 SeenWait
@@ -61,11 +68,14 @@ start_of_wait(const Memo &memo, const Session &session, SeenWait wait, Instant n
 Instant
 end_of_last_wait(const Memo &memo, const Session &session, Instant now)
 {
+	Instant end = now;
+
 	if (memo.statement != statement_stamp(session))
-		return std::clamp(statement_start(session), memo.looked_at, now);
-	if (session.state != State::Active && session.state != State::Fastpath)
-		return std::clamp(session.times.state_change, memo.looked_at, now);
-	return now;
+		end = statement_start(session);
+	else if (session.state != State::Active && session.state != State::Fastpath)
+		end = session.times.state_change;
+	/* Whoever reads a copy of the memo may have read the clock before the last look. */
+	return std::min(std::max(end, memo.looked_at), now);
 }
 
 void
@@ -82,26 +92,50 @@ add(WaitAccount &account, SeenWait wait, bool in_maintenance, Instant from, Inst
 		add(account.in_maintenance, wait, from, until);
 }
 
+/* How much spared maintenance the statement has run. */
+Duration
+spared_maintenance(const Session &session, Instant now)
+{
+	const Maintenance &maintenance = session.maintenance;
+	Duration time = 0;
+
+	if (maintenance.statement == statement_stamp(session))
+		time += maintenance.spared_in_statement;
+	if (runs_spared_maintenance(session))
+		time += std::max<Duration>(0, now - maintenance.spared_since);
+	return time;
+}
+
 /* What belongs to the same episode as at the last look. */
 struct Same
 {
 	bool statement;
 	bool transaction;
+	/* Maintenance of the same statement ran then. */
 	bool maintenance;
+	/* How much of the time since then went into spared maintenance of the same statement. */
+	Duration maintained;
 };
 
 /* Take off the wait that the last look saw, up to now or to when it was over at the latest. */
 void
-continue_wait(Memo &memo, const Same &same, Instant until)
+continue_wait(Memo &memo, const Session &session, const Same &same, Instant until)
 {
 	Instant from = memo.looked_at;
+	/* Outside of maintenance it did not last while that ran, which is taken off already. */
+	Instant end = memo.was_maintaining ? until : until - same.maintained;
 
 	if (same.statement)
-		add(memo.statement_waits, memo.waited_for, memo.was_maintaining, from, until);
+		add(memo.statement_waits, memo.waited_for, memo.was_maintaining, from, end);
 	if (same.transaction)
-		add(memo.transaction_waits, memo.waited_for, memo.was_maintaining, from, until);
+		add(memo.transaction_waits, memo.waited_for, memo.was_maintaining, from, end);
 	if (same.maintenance)
+	{
+		/* It was over when the next command began. */
+		if (session.maintenance.since != unknown_time && session.maintenance.since > from)
+			until = std::min(until, session.maintenance.since);
 		add(memo.maintenance_waits, memo.waited_for, from, until);
+	}
 }
 
 /* Take off a wait that this look has found, from when it began. */
@@ -113,12 +147,13 @@ begin_wait(Memo &memo, const Session &session, SeenWait wait, Instant from, Inst
 	add(memo.statement_waits, wait, in_maintenance, std::max(from, statement_start(session)), now);
 	add(memo.transaction_waits, wait, in_maintenance, std::max(from, session.times.xact_start),
 	    now);
-	add(memo.maintenance_waits, wait, std::max(from, session.maintenance.since), now);
+	if (session.maintenance.since != unknown_time)
+		add(memo.maintenance_waits, wait, std::max(from, session.maintenance.since), now);
 }
 
 /*
- * Note which statement, transaction and maintenance command this is; whatever
- * is another one begins without waits.
+ * Note which statement, transaction and maintenance command this is.  Another
+ * statement or transaction begins without waits.
  *
  * The server stamps all transactions of one message with the start of the
  * message: those of VACUUM, or of "COMMIT; BEGIN" within one.  Under the same
@@ -127,14 +162,22 @@ begin_wait(Memo &memo, const Session &session, SeenWait wait, Instant from, Inst
 Same
 identify(Memo &memo, const Session &session, Instant now)
 {
+	Duration maintained = spared_maintenance(session, now);
 	Same same{.statement = memo.statement == statement_stamp(session),
 	          .transaction = memo.transaction == session.transaction,
-	          .maintenance = memo.maintenance == session.maintenance.since};
+	          .maintenance = false,
+	          .maintained = 0};
 
-	if (!same.statement)
+	if (same.statement)
+	{
+		same.maintenance = memo.maintenance != unknown_time;
+		same.maintained = std::max<Duration>(0, maintained - memo.maintained);
+	}
+	else
+	{
 		memo.statement_waits = {};
-	if (!same.maintenance)
 		memo.maintenance_waits = {};
+	}
 	if (!same.transaction)
 	{
 		memo.transaction_waits = {};
@@ -146,6 +189,7 @@ identify(Memo &memo, const Session &session, Instant now)
 		}
 	}
 	memo.statement = statement_stamp(session);
+	memo.maintained = maintained;
 	memo.transaction = session.transaction;
 	memo.maintenance = session.maintenance.since;
 	return same;
@@ -212,11 +256,14 @@ observe(Memo &memo, const Session &session, Instant now)
 	Same same = identify(memo, session, now);
 
 	if (had_waited)
-		continue_wait(memo, same, over);
+		continue_wait(memo, session, same, over);
 	if (wait != SeenWait::None)
 	{
 		Instant from = start_of_wait(memo, session, wait, now);
 
+		/* Without a start of its own it began after the maintenance before it. */
+		if (wait != SeenWait::Lock && !runs_spared_maintenance(session))
+			from += same.maintained;
 		begin_wait(memo, session, wait, is_first ? from : std::max(from, over), now);
 	}
 	observe_stillness(memo, session, now);

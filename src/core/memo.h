@@ -73,8 +73,9 @@ struct Memo
 	/* What the last look found it waiting for, and whether it ran spared maintenance then. */
 	SeenWait waited_for;
 	bool was_maintaining;
-	/* The statement that was last found (statement_stamp), and its waits. */
+	/* The statement that was last found (statement_stamp), its spared maintenance, and its waits. */
 	Timestamp statement;
+	Duration maintained;
 	WaitAccount statement_waits;
 	/*
 	 * The transaction that was last found, what the server said was its start,
@@ -85,7 +86,10 @@ struct Memo
 	Timestamp transaction_stamp;
 	Instant transaction_seen;
 	WaitAccount transaction_waits;
-	/* The maintenance command that was last found, by its start, and its waits. */
+	/*
+	 * The maintenance command that was last found, by its start, and the waits of
+	 * all such commands within the statement.
+	 */
 	Instant maintenance;
 	Waits maintenance_waits;
 	Stillness still;

@@ -320,11 +320,14 @@ takes_waits_off(Limit limit)
 	return limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
 }
 
-/* How soon an episode that nobody has seen yet could be due for a threshold; 0: it is off. */
+/* How soon an episode that nobody has seen yet needs a look for a threshold; 0: it is off. */
 Duration
 pause_for(Limit limit, Duration threshold)
 {
-	return takes_waits_off(limit) ? sampling_pause(threshold, Pace::Quiet) : threshold;
+	if (takes_waits_off(limit))
+		return sampling_pause(threshold, Pace::Quiet);
+	/* In time to tell at the deadline whether it has been still. */
+	return depends_on_stillness(limit) ? threshold - stillness_for(threshold) : threshold;
 }
 
 /* The shortest of what is made of each limit's threshold; 0 if all are off. */

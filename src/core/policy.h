@@ -162,7 +162,7 @@ Duration pause_before_look(Spared spared, std::int32_t looks);
 Decision decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
                 Instant now);
 
-/* The shortest pause after which an episode that nobody has seen yet could be due; 0: no limit. */
+/* The shortest pause after which an episode that nobody has seen yet needs a look; 0: no limit. */
 Duration shortest_pause(const Policy &policy);
 Duration shortest_pause(const Stored &stored);
 
