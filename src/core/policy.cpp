@@ -327,7 +327,7 @@ pause_for(Limit limit, Duration threshold)
 	if (takes_waits_off(limit))
 		return sampling_pause(threshold, Pace::Quiet);
 	/* In time to tell at the deadline whether it has been still. */
-	return depends_on_stillness(limit) ? threshold - stillness_for(threshold) : threshold;
+	return depends_on_stillness(limit) ? threshold - look_before(threshold) : threshold;
 }
 
 /* The shortest of what is made of each limit's threshold; 0 if all are off. */
