@@ -94,39 +94,46 @@ names_own_temporary(const VacuumStmt &statement)
 }
 
 CommandMark
-maintenance_mark(bool is_on_own_temporary)
+maintenance_mark(MaintenanceCommand command, bool is_on_own_temporary)
 {
-	return {.is_maintenance = true, .is_spared = !is_on_own_temporary, .is_copy = false};
+	return {.maintenance = command, .is_spared = !is_on_own_temporary, .is_copy = false};
 }
 
 CommandMark
 mark_of(Node *node)
 {
+	using enum MaintenanceCommand;
+
 	if (std::optional<const RangeVar *> relation = clustered_relation(node))
-		return maintenance_mark(is_own_temporary(*relation));
+		return maintenance_mark(is_repack(node) ? Repack : Cluster, is_own_temporary(*relation));
 	switch (nodeTag(node))
 	{
 		case T_VacuumStmt:
-			return maintenance_mark(names_own_temporary(*reinterpret_cast<VacuumStmt *>(node)));
+		{
+			auto statement = reinterpret_cast<VacuumStmt *>(node);
+
+			return maintenance_mark(statement->is_vacuumcmd ? Vacuum : Analyze,
+			                        names_own_temporary(*statement));
+		}
 		case T_IndexStmt:
 			return maintenance_mark(
-			    is_own_temporary(reinterpret_cast<IndexStmt *>(node)->relation));
+			    CreateIndex, is_own_temporary(reinterpret_cast<IndexStmt *>(node)->relation));
 		case T_ReindexStmt:
 			return maintenance_mark(
-			    is_own_temporary(reinterpret_cast<ReindexStmt *>(node)->relation));
+			    Reindex, is_own_temporary(reinterpret_cast<ReindexStmt *>(node)->relation));
 		case T_RefreshMatViewStmt:
-			return maintenance_mark(false);
+			return maintenance_mark(RefreshMaterializedView, false);
 		case T_AlterTableStmt:
 		{
 			auto statement = reinterpret_cast<AlterTableStmt *>(node);
 
 			if (may_rewrite(*statement))
-				return maintenance_mark(is_own_temporary(statement->relation));
+				return maintenance_mark(AlterTable, is_own_temporary(statement->relation));
 			return {};
 		}
 		case T_CopyStmt:
 			/* From or to a file it does not wait for the client. */
-			return {.is_maintenance = false,
+			return {.maintenance = None,
 			        .is_spared = false,
 			        .is_copy = reinterpret_cast<CopyStmt *>(node)->filename == nullptr};
 		default:
@@ -143,7 +150,7 @@ own_statement_stamp()
 }
 
 void
-begin_maintenance(bool is_spared)
+begin_maintenance(const CommandMark &mark)
 {
 	Maintenance &maintenance = present.maintenance;
 	Timestamp statement = own_statement_stamp();
@@ -157,17 +164,20 @@ begin_maintenance(bool is_spared)
 	}
 	if (maintenance_depth++ == 0)
 		maintenance.since = now;
-	if (is_spared && spared_depth++ == 0)
+	if (mark.is_spared && spared_depth++ == 0)
+	{
 		maintenance.spared_since = now;
+		maintenance.spared_command = mark.maintenance;
+	}
 }
 
 void
-end_maintenance(bool is_spared)
+end_maintenance(const CommandMark &mark)
 {
 	Maintenance &maintenance = present.maintenance;
 	Instant now = monotonic_now();
 
-	if (is_spared && --spared_depth == 0)
+	if (mark.is_spared && --spared_depth == 0)
 	{
 		maintenance.spared_in_statement += now - maintenance.spared_since;
 		maintenance.spared_in_transaction += now - maintenance.spared_since;
@@ -190,8 +200,8 @@ begin_command(Node *statement)
 
 	CommandMark mark = mark_of(statement);
 
-	if (mark.is_maintenance)
-		begin_maintenance(mark.is_spared);
+	if (mark.maintenance != MaintenanceCommand::None)
+		begin_maintenance(mark);
 	if (mark.is_copy)
 	{
 		copy_depth++;
@@ -205,8 +215,8 @@ begin_command(Node *statement)
 void
 end_command(const CommandMark &mark)
 {
-	if (mark.is_maintenance)
-		end_maintenance(mark.is_spared);
+	if (mark.maintenance != MaintenanceCommand::None)
+		end_maintenance(mark);
 	if (mark.is_copy)
 		present.copying = --copy_depth > 0;
 	publish(present);

@@ -10,6 +10,8 @@
 
 #include "server/pg.h"
 
+#include "core/session.h"
+
 #include <type_traits>
 
 namespace session_guard
@@ -18,7 +20,8 @@ namespace session_guard
 /* A command that was published as running. */
 struct CommandMark
 {
-	bool is_maintenance;
+	/* None if it is no maintenance. */
+	MaintenanceCommand maintenance;
 	/* Maintenance that is spared by default: not on the session's own temporary tables. */
 	bool is_spared;
 	bool is_copy;
@@ -27,7 +30,7 @@ struct CommandMark
 	bool
 	is_set() const
 	{
-		return is_maintenance || is_copy;
+		return maintenance != MaintenanceCommand::None || is_copy;
 	}
 };
 

@@ -55,6 +55,8 @@ struct Stillness
 {
 	/* The first look that found it so; unknown_time if the last look did not ask. */
 	Instant since;
+	/* The look that the next is compared with, and what it found. */
+	Instant compared_with;
 	std::int32_t changes;
 	std::int64_t switches;
 	std::uint32_t transaction;
@@ -73,7 +75,8 @@ struct Memo
 	/* What the last look found it waiting for, and whether it ran spared maintenance then. */
 	SeenWait waited_for;
 	bool was_maintaining;
-	/* The statement that was last found (statement_stamp), its spared maintenance, and its waits. */
+	/* The statement that was last found (statement_stamp), its spared maintenance, and its waits.
+	 */
 	Timestamp statement;
 	Duration maintained;
 	WaitAccount statement_waits;

@@ -468,7 +468,9 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 	forecast.due_at = forecast.verdict->deadline;
 	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)
 	{
-		forecast.due_at = decision.at - 1;
+		/* Who is over the limit already only has to be looked at again. */
+		if (decision.verdict.deadline == 0)
+			forecast.due_at = decision.at - 1;
 		decision = decide(limit, session, future, on, decision.at);
 	}
 	if (decision.outlook == Outlook::Nothing)

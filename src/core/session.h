@@ -9,6 +9,7 @@
 #include "core/time.h"
 
 #include <array>
+#include <cstddef>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -68,6 +69,38 @@ enum class Superuser : std::uint8_t
 	Yes,
 };
 
+/* The commands that keep a database in shape. */
+enum class MaintenanceCommand : std::uint8_t
+{
+	None,
+	Vacuum,
+	Analyze,
+	CreateIndex,
+	Reindex,
+	Cluster,
+	Repack,
+	RefreshMaterializedView,
+	AlterTable,
+};
+
+/* NUL-terminated, in the order of the enumerators. */
+inline constexpr std::array<std::string_view, 9> maintenance_command_names{
+    "maintenance command",
+    "VACUUM",
+    "ANALYZE",
+    "CREATE INDEX",
+    "REINDEX",
+    "CLUSTER",
+    "REPACK",
+    "REFRESH MATERIALIZED VIEW",
+    "ALTER TABLE"};
+
+constexpr std::string_view
+name_of(MaintenanceCommand command)
+{
+	return maintenance_command_names[static_cast<std::size_t>(command)];
+}
+
 /*
  * What a session says itself of the maintenance that it runs: VACUUM, ANALYZE,
  * CREATE INDEX and the like, also inside of functions.  A command within
@@ -79,6 +112,8 @@ struct Maintenance
 	Instant since;
 	/* The same of the outermost that is spared: not on the session's own temporary tables. */
 	Instant spared_since;
+	/* Which that is, or was. */
+	MaintenanceCommand spared_command;
 	/* What is over of it within the statement that has this stamp ... */
 	Timestamp statement;
 	Duration in_statement;

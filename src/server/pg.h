@@ -159,6 +159,18 @@ clustered_relation(const Node *node)
 #endif
 }
 
+/* Is a command that names such a table (above) REPACK, and not CLUSTER? */
+inline bool
+is_repack(const Node *node)
+{
+#if PG_VERSION_NUM >= 190000
+	return reinterpret_cast<const RepackStmt *>(node)->command != REPACK_COMMAND_CLUSTER;
+#else
+	(void)node;
+	return false;
+#endif
+}
+
 /* 18 shows a backend that still authenticates; before, it has no entry yet. */
 inline bool
 is_starting(BackendState state)

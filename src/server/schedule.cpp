@@ -18,6 +18,7 @@
 #include "status/switches.h"
 
 #include <array>
+#include <cstdlib>
 
 extern "C"
 {
@@ -110,7 +111,10 @@ spared_text(const Entry &entry, const Forecast &forecast)
 		return nullptr;
 	if (forecast.is_done)
 		return entry.policy.mode == Mode::Log ? "already logged" : "already acted on";
-	append_spared(text, forecast.spared, entry.policy, names_of(entry));
+	if (forecast.spared == Spared::Maintenance)
+		text.append(name_of(entry.sighting.session.maintenance.spared_command));
+	else
+		append_spared(text, forecast.spared, entry.policy, names_of(entry));
 	return text.view().empty() ? nullptr : pstrdup(text.c_str());
 }
 
@@ -118,6 +122,18 @@ const char *
 action_text(const Entry &entry, Action action)
 {
 	return name_of(entry.policy.mode == Mode::Log ? Action::Log : action).data();
+}
+
+/*
+ * When an episode began by the wall clock: the server's stamp of it, unless the
+ * clock was set since, or it counts from another moment.
+ */
+Timestamp
+shown_start(const Entry &entry, const Episode &episode)
+{
+	Timestamp computed = wall_time_of(entry.clock, episode.start);
+
+	return std::abs(computed - episode.stamp) < smallest_step ? episode.stamp : computed;
 }
 
 /* What is shown to whom pg_stat_activity shows it. */
@@ -131,10 +147,12 @@ set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &
 	                                                             : facts(limit).first_action));
 	if (!forecast.verdict)
 		return;
-	row.set(Since, TimestampTzGetDatum(wall_time_of(entry.clock, forecast.verdict->episode.start)));
+	Timestamp since = shown_start(entry, forecast.verdict->episode);
+	row.set(Since, TimestampTzGetDatum(since));
 	row.set(Measured, shown_duration(std::max<Duration>(0, forecast.verdict->measured)));
 	if (forecast.due_at != never)
-		row.set(DueAt, TimestampTzGetDatum(wall_time_of(entry.clock, forecast.due_at)));
+		row.set(DueAt, TimestampTzGetDatum(
+		                   later(since, forecast.due_at - forecast.verdict->episode.start)));
 }
 
 ScheduleRow

@@ -104,8 +104,8 @@ is(spared_by($_), $case{$_}[5], "$_: why") for sort keys %case;
 is( $node->safe_psql('postgres',
 		"SELECT string_agg(concat_ws(' ', limit_name, spared), ', ' ORDER BY limit_name COLLATE \"C\")
 		 FROM session_guard.schedule WHERE pid = ${\$session{waiting}->pid} AND since IS NOT NULL"),
-	'statement_timeout waits for a lock, transaction_timeout',
-	'who waits for a lock is not spared from the transaction limit');
+	'statement_timeout waits for a lock, transaction_timeout waits for a lock',
+	'who waits for a lock is spared from the transaction limit as well');
 
 my %stays = map { $_ => $session{$_} } grep { $case{$_}[5] ne '-' } keys %case;
 my %goes = map { $_ => $session{$_} } grep { $case{$_}[5] eq '-' } keys %case;
