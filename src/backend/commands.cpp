@@ -163,12 +163,12 @@ begin_maintenance(const CommandMark &mark)
 		maintenance.spared_in_statement = 0;
 	}
 	if (maintenance_depth++ == 0)
-		maintenance.since = now;
-	if (mark.is_spared && spared_depth++ == 0)
 	{
-		maintenance.spared_since = now;
-		maintenance.spared_command = mark.maintenance;
+		maintenance.command = mark.maintenance;
+		maintenance.since = now;
 	}
+	if (mark.is_spared && spared_depth++ == 0)
+		maintenance.spared_since = now;
 }
 
 void

@@ -108,12 +108,11 @@ name_of(MaintenanceCommand command)
  */
 struct Maintenance
 {
-	/* When the outermost command that runs now began; unknown_time if none does. */
+	/* The outermost command that runs now, and when it began; unknown_time if none does. */
+	MaintenanceCommand command;
 	Instant since;
 	/* The same of the outermost that is spared: not on the session's own temporary tables. */
 	Instant spared_since;
-	/* Which that is, or was. */
-	MaintenanceCommand spared_command;
 	/* What is over of it within the statement that has this stamp ... */
 	Timestamp statement;
 	Duration in_statement;

@@ -112,7 +112,7 @@ spared_text(const Entry &entry, const Forecast &forecast)
 	if (forecast.is_done)
 		return entry.policy.mode == Mode::Log ? "already logged" : "already acted on";
 	if (forecast.spared == Spared::Maintenance)
-		text.append(name_of(entry.sighting.session.maintenance.spared_command));
+		text.append(name_of(entry.sighting.session.maintenance.command));
 	else
 		append_spared(text, forecast.spared, entry.policy, names_of(entry));
 	return text.view().empty() ? nullptr : pstrdup(text.c_str());

@@ -197,6 +197,14 @@ guess(const PgBackendStatus &entry, std::span<const char> text)
 	return published;
 }
 
+/* Is it a command that can as well be run another time?  A migration cannot. */
+bool
+is_upkeep(MaintenanceCommand command)
+{
+	return command != MaintenanceCommand::AlterTable &&
+	       command != MaintenanceCommand::RefreshMaterializedView;
+}
+
 /* What is known of a session that it alone can tell; false if it kept changing under the read. */
 bool
 published_by(int slot, const PgBackendStatus &entry, std::span<const char> text,
@@ -365,7 +373,7 @@ is_maintaining(int pid)
 
 	return slot >= 0 && copy_entry(entry_at(slot), entry, application_name, start) &&
 	       published_by(slot, entry, start, published) &&
-	       published.maintenance.since != unknown_time;
+	       published.maintenance.since != unknown_time && is_upkeep(published.maintenance.command);
 }
 
 } // namespace session_guard

@@ -94,7 +94,9 @@ int slot_of(int pid);
  */
 int connecting_in_slot(int slot, Oid database);
 
-/* Does a process run a maintenance command, or wait for the table that it is about to run one on?
+/*
+ * Does a process run a command that keeps a table in shape, or wait for the table that it is about
+ * to run one on?  ALTER TABLE and REFRESH MATERIALIZED VIEW are none.
  */
 bool is_maintaining(int pid);
 
