@@ -234,7 +234,17 @@ observe_stillness(Memo &memo, const Session &session, Instant now)
 	                .transaction = session.transaction};
 
 	if (session.switches < 0)
-		found.since = unknown_time;
+	{
+		/* A scan that did not ask knows no better than the look before. */
+		bool is_known = session.switches == switches_not_read &&
+		                memo.still.changes == session.changes &&
+		                memo.still.transaction == session.transaction;
+
+		if (is_known)
+			found = memo.still;
+		else
+			found.since = unknown_time;
+	}
 	else if (memo.still.since != unknown_time && !has_stirred(memo.still, session, now))
 	{
 		/* A second at least lies between two looks that are compared, to tell few from many. */

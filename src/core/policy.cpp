@@ -155,29 +155,27 @@ decide_step(const Decision &due, const Session &session, const Memo &memo, const
 } // namespace
 
 bool
-wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now)
+wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now,
+               Asker asker)
 {
-	if (policy.mode == Mode::Off)
-		return false;
-	if (awaits_message(session) || is_idle_with_transaction(session))
-		return std::ranges::any_of(all_limits,
-		                           [&](Limit limit)
-		                           {
-			                           return (depends_on_stillness(limit) ||
-			                                   limit == Limit::Session) &&
-			                                  threshold_of(policy.limits, limit).value != 0;
-		                           });
-	return std::ranges::any_of(
-	    all_limits,
-	    [&](Limit limit)
-	    {
-		    Duration threshold = threshold_of(policy.limits, limit).value;
+	bool is_pause = awaits_message(session) || is_idle_with_transaction(session);
+	bool is_known = memo.still.since != unknown_time && memo.still.changes == session.changes;
+	auto asks_for = [&](Limit limit)
+	{
+		Duration threshold = threshold_of(policy.limits, limit).value;
 
-		    if (!depends_on_stillness(limit) || threshold == 0)
-			    return false;
-		    std::optional<Episode> episode = episode_of(limit, session, memo);
-		    return episode && now >= later(episode->start, threshold - look_before(threshold));
-	    });
+		if (threshold == 0)
+			return false;
+		if (is_pause)
+			return depends_on_stillness(limit) || limit == Limit::Session;
+		if (!depends_on_stillness(limit) || (asker == Asker::Scan && is_known))
+			return false;
+		std::optional<Episode> episode = episode_of(limit, session, memo);
+		return episode && now >= later(episode->start, threshold - look_before(threshold)) &&
+		       spared_from(limit, session, memo, policy) == Spared::No;
+	};
+
+	return policy.mode != Mode::Off && std::ranges::any_of(all_limits, asks_for);
 }
 
 Duration

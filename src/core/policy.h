@@ -137,9 +137,16 @@ Duration excluded(Limit limit, const Session &session, const Memo &memo, const P
  * its status says all the time that it waits for one.  The answer costs the
  * guard a read of /proc, so it is asked for only when something hangs on it:
  * of whoever seems to have paused a pipeline or holds a transaction without
- * saying so, and of the idle shortly before their deadline.  After place().
+ * saying so, and of the idle shortly before their deadline and later.  A scan asks
+ * that of the latter only once: it is a look that ends them.  After place().
  */
-bool wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now);
+enum class Asker : std::uint8_t
+{
+	Scan,
+	Look,
+};
+bool wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now,
+                    Asker asker);
 
 /* For how long an idle session must not have stirred before it is ended. */
 constexpr Duration

@@ -255,7 +255,7 @@ scan(Instant start)
 		Policy policy = policy_of(one.role, one.database);
 		const Memo &memo = memo_of(one.slot);
 
-		take_in(one.slot, one.session, policy, now);
+		take_in(one.slot, one.session, policy, now, Asker::Scan);
 		note_pace(one.session, memo, policy);
 		for (Limit limit : all_limits)
 		{

@@ -188,7 +188,7 @@ put_rows(ReturnSetInfo &result, const Sighting &sighting, const StoredReading &s
 	apply_stored(stored, sighting.role, sighting.database, entry.policy);
 	entry.sighting.session.superuser = superuser_in_catalog(sighting.role);
 	place(memo, entry.sighting.session, present.clock, present.now);
-	if (wants_switches(entry.sighting.session, memo, entry.policy, present.now))
+	if (wants_switches(entry.sighting.session, memo, entry.policy, present.now, Asker::Look))
 		entry.sighting.session.switches = read_switches(entry.sighting.session.id.pid);
 	observe(memo, entry.sighting.session, present.now);
 	for (Limit limit : all_limits)
