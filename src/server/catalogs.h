@@ -12,6 +12,8 @@
 
 #include "core/session.h"
 
+#include "status/catalog_access.h"
+
 namespace session_guard
 {
 
@@ -19,19 +21,11 @@ namespace session_guard
 void watch_catalogs();
 
 /*
- * Bring the reading up to date, in a transaction.  Cheap if nothing changed,
- * so it can precede each look: mercy that was committed before is honoured.
+ * Bring the reading up to date, in a transaction, if the catalogs are free.
+ * Cheap if nothing changed, so it can precede each look: mercy that was
+ * committed before is honoured.
  */
 void refresh_catalogs();
-
-/*
- * Could the catalogs be locked in this transaction?  If so they stay locked to
- * its end, and the server's own functions will not wait for them either.
- */
-bool catalogs_are_free();
-
-/* Forget the locks: the transaction that held them is over. */
-void release_catalogs();
 
 /* Unknown if the role does not exist, or was made after the last reading. */
 Superuser superuser_of(Oid role);
