@@ -3,7 +3,6 @@
  */
 #include "server/scan.h"
 
-#include "server/attempt.h"
 #include "server/catalogs.h"
 #include "server/status.h"
 
@@ -47,6 +46,7 @@ struct Place
 };
 
 SPIPlanPtr plan = nullptr;
+CatalogWork querying{.what = "query backend status", .has_failed = false};
 Scanned *scanned = nullptr;
 std::size_t scanned_count = 0;
 Place *places = nullptr;
@@ -290,7 +290,7 @@ scan_sessions()
 {
 	start_over();
 	/* Even pg_stat_get_activity() asks pg_authid who we are. */
-	if (!catalogs_are_free() || !attempt(run_query, ERRCODE_LOCK_NOT_AVAILABLE))
+	if (!catalogs_are_free() || !with_catalogs(querying, run_query))
 	{
 		start_over();
 		scan_by_looks();
