@@ -151,6 +151,8 @@ read_now()
 	bool is_locked = true;
 
 	tried_at = monotonic_now();
+	/* From here on a commit calls again. */
+	(void)pg_atomic_exchange_u32(&shared()->guard_was_called, 0);
 	/* Taken before the reading: what changes meanwhile is read again. */
 	std::uint64_t messages = SharedInvalidMessageCounter;
 	std::uint32_t changes = stored_changes();
@@ -234,6 +236,15 @@ bool
 policies_are_stale()
 {
 	return !was_read || changes_at_reading != stored_changes();
+}
+
+Duration
+pause_before_reading()
+{
+	/* Whoever commits in a loop must not keep the guard busy, nor whoever holds a lock. */
+	Duration pause = has_failed ? second : 10 * millisecond;
+
+	return std::max<Duration>(0, tried_at + pause - monotonic_now());
 }
 
 bool

@@ -30,9 +30,14 @@ void refresh_policies();
 /* Is it known that something is stored that has not been read, or has nothing been read yet? */
 bool policies_are_stale();
 
+/* How long to wait before they are read only because they are stale, and nobody is due. */
+Duration pause_before_reading();
+
 /*
- * The same, and has it not lasted long?  Mercy may have been committed that is
- * not known yet; but a lock on the catalog must not keep the guard from its work.
+ * Was something stored that could not be read, and has that not lasted long?
+ * It may be an exemption; but a lock on the catalog must not keep the guard from
+ * its work.  What is stored after the last reading began does not count, or
+ * whoever stores something in a loop would keep all sessions alive.
  */
 bool policies_are_in_doubt();
 

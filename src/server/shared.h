@@ -107,6 +107,8 @@ struct Shared
 	std::array<Office, post_count> offices;
 	/* Grows with each commit of ALTER ROLE or ALTER DATABASE SET. */
 	pg_atomic_uint32 stored_changes;
+	/* 1 from the call that wakes the guard for one of them until it reads. */
+	pg_atomic_uint32 guard_was_called;
 	Counters counters;
 	Gauges gauges;
 	LastError last_error;
