@@ -374,7 +374,7 @@ wake_up()
 
 	forget_the_future(now);
 	follow_new_events();
-	if (now < next_wake() && !policies_are_stale())
+	if (now < next_wake() && !(policies_are_stale() && pause_before_reading() == 0))
 		return;
 	last_wake = now;
 	count(shared()->counters.wake_ups);
@@ -402,9 +402,9 @@ sleep_time()
 {
 	Timestamp wake = next_wake();
 
-	/* The catalog could not be read; what keeps it locked will not wake us. */
+	/* Nobody wakes us again for a change that is known: not who has made it, nor what locks it. */
 	if (policies_are_stale())
-		wake = std::min(wake, GetCurrentTimestamp() + second);
+		wake = std::min(wake, GetCurrentTimestamp() + pause_before_reading());
 	if (wake == never)
 		return -1;
 	/* Rounded up: to wake a moment too early would be to wake twice. */
