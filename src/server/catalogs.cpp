@@ -6,6 +6,7 @@
 #include "server/growing.h"
 
 #include <algorithm>
+#include <array>
 
 namespace session_guard
 {
@@ -60,6 +61,27 @@ Reading databases{.relation = DatabaseRelationId,
                   .is_stale = true,
                   .context = nullptr,
                   .objects = {}};
+
+/*
+ * Roles that were found to be dropped while they had sessions; the oldest gives
+ * way to the newest.  A number is not given to another role before all others
+ * are used up, and even then a role that has been read counts as read.
+ */
+std::array<Oid, 1024> dropped{};
+std::size_t next_dropped = 0;
+
+bool
+is_known_dropped(Oid role)
+{
+	return role != InvalidOid && std::ranges::find(dropped, role) != dropped.end();
+}
+
+void
+note_dropped(Oid role)
+{
+	dropped[next_dropped] = role;
+	next_dropped = (next_dropped + 1) % dropped.size();
+}
 
 void
 mark_stale(Datum reading, CacheId, uint32)
@@ -149,8 +171,36 @@ superuser_of(Oid role)
 	const NamedObject *found = find(roles, role);
 
 	if (found == nullptr)
-		return Superuser::Unknown;
+		return is_known_dropped(role) ? Superuser::Dropped : Superuser::Unknown;
 	return found->superuser ? Superuser::Yes : Superuser::No;
+}
+
+bool
+read_roles_again()
+{
+	return catalogs_are_free() && read_anew(roles);
+}
+
+Superuser
+superuser_or_dropped(Oid role)
+{
+	Superuser superuser = superuser_of(role);
+
+	/* Who has no role yet still authenticates. */
+	if (superuser != Superuser::Unknown || role == InvalidOid)
+		return superuser;
+	note_dropped(role);
+	return Superuser::Dropped;
+}
+
+Superuser
+superuser_of_seen(Oid role)
+{
+	Superuser superuser = superuser_of(role);
+
+	if (superuser != Superuser::Unknown || role == InvalidOid || !read_roles_again())
+		return superuser;
+	return superuser_or_dropped(role);
 }
 
 const char *

@@ -27,8 +27,23 @@ void watch_catalogs();
  */
 void refresh_catalogs();
 
-/* Unknown if the role does not exist, or was made after the last reading. */
+/*
+ * Unknown if the role was made after the last reading, or does not exist, unless
+ * it is known to have been dropped.
+ */
 Superuser superuser_of(Oid role);
+
+/*
+ * Read the roles once more, for those that are unknown; false if that cannot be
+ * done now.  A role can be visible before the message about it has come.
+ */
+bool read_roles_again();
+
+/* The same as superuser_of(), after that, for the role of a session that was seen before. */
+Superuser superuser_or_dropped(Oid role);
+
+/* Both: the last word on the role of a session that was seen before. */
+Superuser superuser_of_seen(Oid role);
 
 /* For people; "?" where the name is not known. */
 const char *role_name(Oid role);

@@ -174,7 +174,7 @@ scan(Timestamp start)
 	Timestamp now = take_time();
 	for (const Scanned &one : found)
 	{
-		Policy policy = policy_of(one.role, one.database);
+		Policy policy = policy_of(one.session.superuser, one.role, one.database);
 
 		observe(memo_of(one.slot), one.session, policy, now);
 		for (Limit limit : all_limits)

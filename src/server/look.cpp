@@ -39,8 +39,8 @@ look_and_decide(Limit limit, int slot, SessionId id)
 		return looked;
 
 	Session &session = looked.sighting.session;
-	session.superuser = superuser_of(looked.sighting.role);
-	looked.policy = policy_of(looked.sighting.role, looked.sighting.database);
+	session.superuser = superuser_of_seen(looked.sighting.role);
+	looked.policy = policy_of(session.superuser, looked.sighting.role, looked.sighting.database);
 	observe(memo_of(slot), session, looked.policy, looked.at);
 	looked.decision =
 	    decide(limit, session, memo_of(slot), looked.policy, shared()->clock, looked.at);

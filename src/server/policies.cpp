@@ -270,8 +270,10 @@ take_changed_limits()
 }
 
 Policy
-policy_of(Oid role, Oid database)
+policy_of(Superuser superuser, Oid role, Oid database)
 {
+	if (superuser == Superuser::Dropped)
+		role = InvalidOid;
 	/* Roles come and go: what was resolved for the gone must not pile up. */
 	if (hash_get_num_entries(resolved) >= most_resolved)
 		forget_resolved();

@@ -48,8 +48,8 @@ bool policies_have_changed();
  */
 std::uint32_t take_changed_limits();
 
-/* What binds the sessions of a role in a database. */
-Policy policy_of(Oid role, Oid database);
+/* What binds the sessions of a role in a database; of a role that was dropped nothing is stored. */
+Policy policy_of(Superuser superuser, Oid role, Oid database);
 
 /* Is the limit set anywhere? */
 bool is_in_force(Limit limit);

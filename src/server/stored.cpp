@@ -199,7 +199,8 @@ apply_stored(const StoredReading &reading, Oid role, Oid database, Policy &polic
 	                        {role, InvalidOid, Source::Role},
 	                        {role, database, Source::RoleInDatabase}};
 
-	for (const Level &level : levels)
+	/* InvalidOid stands for all roles. */
+	for (const Level &level : std::span(levels).first(role != InvalidOid ? 4 : 2))
 		if (const Stored *stored = stored_for(reading, level.role, level.database))
 			apply(*stored, level.source, policy);
 }
