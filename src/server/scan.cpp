@@ -266,6 +266,20 @@ scan_by_looks()
 	}
 }
 
+/* One more reading of roles for all whose role is not known: it may have been dropped. */
+void
+settle_unknown_roles(std::span<Scanned> sessions)
+{
+	auto is_unknown = [](const Scanned &one)
+	{ return one.session.superuser == Superuser::Unknown && one.role != InvalidOid; };
+
+	if (std::ranges::none_of(sessions, is_unknown) || !read_roles_again())
+		return;
+	for (Scanned &one : sessions)
+		if (is_unknown(one))
+			one.session.superuser = superuser_or_dropped(one.role);
+}
+
 template <typename T>
 T *
 allocate(std::size_t count)
@@ -295,6 +309,7 @@ scan_sessions()
 		start_over();
 		scan_by_looks();
 	}
+	settle_unknown_roles({scanned, scanned_count});
 	return {scanned, scanned_count};
 }
 
