@@ -92,6 +92,22 @@ wait_until_unchanged_for($node, '500 ms', map { $_->pid } @innocent);
 wait_for_scan($node, 2);
 is(scalar(grep { !is_alive($node, $_->pid) } @innocent), 0, 'superusers that are new stay');
 
-$_->abandon for $locker, $admin, $web, @dropped, @culprits, @innocent, values %session;
+# Roles that were made after the last reading that was possible.
+my $known = RawSession->connect($node);
+$guard = wait_for_guard($node);
+freeze_process($guard);
+run($admin, 'CREATE ROLE late_boss LOGIN SUPERUSER', 'CREATE ROLE late LOGIN');
+my ($late_boss, $late) = map { RawSession->connect($node, user => $_) } qw(late_boss late);
+run($locker, 'BEGIN', 'LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE');
+thaw_process($guard);
+wait_until(sub { !lives($known->pid) }, 'who is known and over the limit is gone');
+$scans = $admin->query('SELECT scans FROM session_guard.stats');
+wait_until(sub { $admin->query('SELECT scans FROM session_guard.stats') >= $scans + 8 }, 'it scans');
+ok(lives($late_boss->pid) && lives($late->pid), 'who cannot be known yet stays');
+run($locker, 'COMMIT');
+wait_for_end($node, $late->pid);
+ok(is_alive($node, $late_boss->pid), 'until it is known that he is no superuser');
+
+$_->abandon for $locker, $admin, $web, $known, $late, $late_boss, @dropped, @culprits, @innocent, values %session;
 $node->stop;
 done_testing();
