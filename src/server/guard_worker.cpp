@@ -55,5 +55,5 @@ void
 pg_session_guard_main(Datum main_arg)
 {
 	session_guard::start(main_arg);
-	session_guard::run();
+	session_guard::work(session_guard::Post::Guard, session_guard::run);
 }

@@ -33,7 +33,7 @@ struct Office
 	/* The worker that is connected and at work; 0 if none is. */
 	pg_atomic_uint32 worker_pid;
 	pg_atomic_uint64 worker_start;
-	/* How often in a row a worker has gone away before it was connected. */
+	/* How often in a row a worker has failed at its start, or soon after (worker.cpp). */
 	pg_atomic_uint32 failed_starts;
 };
 
