@@ -166,7 +166,7 @@ append_spared(Text &text, Spared spared, const Policy &policy, const Names &name
 			text.append("waits for a synchronous standby");
 			return;
 		case Spared::RoleUnknown:
-			text.append("its role does not exist");
+			text.append("its role could not be read");
 			return;
 		case Spared::Exempt:
 			append_source(text.append("exempt by "), policy.exempt.source, names);

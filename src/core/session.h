@@ -61,12 +61,16 @@ enum class Wait : std::uint8_t
 	ClientRead,
 };
 
-/* pg_authid's word on the role; Unknown if the role is gone or could not be read. */
+/*
+ * pg_authid's word on the role; Unknown if it could not be read.  A role that
+ * was dropped is nobody's superuser, and its settings are gone with it.
+ */
 enum class Superuser : std::uint8_t
 {
 	Unknown,
 	No,
 	Yes,
+	Dropped,
 };
 
 /* The commands that keep a database in shape. */

@@ -10,13 +10,17 @@
 namespace session_guard
 {
 
+/* Not the code of an error, but of all of them; what is FATAL ends the process all the same. */
+inline constexpr int any_error = 0;
+
 /*
  * Run the work; false if it failed with the expected error and was undone.
- * Any other error goes on.
+ * Any other error goes on.  Whoever asks for it gets a copy of the error, in his
+ * memory context.
  */
 template <typename Work>
 bool
-attempt(Work work, int expected_error)
+attempt(Work work, int expected_error, ErrorData **error = nullptr)
 {
 	static_assert(std::is_trivially_destructible_v<Work>);
 	MemoryContext context = CurrentMemoryContext;
@@ -33,9 +37,11 @@ attempt(Work work, int expected_error)
 	}
 	PG_CATCH();
 	{
-		if (geterrcode() != expected_error)
+		if (expected_error != any_error && geterrcode() != expected_error)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
+		if (error != nullptr)
+			*error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}

@@ -4,9 +4,9 @@
 #include "server/catalogs.h"
 
 #include "server/growing.h"
-#include "server/shared.h"
 
 #include <algorithm>
+#include <array>
 
 namespace session_guard
 {
@@ -26,7 +26,9 @@ struct Reading
 {
 	Oid relation;
 	NamedObject (*read)(HeapTuple);
+	CatalogWork work;
 	bool is_stale;
+	/* nullptr if nothing was ever read. */
 	MemoryContext context;
 	Growing<NamedObject> objects;
 };
@@ -49,18 +51,37 @@ read_database(HeapTuple tuple)
 
 Reading roles{.relation = AuthIdRelationId,
               .read = read_role,
+              .work = {.what = "read the catalog of roles", .has_failed = false},
               .is_stale = true,
               .context = nullptr,
               .objects = {}};
 Reading databases{.relation = DatabaseRelationId,
                   .read = read_database,
+                  .work = {.what = "read the catalog of databases", .has_failed = false},
                   .is_stale = true,
                   .context = nullptr,
                   .objects = {}};
 
-/* Are the locks held in this transaction? */
-bool free_to_read = false;
-bool said_locked = false;
+/*
+ * Roles that were found to be dropped while they had sessions; the oldest gives
+ * way to the newest.  A number is not given to another role before all others
+ * are used up, and even then a role that has been read counts as read.
+ */
+std::array<Oid, 1024> dropped{};
+std::size_t next_dropped = 0;
+
+bool
+is_known_dropped(Oid role)
+{
+	return role != InvalidOid && std::ranges::find(dropped, role) != dropped.end();
+}
+
+void
+note_dropped(Oid role)
+{
+	dropped[next_dropped] = role;
+	next_dropped = (next_dropped + 1) % dropped.size();
+}
 
 void
 mark_stale(Datum reading, CacheId, uint32)
@@ -68,38 +89,52 @@ mark_stale(Datum reading, CacheId, uint32)
 	reinterpret_cast<Reading *>(DatumGetPointer(reading))->is_stale = true;
 }
 
-/* Read a catalog anew, by a sequential scan: an index may be locked while its table is not. */
+/* Read all rows, by a sequential scan: an index may be corrupt while its table is not. */
 void
-read_anew(Reading &reading)
+read_rows(Reading &reading)
 {
-	Reading fresh = reading;
+	MemoryContext caller = CurrentMemoryContext;
 
-	fresh.context =
-	    AllocSetContextCreate(TopMemoryContext, "session guard catalog", ALLOCSET_DEFAULT_SIZES);
-	fresh.objects = {};
-
-	/* A change that comes in while we read makes the reading stale again. */
-	reading.is_stale = false;
-	fresh.is_stale = false;
+	reading.context =
+	    AllocSetContextCreate(caller, "session guard catalog", ALLOCSET_DEFAULT_SIZES);
+	reading.objects = {};
+	/* A change can be visible before the message about it has come. */
+	InvalidateCatalogSnapshot();
 
 	Relation relation = table_open(reading.relation, NoLock);
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
 	while (HeapTuple tuple = systable_getnext(scan))
 	{
 		NamedObject object = reading.read(tuple);
-		MemoryContext caller = MemoryContextSwitchTo(fresh.context);
 
-		fresh.objects.add(object);
+		MemoryContextSwitchTo(reading.context);
+		reading.objects.add(object);
 		MemoryContextSwitchTo(caller);
 	}
 	systable_endscan(scan);
 	table_close(relation, NoLock);
-	std::ranges::sort(fresh.objects.all(), {}, &NamedObject::oid);
+	std::ranges::sort(reading.objects.all(), {}, &NamedObject::oid);
+}
 
-	fresh.is_stale = reading.is_stale;
+/* Read a catalog anew; if that fails, what was read before stays. */
+bool
+read_anew(Reading &reading)
+{
+	Reading fresh = reading;
+
+	/* A change that comes in while we read makes the reading stale again. */
+	reading.is_stale = false;
+	if (!with_catalogs(reading.work, [&] { read_rows(fresh); }))
+	{
+		reading.is_stale = true;
+		return false;
+	}
 	if (reading.context != nullptr)
 		MemoryContextDelete(reading.context);
-	reading = fresh;
+	MemoryContextSetParent(fresh.context, TopMemoryContext);
+	reading.context = fresh.context;
+	reading.objects = fresh.objects;
+	return true;
 }
 
 const NamedObject *
@@ -109,28 +144,6 @@ find(const Reading &reading, Oid oid)
 	auto found = std::ranges::lower_bound(all, oid, {}, &NamedObject::oid);
 
 	return found != all.end() && found->oid == oid ? &*found : nullptr;
-}
-
-/*
- * Take the locks if nobody is in the way, and say once when somebody is.
- *
- * The index is for the server's own functions: they look roles up by it.
- */
-void
-ask_for_locks()
-{
-	free_to_read = ConditionalLockRelationOid(roles.relation, AccessShareLock) &&
-	               ConditionalLockRelationOid(AuthIdOidIndexId, AccessShareLock) &&
-	               ConditionalLockRelationOid(databases.relation, AccessShareLock);
-	if (!free_to_read && !said_locked)
-		ereport(LOG,
-		        (errmsg("catalogs of roles and databases are locked"),
-		         roles.objects.count() == 0
-		             ? errdetail("The session guard has not read them yet, and ends nobody.")
-		             : errdetail("The session guard goes on with what it read of them last.")));
-	if (!free_to_read)
-		count(shared()->counters.lock_skips);
-	said_locked = !free_to_read;
 }
 
 } // namespace
@@ -146,25 +159,10 @@ void
 refresh_catalogs()
 {
 	AcceptInvalidationMessages();
-	if (!free_to_read)
-		ask_for_locks();
-	if (!free_to_read)
-		return;
+	ask_for_catalogs(roles.context != nullptr);
 	for (Reading *reading : {&roles, &databases})
-		if (reading->is_stale)
-			read_anew(*reading);
-}
-
-bool
-catalogs_are_free()
-{
-	return free_to_read;
-}
-
-void
-release_catalogs()
-{
-	free_to_read = false;
+		if (reading->is_stale && catalogs_are_free())
+			(void)read_anew(*reading);
 }
 
 Superuser
@@ -173,8 +171,36 @@ superuser_of(Oid role)
 	const NamedObject *found = find(roles, role);
 
 	if (found == nullptr)
-		return Superuser::Unknown;
+		return is_known_dropped(role) ? Superuser::Dropped : Superuser::Unknown;
 	return found->superuser ? Superuser::Yes : Superuser::No;
+}
+
+bool
+read_roles_again()
+{
+	return catalogs_are_free() && read_anew(roles);
+}
+
+Superuser
+superuser_or_dropped(Oid role)
+{
+	Superuser superuser = superuser_of(role);
+
+	/* Who has no role yet still authenticates. */
+	if (superuser != Superuser::Unknown || role == InvalidOid)
+		return superuser;
+	note_dropped(role);
+	return Superuser::Dropped;
+}
+
+Superuser
+superuser_of_seen(Oid role)
+{
+	Superuser superuser = superuser_of(role);
+
+	if (superuser != Superuser::Unknown || role == InvalidOid || !read_roles_again())
+		return superuser;
+	return superuser_or_dropped(role);
 }
 
 const char *

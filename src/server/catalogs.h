@@ -12,6 +12,8 @@
 
 #include "core/session.h"
 
+#include "status/catalog_access.h"
+
 namespace session_guard
 {
 
@@ -19,22 +21,29 @@ namespace session_guard
 void watch_catalogs();
 
 /*
- * Bring the reading up to date, in a transaction.  Cheap if nothing changed,
- * so it can precede each look: mercy that was committed before is honoured.
+ * Bring the reading up to date, in a transaction, if the catalogs are free.
+ * Cheap if nothing changed, so it can precede each look: mercy that was
+ * committed before is honoured.
  */
 void refresh_catalogs();
 
 /*
- * Could the catalogs be locked in this transaction?  If so they stay locked to
- * its end, and the server's own functions will not wait for them either.
+ * Unknown if the role was made after the last reading, or does not exist, unless
+ * it is known to have been dropped.
  */
-bool catalogs_are_free();
-
-/* Forget the locks: the transaction that held them is over. */
-void release_catalogs();
-
-/* Unknown if the role does not exist, or was made after the last reading. */
 Superuser superuser_of(Oid role);
+
+/*
+ * Read the roles once more, for those that are unknown; false if that cannot be
+ * done now.  A role can be visible before the message about it has come.
+ */
+bool read_roles_again();
+
+/* The same as superuser_of(), after that, for the role of a session that was seen before. */
+Superuser superuser_or_dropped(Oid role);
+
+/* Both: the last word on the role of a session that was seen before. */
+Superuser superuser_of_seen(Oid role);
 
 /* For people; "?" where the name is not known. */
 const char *role_name(Oid role);

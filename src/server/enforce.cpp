@@ -5,7 +5,6 @@
 
 #include "core/reason.h"
 
-#include "server/attempt.h"
 #include "server/catalogs.h"
 #include "server/clock.h"
 #include "server/events.h"
@@ -23,6 +22,8 @@ namespace session_guard
 
 namespace
 {
+
+CatalogWork signaling{.what = "signal by the server's own function", .has_failed = false};
 
 Names
 names_of(const Sighting &sighting, Shown *shown)
@@ -232,9 +233,11 @@ carry_out(const Looked &looked, bool is_punctual)
 		else
 			withdraw_reason();
 	};
-	if (!catalogs_are_free() ||
-	    !attempt([&] { send_by(signal_by_server); }, ERRCODE_LOCK_NOT_AVAILABLE))
+	if (!catalogs_are_free() || !with_catalogs(signaling, [&] { send_by(signal_by_server); }))
 	{
+		/* Whatever has failed after it, a signal is not sent twice. */
+		if (is_signaled)
+			return Outcome::Signaled;
 		/* The lock that was in the way has taken its time, too. */
 		again = look_and_decide(verdict.limit, slot, id);
 		if (!is_still_due(verdict, again))

@@ -252,7 +252,7 @@ scan(Instant start)
 	Instant now = take_time().now;
 	for (Scanned &one : found)
 	{
-		Policy policy = policy_of(one.role, one.database);
+		Policy policy = policy_of(one.session.superuser, one.role, one.database);
 		const Memo &memo = memo_of(one.slot);
 
 		take_in(one.slot, one.session, policy, now, Asker::Scan);
@@ -457,7 +457,7 @@ wake_up()
 	if (take_step() && shortest_pause_of_all() != 0)
 		scan_is_asked_for = true;
 	follow_new_events();
-	if (now < next_wake() && !policies_are_stale())
+	if (now < next_wake() && !(policies_are_stale() && pause_before_reading() == 0))
 		return;
 	last_wake = now;
 	count(shared()->counters.wake_ups);
@@ -486,9 +486,9 @@ sleep_time()
 	Instant now = monotonic_now();
 	Instant wake = std::min(next_wake(), next_clock_reading(now));
 
-	/* The catalog could not be read; what keeps it locked will not wake us. */
+	/* Nobody wakes us again for a change that is known: not who has made it, nor what locks it. */
 	if (policies_are_stale())
-		wake = std::min(wake, now + second);
+		wake = std::min(wake, now + pause_before_reading());
 	/* Rounded up: to wake a moment too early would be to wake twice. */
 	Duration pause = std::max<Duration>(0, std::max(wake, last_wake + wake_floor) - now);
 	return static_cast<long>((pause + millisecond - 1) / millisecond);

@@ -25,7 +25,9 @@ start(Datum main_arg)
 	/* What is configured can be seen even if the guard cannot connect. */
 	adopt_configuration();
 	back_off(Post::Guard, adopt_configuration);
-	connect_shielded("100ms");
+	/* At work its locks are all asked for conditionally; what waits all the same does not for long.
+	 */
+	connect_shielded("10ms");
 	prepare_guard();
 	adopt_settings();
 	sign_on(Post::Guard);
@@ -53,5 +55,5 @@ void
 pg_session_guard_main(Datum main_arg)
 {
 	session_guard::start(main_arg);
-	session_guard::run();
+	session_guard::work(session_guard::Post::Guard, session_guard::run);
 }

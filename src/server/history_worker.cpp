@@ -59,5 +59,5 @@ void
 pg_session_guard_history_main(Datum main_arg)
 {
 	session_guard::start(main_arg);
-	session_guard::run();
+	session_guard::work(session_guard::Post::History, session_guard::run);
 }

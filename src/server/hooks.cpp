@@ -9,9 +9,11 @@
 #include "server/hooks.h"
 #include "server/listeners.h"
 #include "server/reasons.h"
+#include "server/settings.h"
 #include "server/shared.h"
 
 #include "backend/commands.h"
+#include <algorithm>
 
 namespace session_guard
 {
@@ -32,7 +34,48 @@ wake_guard()
 	if (shared() == nullptr)
 		return;
 	pg_atomic_fetch_add_u32(&shared()->stored_changes, 1);
-	wake(Post::Guard);
+	/* Called once, it reads what comes before it begins to read. */
+	if (pg_atomic_exchange_u32(&shared()->guard_was_called, 1) == 0)
+		wake(Post::Guard);
+}
+
+/*
+ * May this role store or remove a setting of ours?  The server reports no error
+ * if there is nothing to be removed.
+ */
+bool
+may_store(const char *setting)
+{
+	return superuser() || pg_parameter_aclcheck(setting, GetUserId(), ACL_SET) == ACLCHECK_OK;
+}
+
+/* Can the command change what is stored of our settings? */
+bool
+is_about_us(const VariableSetStmt &command)
+{
+	/* Of all settings only those go that the role may set (GUCArrayReset() in guc.c). */
+	if (command.kind == VAR_RESET_ALL)
+		return any_storable_setting(may_store);
+	return command.name != nullptr && is_our_setting(command.name) && may_store(command.name);
+}
+
+/*
+ * Has a prepared transaction perhaps stored a setting?  Whoever does keeps a
+ * lock on the catalog to his end.  Which transaction it is, cannot be told.
+ */
+bool
+some_prepared_transaction_stores_settings()
+{
+	LOCKTAG catalog;
+	int count;
+	bool have_more;
+
+	SET_LOCKTAG_RELATION(catalog, InvalidOid, DbRoleSettingRelationId);
+	const VirtualTransactionId *holders = GetLockConflicts(&catalog, ShareLock, &count);
+	return std::any_of(
+	    holders, holders + count,
+	    [&](VirtualTransactionId holder)
+	    { return TransactionIdIsValid(TwoPhaseGetXidByVirtualXID(holder, &have_more)); });
 }
 
 /* What a utility command is to us. */
@@ -43,8 +86,8 @@ enum class Kind
 	Unlisten,
 	UnlistenAll,
 	StoresSettings,
-	/* Whatever was prepared, perhaps by another session, is committed by it. */
-	CommitPrepared,
+	/* What was prepared, perhaps by another session, is committed by it. */
+	CommitsStoredSettings,
 };
 
 struct Command
@@ -72,11 +115,18 @@ command_of(Node *statement)
 				return {Kind::UnlistenAll, nullptr};
 			break;
 		case T_AlterRoleSetStmt:
+			if (is_about_us(*reinterpret_cast<AlterRoleSetStmt *>(statement)->setstmt))
+				return {Kind::StoresSettings, nullptr};
+			break;
 		case T_AlterDatabaseSetStmt:
-			return {Kind::StoresSettings, nullptr};
+			if (is_about_us(*reinterpret_cast<AlterDatabaseSetStmt *>(statement)->setstmt))
+				return {Kind::StoresSettings, nullptr};
+			break;
 		case T_TransactionStmt:
-			if (reinterpret_cast<TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED)
-				return {Kind::CommitPrepared, nullptr};
+			if (reinterpret_cast<TransactionStmt *>(statement)->kind ==
+			        TRANS_STMT_COMMIT_PREPARED &&
+			    some_prepared_transaction_stores_settings())
+				return {Kind::CommitsStoredSettings, nullptr};
 			break;
 		default:
 			break;
@@ -101,7 +151,7 @@ note(const Command &command)
 		case Kind::StoresSettings:
 			changes_policy = true;
 			return;
-		case Kind::CommitPrepared:
+		case Kind::CommitsStoredSettings:
 			return wake_guard();
 	}
 }

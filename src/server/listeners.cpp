@@ -21,77 +21,103 @@ enum class Change
 	UnlistenAll,
 };
 
-/* What a statement has done; its fate is that of its subtransaction. */
-struct Pending
+/*
+ * What a statement has done; its fate is that of its subtransaction.  A LISTEN
+ * that is committed becomes the channel itself: at commit nothing is allocated,
+ * where an error would be a PANIC.
+ *
+ * In TopMemoryContext, linked into one of the lists below.
+ */
+struct Note
 {
+	Note *next;
 	Change change;
 	int nest_level;
-	/* nullptr for all. */
-	const char *channel;
 };
 
-/* Pending, in the order of the statements; in the transaction's memory. */
-List *pending = NIL;
-/* Names, in TopMemoryContext. */
-List *channels = NIL;
+/* The name of its channel, which stands behind it; empty for all. */
+char *
+channel_of(Note *entry)
+{
+	return reinterpret_cast<char *>(entry + 1);
+}
+
+/* Those of this transaction, the last one first. */
+Note *pending = nullptr;
+/* The channels. */
+Note *channels = nullptr;
+
+void
+push(Note *&list, Note *entry)
+{
+	entry->next = list;
+	list = entry;
+}
+
+Note *
+pop(Note *&list)
+{
+	Note *first = list;
+
+	list = first->next;
+	return first;
+}
+
+void
+free_all(Note *&list)
+{
+	while (list != nullptr)
+		pfree(pop(list));
+}
 
 void
 note(Change change, const char *channel)
 {
-	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
-	auto entry = static_cast<Pending *>(palloc(sizeof(Pending)));
+	auto entry = static_cast<Note *>(
+	    MemoryContextAlloc(TopMemoryContext, sizeof(Note) + strlen(channel) + 1));
 
-	*entry = {.change = change,
-	          .nest_level = GetCurrentTransactionNestLevel(),
-	          .channel = channel != nullptr ? pstrdup(channel) : nullptr};
-	pending = lappend(pending, entry);
-	MemoryContextSwitchTo(caller);
-}
-
-Pending *
-pending_at(int i)
-{
-	return static_cast<Pending *>(list_nth(pending, i));
+	entry->change = change;
+	entry->nest_level = GetCurrentTransactionNestLevel();
+	strcpy(channel_of(entry), channel);
+	push(pending, entry);
 }
 
 /* Forget a channel; nothing happens if it is not known. */
 void
 remove_channel(const char *channel)
 {
-	for (int i = list_length(channels) - 1; i >= 0; i--)
-	{
-		auto name = static_cast<char *>(list_nth(channels, i));
+	Note **link = &channels;
 
-		if (strcmp(name, channel) != 0)
-			continue;
-		channels = list_delete_nth_cell(channels, i);
-		pfree(name);
-	}
+	while (*link != nullptr)
+		if (strcmp(channel_of(*link), channel) == 0)
+			pfree(pop(*link));
+		else
+			link = &(*link)->next;
 }
 
+/* Let a note take effect; it is used up. */
 void
-add_channel(const char *channel)
+apply_change(Note *entry)
 {
-	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
-
-	remove_channel(channel);
-	channels = lappend(channels, pstrdup(channel));
-	MemoryContextSwitchTo(caller);
+	if (entry->change == Change::UnlistenAll)
+		free_all(channels);
+	else
+		remove_channel(channel_of(entry));
+	if (entry->change == Change::Listen)
+		push(channels, entry);
+	else
+		pfree(entry);
 }
 
+/* Put the notes into the order of the statements. */
 void
-apply_change(const Pending &entry)
+reverse_pending()
 {
-	switch (entry.change)
-	{
-		case Change::Listen:
-			return add_channel(entry.channel);
-		case Change::Unlisten:
-			return remove_channel(entry.channel);
-		case Change::UnlistenAll:
-			list_free_deep(channels);
-			channels = NIL;
-	}
+	Note *reversed = nullptr;
+
+	while (pending != nullptr)
+		push(reversed, pop(pending));
+	pending = reversed;
 }
 
 /* Tell the guard, in a word that counts for this session only. */
@@ -100,7 +126,7 @@ show_mark()
 {
 	if (shared() == nullptr || MyBEEntry == nullptr)
 		return;
-	Timestamp mark = channels != NIL ? MyBEEntry->st_proc_start_timestamp : 0;
+	Timestamp mark = channels != nullptr ? MyBEEntry->st_proc_start_timestamp : 0;
 	pg_atomic_write_u64(&listener_mark(own_status_slot()), static_cast<uint64>(mark));
 }
 
@@ -121,19 +147,23 @@ note_unlisten(const char *channel)
 void
 note_unlisten_all()
 {
-	note(Change::UnlistenAll, nullptr);
+	note(Change::UnlistenAll, "");
 }
 
 void
 settle_listening(bool committed)
 {
-	if (pending == NIL)
+	if (pending == nullptr)
 		return;
-	for (int i = 0; committed && i < list_length(pending); i++)
-		apply_change(*pending_at(i));
-	pending = NIL;
-	if (committed)
-		show_mark();
+	if (!committed)
+	{
+		free_all(pending);
+		return;
+	}
+	reverse_pending();
+	while (pending != nullptr)
+		apply_change(pop(pending));
+	show_mark();
 }
 
 void
@@ -141,17 +171,11 @@ settle_listening_in_subtransaction(bool committed)
 {
 	int level = GetCurrentTransactionNestLevel();
 
-	for (int i = list_length(pending) - 1; i >= 0; i--)
-	{
-		Pending *entry = pending_at(i);
-
-		if (entry->nest_level < level)
-			return;
-		if (committed)
-			entry->nest_level = level - 1;
-		else
-			pending = list_delete_nth_cell(pending, i);
-	}
+	if (!committed)
+		while (pending != nullptr && pending->nest_level >= level)
+			pfree(pop(pending));
+	for (Note *entry = pending; entry != nullptr && entry->nest_level >= level; entry = entry->next)
+		entry->nest_level = level - 1;
 }
 
 } // namespace session_guard

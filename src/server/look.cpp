@@ -55,8 +55,8 @@ look_and_decide(Limit limit, int slot, SessionId id)
 		return looked;
 
 	Session &session = looked.sighting.session;
-	session.superuser = superuser_of(looked.sighting.role);
-	looked.policy = policy_of(looked.sighting.role, looked.sighting.database);
+	session.superuser = superuser_of_seen(looked.sighting.role);
+	looked.policy = policy_of(session.superuser, looked.sighting.role, looked.sighting.database);
 	take_in(slot, session, looked.policy, looked.at, Asker::Look);
 	looked.decision = decide(limit, session, memo_of(slot), looked.policy, looked.at);
 	return looked;

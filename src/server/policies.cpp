@@ -3,7 +3,6 @@
  */
 #include "server/policies.h"
 
-#include "server/attempt.h"
 #include "server/catalogs.h"
 #include "server/clock.h"
 #include "server/settings.h"
@@ -43,8 +42,15 @@ constexpr long most_resolved = 10000;
 bool was_read = false;
 std::uint64_t messages_at_reading;
 std::uint32_t changes_at_reading;
-/* Since when it could not be read, by the monotonic clock; 0 if it could. */
-Duration locked_since = 0;
+/* By the monotonic clock: when it was last tried, */
+Duration tried_at = 0;
+/* and since when a change is known that could not be read; 0 if there is none. */
+Duration in_doubt_since = 0;
+bool has_failed = false;
+bool said_locked = false;
+
+CatalogWork reading{.what = "read the catalog of settings for roles and databases",
+                    .has_failed = false};
 
 /* What has changed since it was last asked for, and the limits that became stricter. */
 bool has_changes = false;
@@ -141,21 +147,58 @@ adopt(const StoredReading &fresh)
 	forget_resolved();
 }
 
+/* The catalog, and what its longest rows are stored in. */
+constexpr Oid settings_relations[] = {DbRoleSettingRelationId, PgDbRoleSettingToastTable,
+                                      PgDbRoleSettingToastIndex};
+
+/* Lock them, if nobody is in the way. */
+bool
+lock_settings()
+{
+	return std::ranges::all_of(settings_relations, [](Oid relation)
+	                           { return ConditionalLockRelationOid(relation, AccessShareLock); });
+}
+
+void
+say_locked()
+{
+	count(shared()->counters.lock_skips);
+	if (!said_locked)
+		ereport(LOG,
+		        (errmsg("catalog of settings for roles and databases is locked"),
+		         was_read ? errdetail("The session guard goes on with what it read of it last.")
+		                  : errdetail("The session guard has not read it yet, and ends nobody.")));
+	said_locked = true;
+}
+
 /* Read what is stored; false if a lock, of the catalog or a part of it, is in the way. */
 bool
 read_now()
 {
 	std::optional<StoredReading> fresh;
+	bool is_locked = true;
+
+	tried_at = monotonic_now();
+	/* From here on a commit calls again. */
+	(void)pg_atomic_exchange_u32(&shared()->guard_was_called, 0);
 	/* Taken before the reading: what changes meanwhile is read again. */
 	std::uint64_t messages = SharedInvalidMessageCounter;
 	std::uint32_t changes = stored_changes();
 
-	if (!ConditionalLockRelationOid(DbRoleSettingRelationId, AccessShareLock))
+	if (!catalogs_are_free() || !with_catalogs(reading,
+	                                           [&]
+	                                           {
+		                                           is_locked = !lock_settings();
+		                                           if (!is_locked)
+			                                           fresh = read_stored(stored, LOG);
+	                                           }))
 		return false;
-	bool is_read = attempt([&] { fresh = read_stored(stored, LOG); }, ERRCODE_LOCK_NOT_AVAILABLE);
-	UnlockRelationOid(DbRoleSettingRelationId, AccessShareLock);
-	if (!is_read)
+	if (is_locked)
+	{
+		say_locked();
 		return false;
+	}
+	said_locked = false;
 	/* Who has read nothing before knows only now what binds whom. */
 	if (!was_read)
 		forget_resolved();
@@ -176,20 +219,15 @@ is_fresh()
 void
 refresh_stored()
 {
-	if (is_fresh() || read_now())
+	has_failed = !is_fresh() && !read_now();
+	if (!has_failed)
 	{
-		locked_since = 0;
+		in_doubt_since = 0;
 		pg_atomic_write_u64(&shared()->gauges.policy_time,
 		                    static_cast<uint64>(GetCurrentTimestamp()));
-		return;
 	}
-	count(shared()->counters.lock_skips);
-	if (locked_since != 0)
-		return;
-	locked_since = monotonic_now();
-	ereport(LOG, (errmsg("catalog of settings for roles and databases is locked"),
-	              was_read ? errdetail("The session guard goes on with what it read of it last.")
-	                       : errdetail("The session guard has not read it yet, and ends nobody.")));
+	else if (policies_are_stale() && in_doubt_since == 0)
+		in_doubt_since = tried_at;
 }
 
 } // namespace
@@ -229,12 +267,22 @@ policies_are_stale()
 	return !was_read || changes_at_reading != stored_changes();
 }
 
+Duration
+pause_before_reading()
+{
+	/* Whoever commits in a loop must not keep the guard busy, nor whoever holds a lock. */
+	Duration pause = has_failed ? second : 10 * millisecond;
+
+	return std::max<Duration>(0, tried_at + pause - monotonic_now());
+}
+
 bool
 policies_are_in_doubt()
 {
 	constexpr Duration patience = 10 * second;
 
-	return policies_are_stale() && (locked_since == 0 || monotonic_now() - locked_since < patience);
+	return policies_are_stale() && in_doubt_since != 0 &&
+	       monotonic_now() - in_doubt_since < patience;
 }
 
 bool
@@ -257,8 +305,10 @@ take_shorter_grace()
 }
 
 Policy
-policy_of(Oid role, Oid database)
+policy_of(Superuser superuser, Oid role, Oid database)
 {
+	if (superuser == Superuser::Dropped)
+		role = InvalidOid;
 	/* Roles come and go: what was resolved for the gone must not pile up. */
 	if (hash_get_num_entries(resolved) >= most_resolved)
 		forget_resolved();

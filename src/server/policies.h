@@ -30,9 +30,14 @@ void refresh_policies();
 /* Is it known that something is stored that has not been read, or has nothing been read yet? */
 bool policies_are_stale();
 
+/* How long to wait before they are read only because they are stale, and nobody is due. */
+Duration pause_before_reading();
+
 /*
- * The same, and has it not lasted long?  Mercy may have been committed that is
- * not known yet; but a lock on the catalog must not keep the guard from its work.
+ * Was something stored that could not be read, and has that not lasted long?
+ * It may be an exemption; but a lock on the catalog must not keep the guard from
+ * its work.  What is stored after the last reading began does not count, or
+ * whoever stores something in a loop would keep all sessions alive.
  */
 bool policies_are_in_doubt();
 
@@ -46,8 +51,8 @@ std::uint32_t take_changed_limits();
 /* Has cancel_grace become shorter for somebody since this was last asked? */
 bool take_shorter_grace();
 
-/* What binds the sessions of a role in a database. */
-Policy policy_of(Oid role, Oid database);
+/* What binds the sessions of a role in a database; of a role that was dropped nothing is stored. */
+Policy policy_of(Superuser superuser, Oid role, Oid database);
 
 /* Is the limit set anywhere? */
 bool is_in_force(Limit limit);

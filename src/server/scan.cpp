@@ -3,7 +3,6 @@
  */
 #include "server/scan.h"
 
-#include "server/attempt.h"
 #include "server/catalogs.h"
 
 #include <algorithm>
@@ -25,6 +24,7 @@ struct Place
 };
 
 SPIPlanPtr plan = nullptr;
+CatalogWork querying{.what = "query backend status", .has_failed = false};
 Scanned *scanned = nullptr;
 std::size_t scanned_count = 0;
 Place *places = nullptr;
@@ -121,6 +121,20 @@ scan_slots()
 		scan_slot(slot);
 }
 
+/* One more reading of roles for all whose role is not known: it may have been dropped. */
+void
+settle_unknown_roles(std::span<Scanned> sessions)
+{
+	auto is_unknown = [](const Scanned &one)
+	{ return one.session.superuser == Superuser::Unknown && one.role != InvalidOid; };
+
+	if (std::ranges::none_of(sessions, is_unknown) || !read_roles_again())
+		return;
+	for (Scanned &one : sessions)
+		if (is_unknown(one))
+			one.session.superuser = superuser_or_dropped(one.role);
+}
+
 template <typename T>
 T *
 allocate(std::size_t count)
@@ -144,12 +158,12 @@ scan_sessions(ScanKind kind)
 {
 	scanned_count = 0;
 	/* Even pg_stat_get_activity() asks pg_authid who we are. */
-	if (kind == ScanKind::Between || !catalogs_are_free() ||
-	    !attempt(scan_listed, ERRCODE_LOCK_NOT_AVAILABLE))
+	if (kind == ScanKind::Between || !catalogs_are_free() || !with_catalogs(querying, scan_listed))
 	{
 		scanned_count = 0;
 		scan_slots();
 	}
+	settle_unknown_roles({scanned, scanned_count});
 	return {scanned, scanned_count};
 }
 

@@ -53,12 +53,34 @@ enum Column
 
 using ScheduleRow = Row<ColumnCount>;
 
+/* The same without the cache, which may still say that a new role does not exist. */
+Superuser
+superuser_by_fresh_reading(Oid role)
+{
+	Superuser superuser = Superuser::Dropped;
+	ScanKeyData key;
+
+	/* Who has no role yet still authenticates. */
+	if (role == InvalidOid)
+		return Superuser::Unknown;
+	InvalidateCatalogSnapshot();
+	ScanKeyInit(&key, Anum_pg_authid_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
+	Relation relation = table_open(AuthIdRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(relation, AuthIdOidIndexId, true, nullptr, 1, &key);
+	if (HeapTuple tuple = systable_getnext(scan))
+		superuser = reinterpret_cast<Form_pg_authid>(GETSTRUCT(tuple))->rolsuper ? Superuser::Yes
+		                                                                         : Superuser::No;
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return superuser;
+}
+
 /* pg_authid's word on a role, as the guard would have it. */
 Superuser
 superuser_in_catalog(Oid role)
 {
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
-		return Superuser::Unknown;
+		return superuser_by_fresh_reading(role);
 	return superuser_arg(role) ? Superuser::Yes : Superuser::No;
 }
 
@@ -185,8 +207,9 @@ put_rows(ReturnSetInfo &result, const Sighting &sighting, const StoredReading &s
 	            .database = get_database_name(sighting.database),
 	            .clock = present.clock};
 
-	apply_stored(stored, sighting.role, sighting.database, entry.policy);
 	entry.sighting.session.superuser = superuser_in_catalog(sighting.role);
+	bool is_dropped = entry.sighting.session.superuser == Superuser::Dropped;
+	apply_stored(stored, is_dropped ? InvalidOid : sighting.role, sighting.database, entry.policy);
 	place(memo, entry.sighting.session, present.clock, present.now);
 	if (wants_switches(entry.sighting.session, memo, entry.policy, present.now, Asker::Look))
 		entry.sighting.session.switches = read_switches(entry.sighting.session.id.pid);

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 namespace session_guard
 {
@@ -407,6 +408,22 @@ store(const char *name, const char *value, Stored &stored)
 	/* Not a setting for a role or database: the server has applied it to nobody, and no more do we.
 	 */
 	return true;
+}
+
+bool
+is_our_setting(const char *name)
+{
+	constexpr std::string_view prefix = "pg_session_guard.";
+
+	return pg_strncasecmp(name, prefix.data(), prefix.size()) == 0;
+}
+
+bool
+any_storable_setting(bool (*condition)(const char *name))
+{
+	return condition("pg_session_guard.exempt") || condition("pg_session_guard.cancel_grace") ||
+	       std::ranges::any_of(limit_settings, [&](const LimitSetting &setting)
+	                           { return condition(setting.name); });
 }
 
 void

@@ -44,6 +44,12 @@ std::size_t history_buffer();
  */
 bool store(const char *name, const char *value, Stored &stored);
 
+/* Is it the name of a setting of ours, in whatever case it is written? */
+bool is_our_setting(const char *name);
+
+/* Does a condition hold for the name of any setting that can be stored for roles and databases? */
+bool any_storable_setting(bool (*condition)(const char *name));
+
 /*
  * From now on, in this process, refuse what the catalogs say of the limits for
  * the process's own role and database.

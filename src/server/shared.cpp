@@ -124,6 +124,7 @@ init_shared(void *memory)
 	for (Office &office : fresh->offices)
 		init_office(office);
 	pg_atomic_init_u32(&fresh->stored_changes, 0);
+	pg_atomic_init_u32(&fresh->guard_was_called, 0);
 	for_each_counter(fresh->counters, [](pg_atomic_uint64 *one) { pg_atomic_init_u64(one, 0); });
 	init_gauges(fresh->gauges);
 	SpinLockInit(&fresh->last_error.lock);

@@ -35,7 +35,7 @@ struct Office
 	/* The worker that is connected and at work; 0 if none is. */
 	pg_atomic_uint32 worker_pid;
 	pg_atomic_uint64 worker_start;
-	/* How often in a row a worker has gone away before it was connected. */
+	/* How often in a row a worker has failed at its start, or soon after (worker.cpp). */
 	pg_atomic_uint32 failed_starts;
 };
 
@@ -109,6 +109,8 @@ struct Shared
 	std::array<Office, post_count> offices;
 	/* Grows with each commit of ALTER ROLE or ALTER DATABASE SET. */
 	pg_atomic_uint32 stored_changes;
+	/* 1 from the call that wakes the guard for one of them until it reads. */
+	pg_atomic_uint32 guard_was_called;
 	Counters counters;
 	Gauges gauges;
 	LastError last_error;

@@ -19,13 +19,6 @@ namespace
 constexpr char prefix[] = "pg_session_guard.";
 constexpr std::size_t prefix_length = sizeof(prefix) - 1;
 
-/* Is it "pg_session_guard.<name>=<value>"?  Names in catalogs are as they were written. */
-bool
-is_ours(const char *setting)
-{
-	return pg_strncasecmp(setting, prefix, prefix_length) == 0;
-}
-
 /* The settings in an array of "name=value" that are ours. */
 template <typename Use>
 void
@@ -42,7 +35,7 @@ for_each_of_ours(Datum settings, Use use)
 		if (nulls[i])
 			continue;
 		char *setting = TextDatumGetCString(elements[i]);
-		if (is_ours(setting))
+		if (is_our_setting(setting))
 			use(setting);
 	}
 }
@@ -90,29 +83,33 @@ struct RawRow
 	Datum settings;
 };
 
-/* A reading in the making, in the current memory context. */
+/* A reading in the making, in the current memory context; sorted by role and database. */
 struct Draft
 {
 	StringInfoData text;
 	Growing<RawRow> rows;
 };
 
-void
-add(Draft &draft, const RawRow &raw)
+bool
+has_any_of_ours(Datum settings)
 {
-	bool is_relevant = false;
+	bool has_any = false;
 
-	for_each_of_ours(raw.settings,
-	                 [&](char *setting)
-	                 {
-		                 is_relevant = true;
-		                 appendStringInfoString(&draft.text, line_of(raw.row, setting));
-	                 });
-	if (is_relevant)
-		draft.rows.add(raw);
+	for_each_of_ours(settings, [&](char *) { has_any = true; });
+	return has_any;
 }
 
-/* Read all rows, in the order in which they stand. */
+/* Put rows in words; where they stand in the catalog changes with each update. */
+void
+write_text(Draft &draft)
+{
+	initStringInfo(&draft.text);
+	std::ranges::sort(draft.rows.all(), {}, [](const RawRow &raw) { return key_of(raw.row); });
+	for (const RawRow &raw : draft.rows.all())
+		for_each_of_ours(raw.settings, [&](char *setting)
+		                 { appendStringInfoString(&draft.text, line_of(raw.row, setting)); });
+}
+
 Draft
 read_rows()
 {
@@ -120,7 +117,6 @@ read_rows()
 	Relation relation = table_open(DbRoleSettingRelationId, NoLock);
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
 
-	initStringInfo(&draft.text);
 	while (HeapTuple tuple = systable_getnext(scan))
 	{
 		auto form = reinterpret_cast<Form_pg_db_role_setting>(GETSTRUCT(tuple));
@@ -128,13 +124,14 @@ read_rows()
 		Datum settings = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
 		                              RelationGetDescr(relation), &isnull);
 
-		if (!isnull)
-			add(draft,
+		if (!isnull && has_any_of_ours(settings))
+			draft.rows.add(
 			    {.row = {.role = form->setrole, .database = form->setdatabase, .settings = {}},
 			     .settings = PointerGetDatum(DatumGetArrayTypePCopy(settings))});
 	}
 	systable_endscan(scan);
 	table_close(relation, NoLock);
+	write_text(draft);
 	return draft;
 }
 
@@ -152,7 +149,6 @@ understood(const Draft &draft, const char *text_before, int elevel)
 		                 [&](char *setting) { store_setting(setting, row, text_before, elevel); });
 		rows.add(row);
 	}
-	std::ranges::sort(rows.all(), {}, key_of);
 	return rows.all();
 }
 
@@ -203,7 +199,8 @@ apply_stored(const StoredReading &reading, Oid role, Oid database, Policy &polic
 	                        {role, InvalidOid, Source::Role},
 	                        {role, database, Source::RoleInDatabase}};
 
-	for (const Level &level : levels)
+	/* InvalidOid stands for all roles. */
+	for (const Level &level : std::span(levels).first(role != InvalidOid ? 4 : 2))
 		if (const Stored *stored = stored_for(reading, level.role, level.database))
 			apply(*stored, level.source, policy);
 }

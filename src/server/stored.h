@@ -41,7 +41,10 @@ std::optional<StoredReading> read_stored(const StoredReading &before, int elevel
 /* What is stored for exactly this role and database; nullptr if nothing is. */
 const Stored *stored_for(const StoredReading &reading, Oid role, Oid database);
 
-/* Let all that is stored for a session's role and database take effect, in the server's order. */
+/*
+ * Let all that is stored for a session's role and database take effect, in the
+ * server's order.  Without a role, what is stored for the database and for all.
+ */
 void apply_stored(const StoredReading &reading, Oid role, Oid database, Policy &policy);
 
 } // namespace session_guard

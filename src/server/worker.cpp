@@ -7,6 +7,7 @@
 #include "server/settings.h"
 
 #include <algorithm>
+#include <csignal>
 
 namespace session_guard
 {
@@ -15,6 +16,58 @@ namespace
 {
 
 emit_log_hook_type previous_emit_log = nullptr;
+
+/* How long a worker must have worked for an error not to be held against its start. */
+constexpr Duration probation = 10 * second;
+/* In failed_starts: the last of them was an error at work. */
+constexpr uint32 failed_at_work = 1U << 31;
+
+uint32 failures_before = 0;
+/* By the monotonic clock. */
+Duration signed_on_at;
+
+/* SIGTERM has come, from an administrator or from a server that goes down. */
+volatile sig_atomic_t is_told_to_end = 0;
+
+/* The server's handler, and a note; which arguments a handler has depends on the server. */
+template <typename... Arguments>
+auto
+noted(void (*)(Arguments...))
+{
+	return [](Arguments... arguments)
+	{
+		is_told_to_end = 1;
+		die(arguments...);
+	};
+}
+
+/* Who was told to end has not failed, however far it had come. */
+void
+forgive(int, Datum post)
+{
+	if (is_told_to_end != 0)
+		pg_atomic_write_u32(&office_of(static_cast<Post>(DatumGetInt32(post))).failed_starts, 0);
+}
+
+void
+note_failure(Post post)
+{
+	if (monotonic_now() - signed_on_at < probation && !ShutdownRequestPending)
+		pg_atomic_write_u32(&office_of(post).failed_starts, (failures_before + 1) | failed_at_work);
+}
+
+/* Say what is held against the worker. */
+void
+report_failure(Post post, bool was_at_work, long seconds)
+{
+	if (was_at_work)
+		ereport(LOG, (errmsg("%s failed right after its start, trying again in %ld s",
+		                     name_of(post), seconds)));
+	else
+		ereport(LOG, (errmsg("could not start the %s in database \"%s\", trying again in %ld s",
+		                     name_of(post), guard_database(), seconds),
+		              errhint("The setting is pg_session_guard.database.")));
+}
 
 /* Keep the last error of a worker for session_guard.stats. */
 void
@@ -39,9 +92,11 @@ void
 begin_worker(Calling calling)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
+	pqsignal(SIGTERM, noted(die));
 	BackgroundWorkerUnblockSignals();
 	take_office(calling);
+	/* While the office is still held. */
+	before_shmem_exit(forgive, Int32GetDatum(static_cast<int>(calling.post)));
 	previous_emit_log = emit_log_hook;
 	emit_log_hook = note_own_error;
 }
@@ -50,16 +105,15 @@ void
 back_off(Post post, void (*adopt)())
 {
 	Office &office = office_of(post);
-	uint32 failures = pg_atomic_read_u32(&office.failed_starts);
+	uint32 word = pg_atomic_read_u32(&office.failed_starts);
+	uint32 failures = word & ~failed_at_work;
 
 	if (failures > 0)
 	{
 		long seconds = failures > 6 ? 60 : std::min(1L << (failures - 1), 60L);
 		Duration until = monotonic_now() + seconds * second;
 
-		ereport(LOG, (errmsg("could not start the %s in database \"%s\", trying again in %ld s",
-		                     name_of(post), guard_database(), seconds),
-		              errhint("The setting is pg_session_guard.database.")));
+		report_failure(post, (word & failed_at_work) != 0, seconds);
 		for (Duration now = monotonic_now(); now < until; now = monotonic_now())
 		{
 			nap((until - now) / millisecond + 1);
@@ -67,6 +121,7 @@ back_off(Post post, void (*adopt)())
 				adopt();
 		}
 	}
+	failures_before = failures;
 	pg_atomic_write_u32(&office.failed_starts, failures + 1);
 }
 
@@ -75,10 +130,27 @@ sign_on(Post post)
 {
 	Office &office = office_of(post);
 
+	signed_on_at = monotonic_now();
 	pg_atomic_write_u32(&office.failed_starts, 0);
 	pg_atomic_write_u64(&office.worker_start, static_cast<uint64>(MyStartTimestamp));
 	pg_atomic_write_u32(&office.worker_pid, static_cast<uint32>(MyProcPid));
 	ereport(LOG, (errmsg("%s started in database \"%s\"", name_of(post), guard_database())));
+}
+
+void
+work(Post post, void (*run)())
+{
+	PG_TRY();
+	{
+		run();
+	}
+	PG_CATCH();
+	{
+		note_failure(post);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	pg_unreachable();
 }
 
 void

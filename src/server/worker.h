@@ -15,13 +15,18 @@ const char *name_of(Post post);
 void begin_worker(Calling calling);
 
 /*
- * After a failed start wait 1, 2, 4 ... 60 s before the next, so that the log
- * stays readable.  A reload meanwhile is answered by the function given.
+ * After a failed start, or an error right after one, wait 1, 2, 4 ... 60 s
+ * before the next, so that the log stays readable.  A reload meanwhile is
+ * answered by the function given.
  */
 void back_off(Post post, void (*adopt)());
 
 /* From now on the worker is at work. */
 void sign_on(Post post);
+
+/* Do the work, which ends with the process only.  An error soon after sign_on() is a failed start.
+ */
+[[noreturn]] void work(Post post, void (*run)());
 
 /* Sleep, in no transaction, until it is time or somebody calls; -1 until somebody calls. */
 void nap(long milliseconds);

@@ -209,6 +209,14 @@ TEST_P(Culprit, IsSparedWhenItsRoleIsUnknown)
 	}
 }
 
+TEST_P(Culprit, IsDueThoughItsRoleWasDropped)
+{
+	situation.session.superuser = Superuser::Dropped;
+	Decision decision = situation.decide_at(over_limit);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(decision.spared, Spared::No);
+}
+
 TEST_P(Culprit, IsSparedAsASuperuserOnlyIfTheyAreExempt)
 {
 	situation.session.superuser = Superuser::Yes;

@@ -164,7 +164,7 @@ TEST(SparedText, SaysWhy)
 	EXPECT_EQ(spared(Spared::No), "");
 	EXPECT_EQ(spared(Spared::Unreadable), "not readable");
 	EXPECT_EQ(spared(Spared::SyncRep), "waits for a synchronous standby");
-	EXPECT_EQ(spared(Spared::RoleUnknown), "its role does not exist");
+	EXPECT_EQ(spared(Spared::RoleUnknown), "its role could not be read");
 	EXPECT_EQ(spared(Spared::Superuser), "superuser");
 	EXPECT_EQ(spared(Spared::NotMeasurable), "not measurable: track_activities is off");
 	EXPECT_EQ(spared(Spared::Listener), "listens on a channel");

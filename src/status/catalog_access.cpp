@@ -1,0 +1,152 @@
+/*
+ * Catalogs, without ever waiting for them (see catalog_access.h).
+ */
+#include "status/catalog_access.h"
+
+#include "server/clock.h"
+#include "server/shared.h"
+
+#include <span>
+
+namespace session_guard
+{
+
+namespace
+{
+
+struct CatalogRelation
+{
+	Oid oid;
+	const char *name;
+};
+
+/*
+ * What can be opened when roles and databases are read, when the scan's query
+ * is planned and run, and when the server's functions look a role up.  Indexes
+ * can be locked alone, by REINDEX.
+ */
+constexpr CatalogRelation needed[] = {
+    /* What is read by the guard itself. */
+    {AuthIdRelationId, "pg_authid"},
+    {DatabaseRelationId, "pg_database"},
+    /* The server's lookup of a role. */
+    {AuthIdOidIndexId, "pg_authid_oid_index"},
+    /* What the relation cache is made from. */
+    {RelationRelationId, "pg_class"},
+    {ClassOidIndexId, "pg_class_oid_index"},
+    {AttributeRelationId, "pg_attribute"},
+    {AttributeRelidNumIndexId, "pg_attribute_relid_attnum_index"},
+    {IndexRelationId, "pg_index"},
+    {IndexRelidIndexId, "pg_index_indexrelid_index"},
+    {AccessMethodRelationId, "pg_am"},
+    {AmOidIndexId, "pg_am_oid_index"},
+    {OperatorClassRelationId, "pg_opclass"},
+    {OpclassOidIndexId, "pg_opclass_oid_index"},
+    {AccessMethodProcedureRelationId, "pg_amproc"},
+    {AccessMethodProcedureIndexId, "pg_amproc_fam_proc_index"},
+    /* What the scan's query is planned from. */
+    {ProcedureRelationId, "pg_proc"},
+    {ProcedureOidIndexId, "pg_proc_oid_index"},
+    {ProcedureNameArgsNspIndexId, "pg_proc_proname_args_nsp_index"},
+    {TypeRelationId, "pg_type"},
+    {TypeOidIndexId, "pg_type_oid_index"},
+    {TypeNameNspIndexId, "pg_type_typname_nsp_index"},
+    {NamespaceRelationId, "pg_namespace"},
+    {NamespaceNameIndexId, "pg_namespace_nspname_index"},
+    {NamespaceOidIndexId, "pg_namespace_oid_index"},
+};
+
+/* How long to do without catalogs after a reading has failed. */
+constexpr Duration pause_after_failure = second;
+
+bool holds_locks = false;
+bool said_locked = false;
+/* By the monotonic clock. */
+Duration paused_until = 0;
+
+CatalogWork asking{.what = "ask for the locks of catalogs", .has_failed = false};
+
+bool
+is_paused()
+{
+	return paused_until != 0 && monotonic_now() < paused_until;
+}
+
+/* Lock everything; the relation that somebody else has locked, or is about to, if there is one. */
+const CatalogRelation *
+lock_all()
+{
+	for (const CatalogRelation &one : needed)
+	{
+		if (ConditionalLockRelationOid(one.oid, AccessShareLock))
+			continue;
+		/* Whoever waits for one of the others shall not wait for us. */
+		for (const CatalogRelation *locked = needed; locked != &one; locked++)
+			UnlockRelationOid(locked->oid, AccessShareLock);
+		return &one;
+	}
+	return nullptr;
+}
+
+void
+say_locked(const CatalogRelation &locked, bool were_read)
+{
+	if (!said_locked)
+		ereport(LOG,
+		        (errmsg("catalogs of roles and databases are locked"),
+		         were_read ? errdetail("Somebody has locked \"%s\".  The session guard goes on "
+		                               "with what it read of them last.",
+		                               locked.name)
+		                   : errdetail("Somebody has locked \"%s\".  The session guard has not "
+		                               "read them yet, and ends nobody.",
+		                               locked.name)));
+	said_locked = true;
+}
+
+} // namespace
+
+void
+ask_for_catalogs(bool were_read)
+{
+	const CatalogRelation *locked = nullptr;
+
+	if (holds_locks || is_paused())
+		return;
+	if (!with_catalogs(asking, [&] { locked = lock_all(); }))
+		return;
+	holds_locks = locked == nullptr;
+	if (holds_locks)
+		said_locked = false;
+	else
+	{
+		say_locked(*locked, were_read);
+		count(shared()->counters.lock_skips);
+	}
+}
+
+bool
+catalogs_are_free()
+{
+	return holds_locks && !is_paused();
+}
+
+void
+release_catalogs()
+{
+	holds_locks = false;
+}
+
+void
+note_catalog_failure(CatalogWork &work, const ErrorData &error)
+{
+	paused_until = monotonic_now() + pause_after_failure;
+	count(shared()->counters.lock_skips);
+	if (work.has_failed)
+		return;
+	work.has_failed = true;
+	note_error(error.message);
+	ereport(LOG, (errcode(error.sqlerrcode), errmsg("could not %s: %s", work.what, error.message),
+	              errdetail("The session guard goes on without, and tries again every second.")));
+}
+
+} // namespace session_guard

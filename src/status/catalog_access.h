@@ -1,0 +1,72 @@
+/*
+ * Catalogs, without ever waiting for them and without ending by them.
+ *
+ * Whoever reads a catalog opens others for it: a relation's cache entry is
+ * rebuilt from pg_class, a plan made anew from pg_proc.  So the locks of all of
+ * them are asked for, conditionally, before any is read.  Held, they make it
+ * impossible that a reading waits; not to be had, nothing is read, and the
+ * caller goes on with what he has: whoever holds them may be the very session
+ * to be ended.
+ */
+#pragma once
+
+#include "server/pg.h"
+
+#include "server/attempt.h"
+
+namespace session_guard
+{
+
+/* Work that reads catalogs: what it does, for the log, and whether the log says already that it
+ * fails. */
+struct CatalogWork
+{
+	/* "read the catalog of roles" */
+	const char *what;
+	bool has_failed;
+};
+
+/*
+ * Ask for the locks, unless they are held in this transaction already, and say
+ * once when somebody is in the way.  Has anything been read before?
+ */
+void ask_for_catalogs(bool were_read);
+
+/*
+ * Are the locks held, and has no reading failed within the last second?  If so,
+ * they are held to the end of the transaction, and the server's own functions
+ * do not wait for them either.
+ */
+bool catalogs_are_free();
+
+/* Forget the locks: the transaction that held them is over. */
+void release_catalogs();
+
+/* Note that work has failed: the log says so once, and for a second catalogs are not free. */
+void note_catalog_failure(CatalogWork &work, const ErrorData &error);
+
+/*
+ * Do work that reads catalogs; false if it failed, for whatever reason, and was
+ * undone.
+ *
+ * A cancel from outside is no exception.  To go on with what was read last is
+ * better than to end by it, and leave everybody unguarded until the postmaster
+ * has started the guard again.
+ */
+template <typename Work>
+bool
+with_catalogs(CatalogWork &work, Work read)
+{
+	ErrorData *error = nullptr;
+
+	if (attempt(read, any_error, &error))
+	{
+		work.has_failed = false;
+		return true;
+	}
+	note_catalog_failure(work, *error);
+	FreeErrorData(error);
+	return false;
+}
+
+} // namespace session_guard
