@@ -195,6 +195,32 @@ identify(Memo &memo, const Session &session, Instant now)
 }
 
 /*
+ * How often a process may be woken since an earlier look without its session
+ * having stirred.
+ *
+ * Interrupts wake it too: a reload of the configuration, messages about
+ * changed catalogs.  Who is idle by its status is not taken for somebody who
+ * sends by a few of them; who may only have paused is by the first.
+ */
+std::int64_t
+wakings_allowed(const Session &session, Duration time)
+{
+	constexpr std::int64_t interrupts_per_second = 2;
+
+	if (awaits_message(session) || is_idle_with_transaction(session))
+		return 0;
+	return interrupts_per_second * (1 + time / second);
+}
+
+bool
+has_stirred(const Stillness &before, const Session &session, Instant now)
+{
+	return before.changes != session.changes || before.transaction != session.transaction ||
+	       session.switches - before.switches >
+	           wakings_allowed(session, now - before.compared_with);
+}
+
+/*
  * Note since when nothing has stirred: neither has the status been written to,
  * nor has the process been woken, as by each piece of a message that arrives.
  */
@@ -202,15 +228,31 @@ void
 observe_stillness(Memo &memo, const Session &session, Instant now)
 {
 	Stillness found{.since = now,
+	                .compared_with = now,
 	                .changes = session.changes,
 	                .switches = session.switches,
 	                .transaction = session.transaction};
 
 	if (session.switches < 0)
-		found.since = unknown_time;
-	else if (memo.still.since != unknown_time && memo.still.changes == found.changes &&
-	         memo.still.switches == found.switches && memo.still.transaction == found.transaction)
-		found.since = memo.still.since;
+	{
+		/* A scan that did not ask knows no better than the look before. */
+		bool is_known = session.switches == switches_not_read &&
+		                memo.still.changes == session.changes &&
+		                memo.still.transaction == session.transaction;
+
+		if (is_known)
+			found = memo.still;
+		else
+			found.since = unknown_time;
+	}
+	else if (memo.still.since != unknown_time && !has_stirred(memo.still, session, now))
+	{
+		/* A second at least lies between two looks that are compared, to tell few from many. */
+		if (now - memo.still.compared_with < second)
+			found = memo.still;
+		else
+			found.since = memo.still.since;
+	}
 	memo.still = found;
 }
 

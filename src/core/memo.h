@@ -53,8 +53,10 @@ struct WaitAccount
 /* Since when nothing has stirred in a session, and what would tell. */
 struct Stillness
 {
-	/* The first look that found it so; unknown_time if the last look did not ask. */
+	/* The first look that found it so; unknown_time if none has asked since the status changed. */
 	Instant since;
+	/* The look that the next is compared with, and what it found. */
+	Instant compared_with;
 	std::int32_t changes;
 	std::int64_t switches;
 	std::uint32_t transaction;

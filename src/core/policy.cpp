@@ -27,6 +27,14 @@ is_unmeasurable(Limit limit, const Session &session)
 	return session.state == State::Disabled && limit != Limit::Session;
 }
 
+/* How long before its deadline to look at an idle session: early enough to be sure at the deadline.
+ */
+constexpr Duration
+look_before(Duration threshold)
+{
+	return stillness_for(threshold) + stillness_for(threshold) / 4;
+}
+
 /* Is it the process's wait for its client that is measured, which could be that for a message? */
 bool
 depends_on_stillness(Limit limit)
@@ -34,11 +42,11 @@ depends_on_stillness(Limit limit)
 	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
 }
 
-/* Had the session been as still as it was found last for so long by then? */
+/* Has the session been as still as it was found last for so long? */
 bool
-was_still_for(const Memo &memo, Duration time)
+is_still_for(const Memo &memo, Duration time, Instant now)
 {
-	return memo.still.since != unknown_time && memo.looked_at - memo.still.since >= time;
+	return memo.still.since != unknown_time && now - memo.still.since >= time;
 }
 
 /* Has it paused its pipeline, or is it in the middle of a message, and nobody can tell? */
@@ -74,7 +82,7 @@ spared_by_state(Limit limit, const Session &session, const Memo &memo, const Pol
 		case Limit::Session:
 			/* Between two messages of a pipeline a client that works on is no longer than that. */
 			if (!is_outside_transaction(session) ||
-			    (awaits_message(session) && !was_still_for(memo, second)))
+			    (awaits_message(session) && !is_still_for(memo, second, memo.looked_at)))
 				return Spared::InTransaction;
 			return Spared::No;
 	}
@@ -99,6 +107,21 @@ first_verdict(Limit limit, const Episode &episode, const Session &session, const
 	        .measured = std::max<Duration>(0, now - episode.start - off),
 	        .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
 	        .since_cancel = 0};
+}
+
+/*
+ * When a session that is idle by its status has been still for long enough to be
+ * ended, if it goes on like that; long ago if nobody asks, or nobody can tell.
+ */
+Instant
+settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Instant now)
+{
+	if (!depends_on_stillness(verdict.limit) || session.switches == switches_unreadable)
+		return beginning;
+	/* What was not asked for before is asked for at that look. */
+	if (memo.still.since == unknown_time)
+		return now + 1;
+	return later(memo.still.since, stillness_for(verdict.threshold.value));
 }
 
 /* What is due for a session whose limit is exceeded, after the steps already taken. */
@@ -132,16 +155,27 @@ decide_step(const Decision &due, const Session &session, const Memo &memo, const
 } // namespace
 
 bool
-wants_switches(const Session &session, const Policy &policy)
+wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now,
+               Asker asker)
 {
+	bool is_pause = awaits_message(session) || is_idle_with_transaction(session);
+	bool is_known = memo.still.since != unknown_time && memo.still.changes == session.changes;
 	auto asks_for = [&](Limit limit)
 	{
-		return (depends_on_stillness(limit) || limit == Limit::Session) &&
-		       threshold_of(policy.limits, limit).value != 0;
+		Duration threshold = threshold_of(policy.limits, limit).value;
+
+		if (threshold == 0)
+			return false;
+		if (is_pause)
+			return depends_on_stillness(limit) || limit == Limit::Session;
+		if (!depends_on_stillness(limit) || (asker == Asker::Scan && is_known))
+			return false;
+		std::optional<Episode> episode = episode_of(limit, session, memo);
+		return episode && now >= later(episode->start, threshold - look_before(threshold)) &&
+		       spared_from(limit, session, memo, policy) == Spared::No;
 	};
 
-	return (awaits_message(session) || is_idle_with_transaction(session)) &&
-	       policy.mode != Mode::Off && std::ranges::any_of(all_limits, asks_for);
+	return policy.mode != Mode::Off && std::ranges::any_of(all_limits, asks_for);
 }
 
 Duration
@@ -221,11 +255,23 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 	if (verdict.deadline == never)
 		return nothing;
 	if (now <= verdict.deadline)
-		return wait_until(later(verdict.deadline, 1));
+	{
+		/* A look shortly before it tells whether the session stirs. */
+		Instant before = verdict.deadline - look_before(verdict.threshold.value);
+
+		return wait_until(depends_on_stillness(limit) && session.switches != switches_unreadable &&
+		                          now < before
+		                      ? before
+		                      : later(verdict.deadline, 1));
+	}
 
 	Spared spared = spared_from(limit, session, memo, policy);
 	if (spared != Spared::No)
 		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
+	Instant settled = settled_at(verdict, session, memo, now);
+	if (settled > now)
+		return {.outlook = Outlook::Wait, .spared = Spared::No, .at = settled, .verdict = verdict};
+	verdict.due = std::max(verdict.due, settled);
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
 	    session, memo, policy, now);
@@ -276,7 +322,10 @@ takes_waits_off(Limit limit)
 Duration
 pause_for(Limit limit, Duration threshold)
 {
-	return takes_waits_off(limit) ? sampling_pause(threshold, Pace::Quiet) : threshold;
+	if (takes_waits_off(limit))
+		return sampling_pause(threshold, Pace::Quiet);
+	/* In time to tell at the deadline whether it has been still. */
+	return depends_on_stillness(limit) ? threshold - look_before(threshold) : threshold;
 }
 
 /* The shortest of what is made of each limit's threshold; 0 if all are off. */
@@ -394,8 +443,8 @@ comes_into_force(const Stored &now, const Stored &before, Limit limit)
 Forecast
 forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy, Instant now)
 {
-	/* A grace can follow a deadline, and a deadline a grace. */
-	constexpr int most_waits = 3;
+	/* A grace can follow a deadline, a deadline a grace, and a look comes before a deadline. */
+	constexpr int most_waits = 4;
 	Policy on = policy;
 	if (policy.mode == Mode::Off)
 		on.mode = Mode::Enforce;
@@ -409,12 +458,18 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 		return forecast;
 	forecast.verdict = first_verdict(limit, *episode, session, memo, on, now);
 
-	Decision decision = decide(limit, session, memo, on, now);
+	/* It goes on as it is, so it does not stir. */
+	Memo future = memo;
+	if (future.still.since == unknown_time)
+		future.still.since = now;
+	Decision decision = decide(limit, session, future, on, now);
 	forecast.due_at = forecast.verdict->deadline;
 	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)
 	{
-		forecast.due_at = decision.at - 1;
-		decision = decide(limit, session, memo, on, decision.at);
+		/* Who is over the limit already only has to be looked at again. */
+		if (decision.verdict.deadline == 0)
+			forecast.due_at = decision.at - 1;
+		decision = decide(limit, session, future, on, decision.at);
 	}
 	if (decision.outlook == Outlook::Nothing)
 	{

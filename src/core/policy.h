@@ -106,7 +106,7 @@ enum class Outlook : std::uint8_t
 {
 	/* The limit is off, or the session is in no episode of it, or all is done that can be. */
 	Nothing,
-	/* Look at it at "at". */
+	/* Look at it at "at"; there is a verdict only if it is over the limit already. */
 	Wait,
 	/* Over the limit, but spared for now or for good; "spared" says why. */
 	Spared,
@@ -133,13 +133,27 @@ Duration excluded(Limit limit, const Session &session, const Memo &memo, const P
 /*
  * Can only the process itself tell whether the session is what its status says?
  *
- * A message that arrives in pieces wakes the process with each of them, while
+ * A message that arrives in pieces wakes the process with each of them, and
  * its status says all the time that it waits for one.  The answer costs the
- * guard a read of /proc, so it is asked for only of whoever seems to have paused
- * a pipeline or holds a transaction without saying so.  A session that is idle
- * by its status is taken at its word, as by the server's own timeouts.
+ * guard a read of /proc, so it is asked for only when something hangs on it:
+ * of whoever seems to have paused a pipeline or holds a transaction without
+ * saying so, and of the idle shortly before their deadline and later.  A scan asks
+ * that of the latter only once: it is a look that ends them.  After place().
  */
-bool wants_switches(const Session &session, const Policy &policy);
+enum class Asker : std::uint8_t
+{
+	Scan,
+	Look,
+};
+bool wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now,
+                    Asker asker);
+
+/* For how long an idle session must not have stirred before it is ended. */
+constexpr Duration
+stillness_for(Duration threshold)
+{
+	return std::min(second, threshold / 2);
+}
 
 /* Is the session spared from this limit at this moment, and why? */
 Spared spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy);

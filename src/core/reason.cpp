@@ -125,8 +125,9 @@ append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Na
 Duration
 lateness_of(const Verdict &verdict, const Policy &policy)
 {
-	return verdict.since_cancel != 0 ? verdict.since_cancel - policy.cancel_grace
-	                                 : verdict.measured - verdict.threshold.value;
+	return verdict.since_cancel != 0
+	           ? verdict.since_cancel - policy.cancel_grace
+	           : verdict.measured - verdict.threshold.value - (verdict.due - verdict.deadline);
 }
 
 void

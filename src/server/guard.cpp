@@ -126,6 +126,14 @@ spared_looks(int slot, Limit limit)
 	return memo_of(slot).spared_looks[index_of(limit)];
 }
 
+/* Is a session over its limit, and to be ended for that? */
+bool
+is_over(const Decision &decision)
+{
+	return decision.outlook == Outlook::Due ||
+	       (decision.outlook == Outlook::Wait && decision.verdict.deadline != 0);
+}
+
 /* Put a decision about a limit of a session where it will be acted on. */
 void
 plan(Limit limit, SessionId session, int slot, const Decision &decision, Instant now)
@@ -138,6 +146,9 @@ plan(Limit limit, SessionId session, int slot, const Decision &decision, Instant
 		case Outlook::Nothing:
 			return;
 		case Outlook::Wait:
+			/* Who is over the limit already keeps its place among those. */
+			if (is_over(decision))
+				deadline.due = decision.verdict.deadline;
 			pending.push(deadline);
 			return;
 		case Outlook::Spared:
@@ -244,14 +255,14 @@ scan(Instant start)
 		Policy policy = policy_of(one.session.superuser, one.role, one.database);
 		const Memo &memo = memo_of(one.slot);
 
-		take_in(one.slot, one.session, policy, now);
+		take_in(one.slot, one.session, policy, now, Asker::Scan);
 		note_pace(one.session, memo, policy);
 		for (Limit limit : all_limits)
 		{
 			Decision decision = decide(limit, one.session, memo, policy, now);
 
 			plan(limit, one.session.id, one.slot, decision, now);
-			sessions_over[index_of(limit)] += decision.outlook == Outlook::Due;
+			sessions_over[index_of(limit)] += is_over(decision);
 		}
 	}
 	last_scan = start;

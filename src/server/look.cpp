@@ -28,12 +28,12 @@ prepare_looks()
 }
 
 void
-take_in(int slot, Session &session, const Policy &policy, Instant now)
+take_in(int slot, Session &session, const Policy &policy, Instant now, Asker asker)
 {
 	Memo &memo = memo_of(slot);
 
 	place(memo, session, shared()->clock, now);
-	if (wants_switches(session, policy))
+	if (wants_switches(session, memo, policy, now, asker))
 		session.switches = read_switches(session.id.pid);
 	observe(memo, session, now);
 }
@@ -57,7 +57,7 @@ look_and_decide(Limit limit, int slot, SessionId id)
 	Session &session = looked.sighting.session;
 	session.superuser = superuser_of_seen(looked.sighting.role);
 	looked.policy = policy_of(session.superuser, looked.sighting.role, looked.sighting.database);
-	take_in(slot, session, looked.policy, looked.at);
+	take_in(slot, session, looked.policy, looked.at, Asker::Look);
 	looked.decision = decide(limit, session, memo_of(slot), looked.policy, looked.at);
 	return looked;
 }

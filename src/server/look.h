@@ -32,7 +32,7 @@ void prepare_looks();
  * Bring the memo of a session up to date with what was seen of it, and the
  * session with what its process alone can tell.
  */
-void take_in(int slot, Session &session, const Policy &policy, Instant now);
+void take_in(int slot, Session &session, const Policy &policy, Instant now, Asker asker);
 
 /*
  * Look at a session because of a limit, in a transaction: bring the policies,

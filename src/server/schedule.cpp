@@ -211,7 +211,7 @@ put_rows(ReturnSetInfo &result, const Sighting &sighting, const StoredReading &s
 	bool is_dropped = entry.sighting.session.superuser == Superuser::Dropped;
 	apply_stored(stored, is_dropped ? InvalidOid : sighting.role, sighting.database, entry.policy);
 	place(memo, entry.sighting.session, present.clock, present.now);
-	if (wants_switches(entry.sighting.session, entry.policy))
+	if (wants_switches(entry.sighting.session, memo, entry.policy, present.now, Asker::Look))
 		entry.sighting.session.switches = read_switches(entry.sighting.session.id.pid);
 	observe(memo, entry.sighting.session, present.now);
 	for (Limit limit : all_limits)
