@@ -30,8 +30,7 @@ time_of_stamp(const Memo &memo, Timestamp stamp, const Clock &clock, Instant now
 			return known->at;
 
 	Instant made = time_of(clock, stamp, now);
-	return memo.looked_at == unknown_time ? made
-	                                      : std::max(made, memo.looked_at - smallest_step);
+	return memo.looked_at == unknown_time ? made : std::max(made, memo.looked_at - smallest_step);
 }
 
 SeenWait

@@ -73,7 +73,8 @@ struct Memo
 	/* What the last look found it waiting for, and whether it ran spared maintenance then. */
 	SeenWait waited_for;
 	bool was_maintaining;
-	/* The statement that was last found (statement_stamp), its spared maintenance, and its waits. */
+	/* The statement that was last found (statement_stamp), its spared maintenance, and its waits.
+	 */
 	Timestamp statement;
 	Duration maintained;
 	WaitAccount statement_waits;
