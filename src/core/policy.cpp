@@ -34,6 +34,16 @@ depends_on_stillness(Limit limit)
 	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
 }
 
+/*
+ * How long before its deadline to look at an idle session, to see then whether
+ * it has been still; a little longer than it must be, since looks come late.
+ */
+Duration
+lead_for(Duration threshold)
+{
+	return stillness_for(threshold) + stillness_for(threshold) / 8;
+}
+
 /* Has the session been as still as it was found last for so long? */
 bool
 is_still_for(const Memo &memo, Duration time, Instant now)
@@ -177,7 +187,7 @@ wants_switches(const Session &session, const Memo &memo, const Policy &policy, I
 		    if (!depends_on_stillness(limit) || threshold == 0)
 			    return false;
 		    std::optional<Episode> episode = episode_of(limit, session, memo);
-		    return episode && now >= later(episode->start, threshold - stillness_for(threshold));
+		    return episode && now >= later(episode->start, threshold - lead_for(threshold));
 	    });
 }
 
@@ -260,7 +270,7 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 	if (now <= verdict.deadline)
 	{
 		/* A look shortly before it tells whether the session stirs. */
-		Instant before = verdict.deadline - stillness_for(verdict.threshold.value);
+		Instant before = verdict.deadline - lead_for(verdict.threshold.value);
 
 		return wait_until(depends_on_stillness(limit) && session.switches != switches_unreadable &&
 		                          now < before
@@ -326,7 +336,7 @@ pause_for(Limit limit, Duration threshold)
 	if (takes_waits_off(limit))
 		return sampling_pause(threshold, Pace::Quiet);
 	/* In time to tell at the deadline whether it has been still. */
-	return depends_on_stillness(limit) ? threshold - stillness_for(threshold) : threshold;
+	return depends_on_stillness(limit) ? threshold - lead_for(threshold) : threshold;
 }
 
 /* The shortest of what is made of each limit's threshold; 0 if all are off. */

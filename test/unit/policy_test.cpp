@@ -109,7 +109,7 @@ class Culprit : public testing::TestWithParam<CulpritCase>
 		bool has_to_be_still =
 		    GetParam().session.switches >= 0 && GetParam().limit == Limit::IdleInTransactionSession;
 
-		return has_to_be_still ? deadline - stillness_for(threshold) : deadline + 1;
+		return has_to_be_still ? deadline - (second + second / 8) : deadline + 1;
 	}
 };
 
@@ -1009,7 +1009,7 @@ pause_of(Limit limit, Duration value)
 	{
 		case Limit::IdleSession:
 		case Limit::IdleInTransactionSession:
-			return value - stillness_for(value);
+			return value - stillness_for(value) * 9 / 8;
 		case Limit::Session:
 			return value;
 		default:
@@ -1019,9 +1019,10 @@ pause_of(Limit limit, Duration value)
 
 TEST(ShortestPause, IsHalfTheThresholdOfWhatMayWaitAndLeavesTheIdleTimeToBeStill)
 {
-	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleSession, minute)), 59 * second);
+	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleSession, minute)),
+	          minute - 1125 * millisecond);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleInTransactionSession, second)),
-	          second / 2);
+	          second - 562500);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Statement, minute)), minute / 2);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Transaction, minute)), minute / 2);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Maintenance, minute)), minute / 2);

@@ -17,6 +17,8 @@ namespace
 {
 
 constexpr Duration threshold = 5 * minute;
+/* How long before its deadline to look at who must be still for a second. */
+constexpr Duration lead = second + second / 8;
 
 TEST(StillnessFor, IsASecondOrHalfOfAShortThreshold)
 {
@@ -103,10 +105,18 @@ TEST_P(Seeming, IsLookedAtAsLongBeforeItsDeadlineAsItMustBeStill)
 	Decision decision = look(noon + second);
 
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
-	EXPECT_EQ(decision.at, deadline_after(noon + second) - second);
+	EXPECT_EQ(decision.at, deadline_after(noon + second) - lead);
 	decision = look(decision.at);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	EXPECT_EQ(decision.at, deadline_after(noon + second) + 1);
+}
+
+TEST_P(Seeming, IsDueInTimeThoughTheLookBeforeItComesALittleLate)
+{
+	Decision decision = look(noon + second);
+
+	look(decision.at + lead - second);
+	EXPECT_EQ(look(deadline_after(noon + second) + 1).outlook, Outlook::Due);
 }
 
 TEST_P(Seeming, IsNotDueIfItStirsBeforeItsDeadline)
@@ -119,7 +129,7 @@ TEST_P(Seeming, IsNotDueIfItStirsBeforeItsDeadline)
 	Decision decision = look(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	/* Another pause has begun, or what was taken for one must be still for a second now. */
-	EXPECT_EQ(decision.at, GetParam().counts_from_look ? deadline + threshold - second + 1
+	EXPECT_EQ(decision.at, GetParam().counts_from_look ? deadline + threshold - lead + 1
 	                                                   : deadline + second + 1);
 	look(decision.at - 1);
 	EXPECT_EQ(look_until_no_wait(decision.at, decision),
@@ -203,7 +213,7 @@ TEST_P(Seeming, IsConvictedWithoutAWordOfItsProcessOnlyIfItsStatusIsEnough)
 
 TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 {
-	Instant asked_from = GetParam().counts_from_look ? noon : noon + threshold - second;
+	Instant asked_from = GetParam().counts_from_look ? noon : noon + threshold - lead;
 
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from));
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from + day));
@@ -259,7 +269,7 @@ TEST(WantsSwitches, FromTheShortestIdleLimitOn)
 	Policy policy = PolicyBuilder()
 	                    .limit(Limit::IdleSession, smallest_threshold)
 	                    .limit(Limit::IdleInTransactionSession, smallest_threshold / 2);
-	Instant first = noon + smallest_threshold / 2;
+	Instant first = noon + smallest_threshold - smallest_threshold / 2 * 9 / 8;
 
 	EXPECT_FALSE(wants_switches(session, memo_of(session), policy, first - 1));
 	EXPECT_TRUE(wants_switches(session, memo_of(session), policy, first));
