@@ -207,12 +207,13 @@ void
 observe_stillness(Memo &memo, const Session &session, Instant now)
 {
 	Stillness found{.since = now,
+	                .asked_since = memo.still.since == unknown_time ? now : memo.still.asked_since,
 	                .changes = session.changes,
 	                .switches = session.switches,
 	                .transaction = session.transaction};
 
 	if (session.switches < 0)
-		found.since = unknown_time;
+		found.since = found.asked_since = unknown_time;
 	else if (memo.still.since != unknown_time && memo.still.changes == found.changes &&
 	         memo.still.switches == found.switches && memo.still.transaction == found.transaction)
 		found.since = memo.still.since;

@@ -55,6 +55,8 @@ struct Stillness
 {
 	/* The first look that found it so; unknown_time if the last look did not ask. */
 	Instant since;
+	/* The first of all the looks in a row that have asked. */
+	Instant asked_since;
 	std::int32_t changes;
 	std::int64_t switches;
 	std::uint32_t transaction;

@@ -114,11 +114,17 @@ first_verdict(Limit limit, const Episode &episode, const Session &session, const
 /*
  * When to look at a session that is idle by its status, if it is not known yet
  * to have been still for long enough; "now" if it is, or if nobody can tell.
+ *
+ * A message may take its time.  But whoever sends one byte a second must not
+ * keep its locks by that: from the deadline, or the first look after it, it
+ * has as much time again.
  */
 Instant
 settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Instant now)
 {
 	Duration needed = stillness_for(verdict.threshold.value);
+	Instant end_of_patience = later(std::max(verdict.deadline, memo.still.asked_since),
+	                                std::max(verdict.threshold.value, minute));
 
 	if (!depends_on_stillness(verdict.limit) || session.switches == switches_unreadable ||
 	    is_still_for(memo, needed, now))
@@ -126,7 +132,7 @@ settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Ins
 	/* What was not asked for before is asked for at that look. */
 	if (memo.still.since == unknown_time)
 		return now + 1;
-	return later(memo.still.since, needed);
+	return std::max(now, std::min(later(memo.still.since, needed), later(end_of_patience, 1)));
 }
 
 /* What is due for a session whose limit is exceeded, after the steps already taken. */
@@ -472,7 +478,7 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 	/* It goes on as it is, so it does not stir. */
 	Memo future = memo;
 	if (future.still.since == unknown_time)
-		future.still.since = now;
+		future.still.since = future.still.asked_since = now;
 	Decision decision = decide(limit, session, future, on, now);
 	forecast.due_at = forecast.verdict->deadline;
 	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)

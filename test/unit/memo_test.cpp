@@ -50,7 +50,7 @@ full_memo(const SessionId &session)
 	memo.transaction_waits.in_maintenance.fill(17);
 	memo.maintenance = 18;
 	memo.maintenance_waits.fill(19);
-	memo.still = {.since = 20, .changes = 21, .switches = 22, .transaction = 23};
+	memo.still = {.since = 20, .asked_since = 24, .changes = 21, .switches = 22, .transaction = 23};
 	memo.spared_looks.fill(5);
 	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
 	memo.logged.fill(8);
@@ -462,6 +462,7 @@ TEST(ObserveStillness, BeginsAtTheFirstLookThatAsks)
 	EXPECT_EQ(memo.still.since, unknown_time);
 	observe(memo, asleep(0), second_look);
 	EXPECT_EQ(memo.still.since, second_look);
+	EXPECT_EQ(memo.still.asked_since, second_look);
 	observe(memo, asleep(0), third_look);
 	EXPECT_EQ(memo.still.since, second_look);
 }
@@ -484,6 +485,8 @@ TEST(ObserveStillness, StartsOverWhenAnythingStirs)
 		EXPECT_EQ(memo.still.since, second_look);
 		observe(memo, session, third_look);
 		EXPECT_EQ(memo.still.since, second_look);
+		/* It was asked all the time. */
+		EXPECT_EQ(memo.still.asked_since, first_look);
 	}
 }
 
@@ -496,8 +499,10 @@ TEST(ObserveStillness, IsUnknownAfterALookThatDidNotAskOrCouldNotRead)
 		observe(memo, asleep(7), first_look);
 		observe(memo, asleep(none), second_look);
 		EXPECT_EQ(memo.still.since, unknown_time);
+		EXPECT_EQ(memo.still.asked_since, unknown_time);
 		observe(memo, asleep(7), third_look);
 		EXPECT_EQ(memo.still.since, third_look);
+		EXPECT_EQ(memo.still.asked_since, third_look);
 	}
 }
 

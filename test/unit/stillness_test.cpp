@@ -143,7 +143,7 @@ TEST_P(Seeming, StartsOverWithEachStir)
 
 	look(now);
 	/* A message that takes its time comes in a piece every half second. */
-	for (; now < noon + 2 * threshold; now += second / 2)
+	for (; now < noon + threshold + minute; now += second / 2)
 	{
 		switches++;
 		ASSERT_EQ(look(now).outlook, Outlook::Wait);
@@ -153,6 +153,42 @@ TEST_P(Seeming, StartsOverWithEachStir)
 	EXPECT_EQ(look_until_no_wait(now, decision),
 	          GetParam().counts_from_look ? now + threshold + 1 : now + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
+}
+
+TEST_P(Seeming, DoesNotStayForEverByStirring)
+{
+	Instant now = noon + second;
+	Instant end = noon + 2 * threshold;
+
+	/* Of whoever may have paused its pipeline this is another limit's matter. */
+	if (GetParam().counts_from_look)
+		return;
+	Decision decision = look(now);
+	while (decision.outlook == Outlook::Wait && now < noon + hour)
+	{
+		switches++;
+		now = std::min(now + second / 2, decision.at);
+		decision = look(now);
+		ASSERT_EQ(decision.outlook == Outlook::Due, now > end);
+	}
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(now, end + 1);
+}
+
+TEST_P(Seeming, HasAMinuteForAMessageThatHasBegunUnderAShortLimit)
+{
+	Instant now = noon;
+	Decision decision{};
+
+	if (GetParam().counts_from_look)
+		return;
+	policy.limit(limit, second);
+	do
+	{
+		switches++;
+		decision = look(now += 100 * millisecond);
+	} while (decision.outlook == Outlook::Wait && now < noon + hour);
+	EXPECT_EQ(now, noon + second + minute + 100 * millisecond);
 }
 
 TEST_P(Seeming, StartsOverWithEachChangeOfItsStatus)
