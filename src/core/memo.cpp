@@ -112,8 +112,10 @@ struct Same
 	bool transaction;
 	/* Maintenance of the same statement ran then. */
 	bool maintenance;
-	/* How much of the time since then went into spared maintenance of the same statement. */
+	/* How much of the time since then went into spared maintenance of the same statement ... */
 	Duration maintained;
+	/* ... and is that all of it? */
+	bool is_maintained_known;
 };
 
 /* Take off the wait that the last look saw, up to now or to when it was over at the latest. */
@@ -165,12 +167,15 @@ identify(Memo &memo, const Session &session, Instant now)
 	Same same{.statement = memo.statement == statement_stamp(session),
 	          .transaction = memo.transaction == session.transaction,
 	          .maintenance = false,
-	          .maintained = 0};
+	          .maintained = 0,
+	          .is_maintained_known = false};
 
 	if (same.statement)
 	{
 		same.maintenance = memo.maintenance != unknown_time;
 		same.maintained = std::max<Duration>(0, maintained - memo.maintained);
+		same.is_maintained_known = session.maintenance.statement == statement_stamp(session) ||
+		                           session.maintenance.since == memo.maintenance;
 	}
 	else
 	{
@@ -296,6 +301,9 @@ observe(Memo &memo, const Session &session, Instant now)
 	Instant over = had_waited ? end_of_last_wait(memo, session, now) : memo.looked_at;
 	Same same = identify(memo, session, now);
 
+	/* A wait within maintenance ended with it. */
+	if (memo.was_maintaining && same.is_maintained_known)
+		over = std::min(over, memo.looked_at + same.maintained);
 	if (had_waited)
 		continue_wait(memo, session, same, over);
 	if (wait != SeenWait::None)

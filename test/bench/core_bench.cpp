@@ -51,7 +51,7 @@ class Server
 	{
 		for (std::size_t i = 0; i < sessions_.size(); i++)
 			for (Limit limit : all_limits)
-				take(i, limit, decide(limit, sessions_[i], memos_[i], policy_, clock_, noon));
+				take(i, limit, decide(limit, sessions_[i], memos_[i], policy_, noon));
 	}
 
 	/* Make the heap anew, as after a scan. */
@@ -96,7 +96,6 @@ class Server
 	std::vector<Memo> memos_;
 	std::vector<Deadline> memory_;
 	Policy policy_ = PolicyBuilder().all_limits_at(7 * day);
-	Clock clock_{};
 };
 
 void

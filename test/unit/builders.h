@@ -17,7 +17,23 @@ inline constexpr Duration day = 24 * hour;
 /* Any moment will do: stamps are given in relation to it. */
 inline constexpr Timestamp noon = 26 * 365 * day + 12 * hour;
 
-/* An ordinary client, connected for three days and idle for one second until told otherwise. */
+/* Fill in when the stamps of a session were made, as if both clocks were one. */
+inline Session
+placed(Session session)
+{
+	session.times = {.backend_start = session.id.backend_start,
+	                 .xact_start = session.xact_start,
+	                 .query_start = session.query_start,
+	                 .state_change = session.state_change,
+	                 .wait_start = session.wait_start};
+	return session;
+}
+
+/*
+ * An ordinary client, connected for three days and idle for one second until
+ * told otherwise.  What its process does cannot be read until told otherwise,
+ * so that an idle phase needs no look before its deadline.
+ */
 class SessionBuilder
 {
   public:
@@ -25,6 +41,7 @@ class SessionBuilder
 	{
 		session_.id = {.pid = 4711, .backend_start = noon - 3 * day};
 		session_.superuser = Superuser::No;
+		session_.switches = switches_unreadable;
 		idle(noon - second);
 	}
 
@@ -111,10 +128,38 @@ class SessionBuilder
 		session_.copying = true;
 		return *this;
 	}
+	/* A wait for a lock that began at this time, or that the server has not stamped yet. */
 	SessionBuilder &
-	maintaining()
+	waiting_for_lock(Timestamp wait_start = unknown_time)
 	{
-		session_.maintaining = true;
+		session_.wait = Wait::Lock;
+		session_.wait_start = wait_start;
+		return *this;
+	}
+	/* A maintenance command that is spared by default, and has run since then. */
+	SessionBuilder &
+	maintaining(Instant since = noon)
+	{
+		session_.maintenance.since = since;
+		session_.maintenance.spared_since = since;
+		return *this;
+	}
+	/* The same on temporary tables of its own. */
+	SessionBuilder &
+	maintaining_own_tables(Instant since)
+	{
+		session_.maintenance.since = since;
+		return *this;
+	}
+	/* Maintenance that is over, within the statement that has a stamp and the transaction. */
+	SessionBuilder &
+	maintained(Timestamp statement, Duration in_statement, Duration spared_in_statement,
+	           Duration spared_in_transaction)
+	{
+		session_.maintenance.statement = statement;
+		session_.maintenance.in_statement = in_statement;
+		session_.maintenance.spared_in_statement = spared_in_statement;
+		session_.maintenance.spared_in_transaction = spared_in_transaction;
 		return *this;
 	}
 	SessionBuilder &
@@ -141,6 +186,25 @@ class SessionBuilder
 		session_.changes = count;
 		return *this;
 	}
+	/* How often its process has gone to sleep. */
+	SessionBuilder &
+	switches(std::int64_t count)
+	{
+		session_.switches = count;
+		return *this;
+	}
+	SessionBuilder &
+	failed_at(Instant when)
+	{
+		session_.failed_at = when;
+		return *this;
+	}
+	SessionBuilder &
+	query_start(Timestamp since)
+	{
+		session_.query_start = since;
+		return *this;
+	}
 	SessionBuilder &
 	stamps(Timestamp xact_start, Timestamp query_start, Timestamp state_change)
 	{
@@ -152,7 +216,7 @@ class SessionBuilder
 
 	operator Session() const
 	{
-		return session_;
+		return placed(session_);
 	}
 
   private:
@@ -235,7 +299,7 @@ class PolicyBuilder
 	               .limits = {}};
 };
 
-/* A memo of a session that has never been found waiting, paused or over a limit. */
+/* A memo of a session that nobody has looked at. */
 inline Memo
 memo_of(const Session &session)
 {
@@ -247,11 +311,11 @@ memo_of(const Session &session)
 
 /* The memo of a session that was looked at once. */
 inline Memo
-memo_after_look(const Session &session, Timestamp at)
+memo_after_look(const Session &session, Instant at)
 {
-	Memo memo{};
+	Memo memo = memo_of(session);
 
-	observe(memo, session, true, at);
+	observe(memo, session, at);
 	return memo;
 }
 

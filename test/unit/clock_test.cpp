@@ -1,5 +1,6 @@
 /*
- * Steps of the wall clock, taken off what began before them.
+ * Where a stamp of the wall clock lies on the clock that nobody sets, whatever
+ * is done to the wall clock.
  */
 #include "core/clock.h"
 
@@ -15,13 +16,18 @@ namespace session_guard::test
 namespace
 {
 
+constexpr Duration year = 365 * day;
+
+/* Two clocks may seem to differ by this much though nobody has set one. */
+constexpr Duration jitter = 5 * millisecond;
+
 /* A server with both its clocks, of which only the wall clock can be set. */
 class ClockTest : public testing::Test
 {
   protected:
 	Clock clock{};
 	Timestamp wall = noon;
-	Duration monotonic = hour;
+	Instant monotonic = 10 * day;
 
 	void
 	SetUp() override
@@ -44,18 +50,32 @@ class ClockTest : public testing::Test
 	{
 		return read_clock(clock, wall, monotonic);
 	}
+	/* How long ago a stamp seems to have been made. */
 	Duration
-	elapsed_since(Timestamp stamp)
+	age_of(Timestamp stamp)
 	{
-		return elapsed(clock, stamp, wall);
+		return monotonic - time_of(clock, stamp, monotonic);
 	}
 };
 
+TEST(ClockWithoutReading, IsTakenForTheOther)
+{
+	EXPECT_EQ(time_of(Clock{}, noon, noon + second), noon);
+	EXPECT_EQ(time_of(Clock{}, noon + second, noon), noon);
+	EXPECT_EQ(wall_time_of(Clock{}, noon), noon);
+}
+
 TEST_F(ClockTest, FirstReadingShowsNoStep)
 {
-	EXPECT_EQ(clock.count, 0U);
+	EXPECT_EQ(clock.count, 1U);
 	EXPECT_EQ(clock.wall, wall);
 	EXPECT_EQ(clock.monotonic, monotonic);
+}
+
+TEST_F(ClockTest, FirstReadingExplainsWhatIsOlder)
+{
+	EXPECT_EQ(age_of(wall - 5 * day), 5 * day);
+	EXPECT_EQ(age_of(wall), 0);
 }
 
 TEST_F(ClockTest, TimeThatPassesIsNoStep)
@@ -64,171 +84,129 @@ TEST_F(ClockTest, TimeThatPassesIsNoStep)
 
 	pass(hour);
 	EXPECT_EQ(read(), 0);
-	EXPECT_EQ(clock.count, 0U);
+	EXPECT_EQ(clock.count, 1U);
 	EXPECT_EQ(clock.wall, wall);
 	EXPECT_EQ(clock.monotonic, monotonic);
-	EXPECT_EQ(elapsed_since(stamp), hour);
+	EXPECT_EQ(age_of(stamp), hour);
 }
 
-TEST_F(ClockTest, ForwardStepIsTakenOff)
+/* A step, ahead and back, and what it does to stamps around it. */
+class ClockStep : public ClockTest, public testing::WithParamInterface<Duration>
+{
+  protected:
+	/* A thousandth of it is no step's worth. */
+	static constexpr Duration pause = 10 * second;
+};
+
+TEST_P(ClockStep, IsReturnedAndTakenOnlyOnce)
+{
+	pass(pause);
+	set(GetParam());
+	EXPECT_EQ(read(), GetParam());
+	EXPECT_EQ(clock.count, 2U);
+	pass(second);
+	EXPECT_EQ(read(), 0);
+	EXPECT_EQ(clock.count, 2U);
+}
+
+TEST_P(ClockStep, MakesNoStampFromBeforeItOlder)
+{
+	/* As far back as the step and farther. */
+	Timestamp stamp = wall;
+
+	pass(pause);
+	set(GetParam());
+	read();
+	EXPECT_LE(age_of(stamp), pause);
+	pass(20 * year);
+	EXPECT_LE(age_of(stamp), pause + 20 * year);
+}
+
+TEST_P(ClockStep, LeavesAStampFromAfterItAsItIs)
+{
+	pass(pause);
+	set(GetParam());
+	read();
+	pass(second);
+	Timestamp stamp = wall;
+
+	pass(pause);
+	EXPECT_EQ(age_of(stamp), pause);
+}
+
+TEST_P(ClockStep, MakesNoStampFromBetweenItAndTheReadingOlder)
+{
+	pass(pause);
+	set(GetParam());
+	Timestamp stamp = wall;
+
+	pass(200 * millisecond);
+	read();
+	EXPECT_LE(age_of(stamp), 200 * millisecond);
+	EXPECT_GE(age_of(stamp), 0);
+}
+
+TEST_P(ClockStep, ThatIsTakenBackLeavesNoTrace)
+{
+	Timestamp before = wall;
+
+	pass(pause);
+	set(GetParam());
+	read();
+	pass(pause);
+	Timestamp between = wall;
+
+	pass(pause);
+	set(-GetParam());
+	EXPECT_EQ(read(), -GetParam());
+	EXPECT_LE(age_of(before), 3 * pause);
+	EXPECT_LE(age_of(between), pause);
+	EXPECT_LE(age_of(wall - second), second);
+}
+
+INSTANTIATE_TEST_SUITE_P(Clock, ClockStep,
+                         testing::Values(51 * millisecond, -51 * millisecond, second, -second, hour,
+                                         -hour, 10 * year, -10 * year));
+
+TEST_F(ClockTest, StepAheadIsTakenOffAStampFromBeforeIt)
 {
 	Timestamp stamp = wall;
 
 	pass(minute);
 	set(hour);
-	EXPECT_EQ(read(), hour);
-	EXPECT_EQ(stepped_since(clock, stamp), hour);
-	EXPECT_EQ(elapsed_since(stamp), minute);
-}
-
-TEST_F(ClockTest, ForwardStepIsTakenOnlyOnce)
-{
-	set(hour);
 	ASSERT_EQ(read(), hour);
-	pass(second);
-	EXPECT_EQ(read(), 0);
-	EXPECT_EQ(clock.count, 1U);
+	EXPECT_EQ(age_of(stamp), minute);
+	/* That it seems to be from after it takes an hour. */
+	pass(hour);
+	read();
+	EXPECT_EQ(age_of(stamp), hour + minute);
 }
 
-TEST_F(ClockTest, BackwardStepIsNone)
+TEST_F(ClockTest, StampFromBeforeAStepBackIsExactWhileItLiesAhead)
 {
 	pass(hour);
+	Timestamp stamp = wall - minute;
+
 	set(-10 * minute);
-	EXPECT_EQ(read(), 0);
-	EXPECT_EQ(clock.count, 0U);
+	ASSERT_EQ(read(), -10 * minute);
+	EXPECT_EQ(age_of(stamp), minute);
 }
 
-TEST_F(ClockTest, BackwardStepMakesYounger)
+TEST_F(ClockTest, StampWithTwoExplanationsHasTheLater)
 {
-	Timestamp stamp = wall;
+	/* The wall clock shows this moment twice. */
+	Timestamp twice = wall + 55 * minute;
 
 	pass(hour);
 	set(-10 * minute);
 	read();
-	EXPECT_EQ(elapsed_since(stamp), 50 * minute);
+	EXPECT_EQ(age_of(twice), 5 * minute);
+	pass(6 * minute);
+	read();
+	EXPECT_EQ(age_of(twice), minute);
 }
 
-TEST_F(ClockTest, ForwardStepAfterABackwardOneIsSeenWhole)
-{
-	set(-hour);
-	ASSERT_EQ(read(), 0);
-	set(hour);
-	EXPECT_EQ(read(), hour);
-}
-
-TEST_F(ClockTest, ForwardStepIsTakenOffStampsFromBeforeABackwardOne)
-{
-	Timestamp stamp = wall;
-
-	pass(second);
-	set(-10 * minute);
-	read();
-	pass(second);
-	set(2 * hour);
-	read();
-	EXPECT_LE(elapsed_since(stamp), 2 * second);
-}
-
-TEST_F(ClockTest, StampMadeBetweenTheLastReadingAndABackwardStepIsFromBeforeIt)
-{
-	pass(minute);
-	Timestamp stamp = wall;
-
-	set(-10 * minute);
-	read();
-	set(2 * hour);
-	read();
-	EXPECT_LE(elapsed_since(stamp), 0);
-}
-
-TEST_F(ClockTest, ForwardStepThatWasTakenBackCountsNoMore)
-{
-	Timestamp stamp = wall;
-
-	pass(minute);
-	set(hour);
-	read();
-	pass(minute);
-	set(-hour);
-	read();
-	EXPECT_EQ(elapsed_since(stamp), 2 * minute);
-	pass(minute);
-	EXPECT_EQ(elapsed_since(wall - minute), minute);
-}
-
-TEST_F(ClockTest, BackwardStepTakesBackOnlyAsMuchAsItIs)
-{
-	Timestamp stamp = wall;
-
-	set(hour);
-	read();
-	set(2 * hour);
-	read();
-	set(-2 * hour - 30 * minute);
-	read();
-	EXPECT_EQ(stepped_since(clock, stamp), 30 * minute);
-	set(-hour);
-	read();
-	EXPECT_EQ(stepped_since(clock, stamp), 0);
-}
-
-TEST_F(ClockTest, StepOfASecondIsTooSmall)
-{
-	set(second);
-	EXPECT_EQ(read(), 0);
-	EXPECT_EQ(clock.count, 0U);
-}
-
-TEST_F(ClockTest, StepOfOverASecondIsNot)
-{
-	set(second + 1);
-	EXPECT_EQ(read(), second + 1);
-	EXPECT_EQ(clock.count, 1U);
-}
-
-TEST_F(ClockTest, SmallStepsDoNotAddUp)
-{
-	set(second);
-	read();
-	set(second);
-	EXPECT_EQ(read(), 0);
-}
-
-TEST_F(ClockTest, StampAtTheBoundaryWasMadeBeforeTheStep)
-{
-	pass(minute);
-	Timestamp boundary = wall;
-	set(hour);
-	ASSERT_EQ(read(), hour);
-
-	EXPECT_EQ(stepped_since(clock, boundary), hour);
-	EXPECT_EQ(stepped_since(clock, boundary + 1), 0);
-	EXPECT_EQ(elapsed_since(boundary), 0);
-	EXPECT_EQ(elapsed_since(wall), 0);
-}
-
-TEST_F(ClockTest, StampBetweenTheLastReadingAndTheStepCounts)
-{
-	pass(10 * second);
-	Timestamp stamp = wall;
-	pass(10 * second);
-	set(hour);
-	pass(10 * second);
-	ASSERT_EQ(read(), hour);
-	EXPECT_EQ(elapsed_since(stamp), 20 * second);
-}
-
-TEST_F(ClockTest, StampAfterTheStepIsMeasuredAsItIs)
-{
-	set(hour);
-	read();
-	pass(second);
-	Timestamp stamp = wall;
-	pass(minute);
-	EXPECT_EQ(elapsed_since(stamp), minute);
-}
-
-TEST_F(ClockTest, StepsAddUp)
+TEST_F(ClockTest, StepsAheadAddUp)
 {
 	Timestamp first = wall;
 	pass(minute);
@@ -240,135 +218,326 @@ TEST_F(ClockTest, StepsAddUp)
 	set(2 * hour);
 	EXPECT_EQ(read(), 2 * hour);
 
-	EXPECT_EQ(stepped_since(clock, first), 3 * hour);
-	EXPECT_EQ(elapsed_since(first), 3 * minute);
-	EXPECT_EQ(stepped_since(clock, second_stamp), 2 * hour);
-	EXPECT_EQ(elapsed_since(second_stamp), minute);
+	EXPECT_EQ(age_of(first), 3 * minute);
+	EXPECT_EQ(age_of(second_stamp), minute);
 }
 
-TEST_F(ClockTest, StampAheadIsNegative)
+TEST_F(ClockTest, StampBetweenTheLastReadingAndAStepAheadCounts)
 {
-	EXPECT_EQ(elapsed_since(wall + minute), -minute);
+	pass(10 * second);
+	Timestamp stamp = wall;
+	pass(10 * second);
+	set(hour);
+	pass(10 * second);
+	ASSERT_EQ(read(), hour);
+	EXPECT_EQ(age_of(stamp), 20 * second);
 }
 
-TEST_F(ClockTest, DeadlineIsPutOffByTheStep)
+TEST_F(ClockTest, StepOfFiftyMillisecondsIsTooSmall)
+{
+	for (Duration step : {49 * millisecond, 50 * millisecond, -49 * millisecond, -50 * millisecond})
+	{
+		pass(second);
+		set(step);
+		EXPECT_EQ(read(), 0) << step;
+		EXPECT_EQ(clock.count, 1U) << step;
+		EXPECT_EQ(age_of(wall - minute), minute) << step;
+	}
+}
+
+TEST_F(ClockTest, StepOfOverFiftyMillisecondsIsNot)
+{
+	for (Duration step : {50 * millisecond + 1, -50 * millisecond - 1})
+	{
+		std::size_t count = clock.count;
+
+		pass(second);
+		set(step);
+		EXPECT_EQ(read(), step);
+		EXPECT_EQ(clock.count, count + 1);
+	}
+}
+
+TEST_F(ClockTest, SmallStepsDoNotAddUpToAStep)
+{
+	for (int i = 0; i < 20; i++)
+	{
+		set(49 * millisecond);
+		EXPECT_EQ(read(), 0);
+	}
+	EXPECT_EQ(clock.count, 1U);
+}
+
+TEST_F(ClockTest, SlewingIsNoStep)
+{
+	/* A minute of it, ahead and back, by just under a thousandth. */
+	for (Duration direction : {1, -1})
+		for (int i = 0; i < 600; i++)
+		{
+			pass(100 * millisecond);
+			set(direction * 99);
+			ASSERT_EQ(read(), 0);
+			ASSERT_EQ(age_of(wall - second), second);
+		}
+	EXPECT_EQ(clock.count, 1U);
+}
+
+TEST_F(ClockTest, AfterALongTimeWithoutReadingsAThousandthOfItIsNoStep)
+{
+	pass(1000 * second);
+	set(second);
+	EXPECT_EQ(read(), 0);
+	pass(1000 * second);
+	set(-second);
+	EXPECT_EQ(read(), 0);
+	pass(1000 * second);
+	set(second + 1);
+	EXPECT_EQ(read(), second + 1);
+	pass(1000 * second);
+	set(-second - 1);
+	EXPECT_EQ(read(), -second - 1);
+}
+
+TEST_F(ClockTest, StepWhileNobodyReadsIsSeenAfterwards)
 {
 	Timestamp stamp = wall;
-	EXPECT_EQ(deadline_of(clock, stamp, 5 * minute), stamp + 5 * minute);
 
+	/* The worker was away, and what it knew was in shared memory. */
+	Clock kept = clock;
+	pass(minute);
+	set(-hour);
+	pass(minute);
+	Timestamp after = wall;
+	pass(minute);
+	EXPECT_EQ(read_clock(kept, wall, monotonic), -hour);
+	EXPECT_EQ(monotonic - time_of(kept, after, monotonic), minute);
+	EXPECT_LE(monotonic - time_of(kept, stamp, monotonic), 3 * minute);
+}
+
+TEST_F(ClockTest, StampThatCannotBeExplainedWasMadeNow)
+{
+	EXPECT_EQ(age_of(wall + jitter + 1), 0);
+	EXPECT_EQ(age_of(wall + 10 * year), 0);
+	/* It was not while the present stretch lasted, and there was none before it. */
 	pass(minute);
 	set(hour);
 	read();
-	EXPECT_EQ(deadline_of(clock, stamp, 5 * minute), stamp + hour + 5 * minute);
-	EXPECT_EQ(deadline_of(clock, wall, 5 * minute), wall + 5 * minute);
+	EXPECT_EQ(age_of(wall - 30 * minute), 0);
 }
 
-TEST_F(ClockTest, FarDeadlineIsNever)
+TEST_F(ClockTest, StampIsNeverPlacedInTheFuture)
 {
-	EXPECT_EQ(deadline_of(clock, wall, never), never);
-	EXPECT_EQ(deadline_of(clock, wall, never - wall - 1), never - 1);
+	for (Duration ahead : {Duration(0), Duration(1), jitter, jitter + 1, hour})
+		EXPECT_EQ(age_of(wall + ahead), 0);
+}
 
-	Timestamp stamp = wall;
+TEST_F(ClockTest, StampALittleBeforeItsStretchIsExplainedByIt)
+{
+	pass(minute);
+	ASSERT_EQ(read(), 0);
+	set(hour);
+	ASSERT_EQ(read(), hour);
+	pass(second);
+	EXPECT_EQ(age_of(wall - second - jitter), second + jitter);
+	EXPECT_EQ(age_of(wall - second - jitter - 1), 0);
+}
+
+TEST_F(ClockTest, WallTimeIsThatOfThePresentStretch)
+{
+	pass(minute);
 	set(hour);
 	read();
-	EXPECT_EQ(deadline_of(clock, stamp, never - stamp - minute), never);
+	EXPECT_EQ(wall_time_of(clock, monotonic), wall);
+	EXPECT_EQ(wall_time_of(clock, monotonic + minute), wall + minute);
+	EXPECT_EQ(wall_time_of(clock, monotonic - day), wall - day);
 }
 
-/* A clock that was set ahead more often than it can remember. */
+/* A clock that was set more often than it can remember. */
 class ClockOverflow : public ClockTest
 {
   protected:
-	static constexpr std::size_t capacity = std::tuple_size_v<decltype(Clock::steps)>;
+	static constexpr std::size_t capacity = std::tuple_size_v<decltype(Clock::stretches)>;
 
 	struct Mark
 	{
 		Timestamp stamp;
-		Duration monotonic;
+		Instant at;
 	};
-	/* One before each step, and one after the last. */
+	/* One in each stretch. */
 	std::vector<Mark> marks;
 
 	void
-	step_times(std::size_t count)
+	have_stretches(std::size_t count)
 	{
-		for (std::size_t i = 0; i < count; i++)
-		{
-			pass(minute);
-			marks.push_back({wall, monotonic});
-			pass(second);
-			set(hour + static_cast<Duration>(i) * second);
-			ASSERT_NE(read(), 0);
-		}
 		pass(minute);
 		marks.push_back({wall, monotonic});
+		while (marks.size() < count)
+		{
+			pass(second);
+			set(hour + static_cast<Duration>(marks.size()) * second);
+			ASSERT_NE(read(), 0);
+			pass(minute);
+			marks.push_back({wall, monotonic});
+		}
 		pass(minute);
 	}
-	Duration
-	error_of(const Mark &mark)
+	Instant
+	place_of(const Mark &mark)
 	{
-		return elapsed_since(mark.stamp) - (monotonic - mark.monotonic);
+		return time_of(clock, mark.stamp, monotonic);
 	}
 };
 
 TEST_F(ClockOverflow, FullListIsExact)
 {
-	step_times(capacity);
+	have_stretches(capacity);
 	EXPECT_EQ(clock.count, capacity);
 	for (const Mark &mark : marks)
-		EXPECT_EQ(error_of(mark), 0);
+		EXPECT_EQ(place_of(mark), mark.at);
 }
 
-TEST_F(ClockOverflow, OneTooManyMeasuresOnlyTheMergedTooShort)
+TEST_F(ClockOverflow, OneTooManyForgetsTheOldestOnly)
 {
-	step_times(capacity + 1);
+	have_stretches(capacity + 1);
 	EXPECT_EQ(clock.count, capacity);
-	EXPECT_EQ(error_of(marks[0]), 0);
-	/* Between the two steps that became one: the first is taken off as well. */
-	EXPECT_EQ(error_of(marks[1]), -hour);
-	for (std::size_t i = 2; i < marks.size(); i++)
-		EXPECT_EQ(error_of(marks[i]), 0) << i;
-}
-
-TEST_F(ClockOverflow, ManyTooManyNeverMeasureTooLong)
-{
-	constexpr std::size_t steps = 3 * capacity;
-
-	step_times(steps);
-	EXPECT_EQ(clock.count, capacity);
-	EXPECT_EQ(error_of(marks[0]), 0);
+	EXPECT_EQ(place_of(marks[0]), monotonic);
 	for (std::size_t i = 1; i < marks.size(); i++)
-	{
-		bool merged = i <= steps - capacity;
-
-		EXPECT_EQ(error_of(marks[i]) == 0, !merged) << i;
-		EXPECT_LE(error_of(marks[i]), 0) << i;
-	}
+		EXPECT_EQ(place_of(marks[i]), marks[i].at) << i;
 }
 
-TEST_F(ClockTest, NothingIsEverMeasuredTooLongWhateverTheSteps)
+TEST_F(ClockOverflow, ManyTooManyForgetTheOldest)
 {
-	std::mt19937 random(19);
-	struct Mark
-	{
-		Timestamp stamp;
-		Duration monotonic;
-	};
-	std::vector<Mark> marks;
+	have_stretches(3 * capacity);
+	EXPECT_EQ(clock.count, capacity);
+	for (std::size_t i = 0; i < marks.size(); i++)
+		EXPECT_EQ(place_of(marks[i]), i < 2 * capacity ? monotonic : marks[i].at) << i;
+}
 
-	for (int i = 0; i < 200; i++)
+/* ---- Whatever is done to the wall clock. ---- */
+
+Duration
+between(std::mt19937 &random, Duration least, Duration most)
+{
+	return std::uniform_int_distribution<Duration>(least, most)(random);
+}
+
+/* From just over what is a step to ten years, each order of magnitude as often. */
+Duration
+any_step(std::mt19937 &random)
+{
+	Duration most = 60 * millisecond;
+
+	for (auto magnitude = random() % 10; magnitude > 0; magnitude--)
+		most *= 10;
+	Duration size = between(random, smallest_step + 1, std::min(most, 10 * year));
+	return random() % 2 == 0 ? size : -size;
+}
+
+struct Made
+{
+	Timestamp stamp;
+	Instant at;
+};
+
+class RandomSteps : public ClockTest, public testing::WithParamInterface<unsigned>
+{
+  protected:
+	std::mt19937 random{GetParam()};
+	std::vector<Made> made;
+
+	void
+	make_stamp()
 	{
-		pass(std::uniform_int_distribution<Duration>(1, minute)(random));
-		marks.push_back({wall, monotonic});
-		pass(std::uniform_int_distribution<Duration>(0, second)(random));
-		if (random() % 4 == 0)
-			set(std::uniform_int_distribution<Duration>(second + 1, 2 * minute)(random));
-		else if (random() % 4 == 0)
-			set(-std::uniform_int_distribution<Duration>(1, 3 * minute)(random));
+		made.push_back({wall, monotonic});
+	}
+	/* Let time pass up to the next reading, with stamps made in it, and perhaps steps. */
+	void
+	pass_to_next_reading(unsigned most_steps)
+	{
+		auto steps = random() % 3 == 0 ? random() % (most_steps + 1) : 0;
+
+		for (auto i = steps + 1; i > 0; i--)
+		{
+			Duration part =
+			    between(random, 50, 250) * millisecond / static_cast<Duration>(steps + 1);
+			Duration before = between(random, 0, part);
+
+			pass(before);
+			make_stamp();
+			pass(part - before);
+			if (i > 1)
+				set(any_step(random));
+		}
 		read();
-		for (const Mark &mark : marks)
-			ASSERT_LE(elapsed_since(mark.stamp), monotonic - mark.monotonic) << i;
+	}
+};
+
+TEST_P(RandomSteps, NobodyIsEverPlacedEarlierThanTheTruth)
+{
+	for (int i = 0; i < 400; i++)
+	{
+		pass_to_next_reading(1);
+		for (const Made &one : made)
+		{
+			Instant place = time_of(clock, one.stamp, monotonic);
+
+			ASSERT_GE(place, one.at - jitter) << "reading " << i;
+			ASSERT_LE(place, monotonic) << "reading " << i;
+		}
 	}
 }
+
+TEST_P(RandomSteps, WhoIsSeenAtOnceIsPlacedWhereItWas)
+{
+	for (int i = 0; i < 2000; i++)
+	{
+		made.clear();
+		pass_to_next_reading(1);
+		for (const Made &one : made)
+		{
+			Instant place = time_of(clock, one.stamp, monotonic);
+
+			ASSERT_GE(place, one.at - jitter) << "reading " << i;
+			ASSERT_LE(place, one.at + 250 * millisecond + jitter) << "reading " << i;
+		}
+	}
+}
+
+/*
+ * Of several steps between two readings only their sum is seen, and what was
+ * stamped between them may be taken for something older.  But who was looked
+ * at before has made a stamp that is new since.
+ */
+TEST_P(RandomSteps, WhoWasLookedAtBeforeIsPlacedAfterThatLook)
+{
+	Session session = SessionBuilder().connected(wall);
+	Memo memo{};
+
+	place(memo, session, clock, monotonic);
+	observe(memo, session, monotonic);
+	for (int i = 0; i < 2000; i++)
+	{
+		Instant last_look = monotonic;
+
+		made.clear();
+		pass_to_next_reading(4);
+		for (const Made &one : made)
+		{
+			Memo looked = memo;
+			Session seen = session;
+
+			seen.state_change = one.stamp;
+			place(looked, seen, clock, monotonic);
+			ASSERT_GE(seen.times.state_change, last_look - smallest_step) << "reading " << i;
+			ASSERT_LE(seen.times.state_change, monotonic) << "reading " << i;
+		}
+		session.state_change = made.back().stamp;
+		place(memo, session, clock, monotonic);
+		observe(memo, session, monotonic);
+	}
+}
+
+INSTANTIATE_TEST_SUITE_P(Clock, RandomSteps, testing::Range(1U, 9U));
 
 } // namespace
 } // namespace session_guard::test

@@ -18,8 +18,7 @@ namespace
 {
 
 Deadline
-deadline(Timestamp wake, Timestamp due = noon, Limit limit = Limit::IdleSession,
-         std::int32_t slot = 0)
+deadline(Instant wake, Instant due = noon, Limit limit = Limit::IdleSession, std::int32_t slot = 0)
 {
 	return {.wake = wake, .due = due, .session = {}, .slot = slot, .limit = limit};
 }
@@ -32,6 +31,7 @@ const std::vector<Deadline> in_order{
     deadline(noon + 2, noon + 1, Limit::Session, 9),
     /* The milder action, though its limit comes later in the list. */
     deadline(noon + 2, noon + 2, Limit::Statement, 9),
+    deadline(noon + 2, noon + 2, Limit::Maintenance, 0),
     /* The kind. */
     deadline(noon + 2, noon + 2, Limit::IdleSession, 9),
     /* The slot. */
@@ -117,10 +117,10 @@ TEST(Deadlines, ClearedAreEmptyAndFreeTheirMemory)
 }
 
 /* Take all out, in the order in which they come. */
-std::vector<Timestamp>
+std::vector<Instant>
 pop_wakes(Deadlines &deadlines)
 {
-	std::vector<Timestamp> wakes;
+	std::vector<Instant> wakes;
 
 	while (!deadlines.empty())
 		wakes.push_back(deadlines.pop().wake);
@@ -132,10 +132,10 @@ TEST(FullDeadlines, LeaveOutANewcomerThatIsTheLatest)
 	std::array<Deadline, 3> memory;
 	Deadlines deadlines(memory);
 
-	for (Timestamp wake : {3, 1, 2})
+	for (Instant wake : {3, 1, 2})
 		ASSERT_TRUE(deadlines.push(deadline(wake)));
 	EXPECT_FALSE(deadlines.push(deadline(4)));
-	EXPECT_EQ(pop_wakes(deadlines), (std::vector<Timestamp>{1, 2, 3}));
+	EXPECT_EQ(pop_wakes(deadlines), (std::vector<Instant>{1, 2, 3}));
 }
 
 TEST(FullDeadlines, LeaveOutTheLatestForAnEarlierNewcomer)
@@ -143,12 +143,12 @@ TEST(FullDeadlines, LeaveOutTheLatestForAnEarlierNewcomer)
 	std::array<Deadline, 3> memory;
 	Deadlines deadlines(memory);
 
-	for (Timestamp wake : {4, 2, 3})
+	for (Instant wake : {4, 2, 3})
 		ASSERT_TRUE(deadlines.push(deadline(wake)));
 	EXPECT_FALSE(deadlines.push(deadline(1)));
 	EXPECT_EQ(deadlines.size(), 3U);
 	EXPECT_EQ(deadlines.next_wake(), 1);
-	EXPECT_EQ(pop_wakes(deadlines), (std::vector<Timestamp>{1, 2, 3}));
+	EXPECT_EQ(pop_wakes(deadlines), (std::vector<Instant>{1, 2, 3}));
 }
 
 TEST(FullDeadlines, TakeOneAgainAfterOneWasTakenOut)
@@ -160,7 +160,7 @@ TEST(FullDeadlines, TakeOneAgainAfterOneWasTakenOut)
 	deadlines.push(deadline(2));
 	deadlines.pop();
 	EXPECT_TRUE(deadlines.push(deadline(3)));
-	EXPECT_EQ(pop_wakes(deadlines), (std::vector<Timestamp>{2, 3}));
+	EXPECT_EQ(pop_wakes(deadlines), (std::vector<Instant>{2, 3}));
 }
 
 /* Deadlines among which ties of every field are common, but no two are the same. */

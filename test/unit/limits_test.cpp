@@ -8,6 +8,7 @@
 #include <ostream>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace session_guard::test
 {
@@ -15,7 +16,7 @@ namespace
 {
 
 /* The start of an episode that is measured from the very stamp that tells it, if there is one. */
-std::optional<Timestamp>
+std::optional<Instant>
 start_of(Limit limit, const Session &session, const Memo &memo)
 {
 	std::optional<Episode> episode = episode_of(limit, session, memo);
@@ -26,7 +27,7 @@ start_of(Limit limit, const Session &session, const Memo &memo)
 	return episode->start;
 }
 
-std::optional<Timestamp>
+std::optional<Instant>
 start_of(Limit limit, const Session &session)
 {
 	return start_of(limit, session, memo_of(session));
@@ -53,9 +54,10 @@ class EpisodesOfState : public testing::TestWithParam<StateCase>
 TEST_P(EpisodesOfState, AreTheseAndNoOther)
 {
 	const StateCase &test = GetParam();
+	Memo memo = memo_after_look(test.session, noon + minute);
 
 	for (Limit limit : all_limits)
-		EXPECT_EQ(start_of(limit, test.session).has_value(), test.episodes.contains(limit))
+		EXPECT_EQ(episode_of(limit, test.session, memo).has_value(), test.episodes.contains(limit))
 		    << facts(limit).name;
 }
 
@@ -66,9 +68,16 @@ INSTANTIATE_TEST_SUITE_P(
     Limits, EpisodesOfState,
     testing::Values(
         StateCase{"Idle", SessionBuilder().idle(noon), {idle_limit, Limit::Session}},
-        StateCase{"IdleThatServesAnInterrupt",
-                  SessionBuilder().idle(noon).transaction_since(noon - hour),
+        StateCase{"IdleWithAnOldStart",
+                  SessionBuilder().idle(noon).transaction_since(noon - hour).with_transaction_id(0),
                   {idle_limit, Limit::Session}},
+        /* What it does in the transaction, only its process can tell. */
+        StateCase{"IdleWithTransaction",
+                  SessionBuilder().idle(noon).with_transaction_id(),
+                  {idle_limit, Limit::Transaction, Limit::Session}},
+        StateCase{"IdleWithTransactionAndStill",
+                  SessionBuilder().idle(noon).with_transaction_id().switches(1),
+                  {idle_limit, idle_in_transaction_limit, Limit::Transaction, Limit::Session}},
         StateCase{"Running",
                   SessionBuilder().running(noon),
                   {Limit::Statement, Limit::Transaction, Limit::Session}},
@@ -81,9 +90,40 @@ INSTANTIATE_TEST_SUITE_P(
         StateCase{"CopyFromClient",
                   SessionBuilder().paused(noon).copying(),
                   {Limit::Statement, Limit::Transaction, Limit::Session}},
-        /* When the pause began is known only after a look. */
+        /* Whether it is a pause, or a message is arriving, only its process can tell. */
         StateCase{
             "PausedPipeline", SessionBuilder().paused(noon), {Limit::Transaction, Limit::Session}},
+        StateCase{"PausedPipelineNotAskedFor",
+                  SessionBuilder().paused(noon).switches(switches_not_read),
+                  {Limit::Transaction, Limit::Session}},
+        StateCase{"PausedPipelineThatIsStill",
+                  SessionBuilder().paused(noon).switches(0),
+                  {idle_in_transaction_limit, Limit::Transaction, Limit::Session}},
+        StateCase{"PausedPipelineWithoutTransaction",
+                  SessionBuilder().paused(noon).transaction_since(unknown_time),
+                  {Limit::Session}},
+        StateCase{"PausedPipelineWithoutTransactionThatIsStill",
+                  SessionBuilder().paused(noon).transaction_since(unknown_time).switches(0),
+                  {idle_limit, Limit::Session}},
+        /* It has ended, and its stamp is still there. */
+        StateCase{"PausedPipelineWithAnOldStartThatIsStill",
+                  SessionBuilder().paused(noon).with_transaction_id(0).switches(0),
+                  {Limit::Session}},
+        StateCase{"Maintaining",
+                  SessionBuilder().running(noon).maintaining(noon + second),
+                  {Limit::Statement, Limit::Transaction, Limit::Maintenance, Limit::Session}},
+        StateCase{"MaintainingOwnTables",
+                  SessionBuilder().running(noon).maintaining_own_tables(noon + second),
+                  {Limit::Statement, Limit::Transaction, Limit::Maintenance, Limit::Session}},
+        StateCase{"MaintainingInAFunctionCall",
+                  SessionBuilder().fastpath(noon).maintaining(noon + second),
+                  {Limit::Statement, Limit::Transaction, Limit::Maintenance, Limit::Session}},
+        StateCase{"MaintenanceThatIsOver",
+                  SessionBuilder().running(noon).maintained(noon, hour, hour, hour),
+                  {Limit::Statement, Limit::Transaction, Limit::Session}},
+        StateCase{"MaintainingWithoutStamps",
+                  SessionBuilder().running(noon).stamps(0, 0, 0).maintaining(noon),
+                  {Limit::Session}},
         StateCase{"IdleInTransaction",
                   SessionBuilder().idle_in_transaction(noon),
                   {idle_in_transaction_limit, Limit::Transaction, Limit::Session}},
@@ -128,40 +168,46 @@ TEST(EpisodeStart, IdleInTransactionCountsFromStateChange)
 	EXPECT_EQ(start_of(idle_in_transaction_limit, SessionBuilder().aborted(noon)), noon);
 }
 
-TEST(EpisodeStart, PauseCountsFromTheLookThatFoundIt)
+TEST(EpisodeStart, PauseCountsFromTheLookThatFoundItStill)
 {
-	Session session = SessionBuilder().paused(noon);
-	Episode episode =
-	    episode_of(idle_in_transaction_limit, session, memo_after_look(session, noon + minute))
-	        .value();
+	Session with = SessionBuilder().paused(noon).switches(7);
+	Session without = SessionBuilder().paused(noon).transaction_since(unknown_time).switches(7);
+
+	for (auto [limit, session] :
+	     {std::pair(idle_in_transaction_limit, with), std::pair(idle_limit, without)})
+	{
+		Memo memo = memo_after_look(session, noon + minute);
+		Episode episode = episode_of(limit, session, memo).value();
+
+		EXPECT_EQ(episode.start, noon + minute);
+		EXPECT_EQ(episode.stamp, noon);
+
+		/* Another piece of a message has come. */
+		session.switches++;
+		observe(memo, session, noon + hour);
+		EXPECT_EQ(episode_of(limit, session, memo)->start, noon + hour);
+	}
+}
+
+TEST(EpisodeStart, IdleWithATransactionCountsFromTheLookThatFoundItStill)
+{
+	Session session = SessionBuilder().idle(noon).with_transaction_id().switches(7);
+	Memo memo = memo_after_look(session, noon + minute);
+	Episode episode = episode_of(idle_in_transaction_limit, session, memo).value();
 
 	EXPECT_EQ(episode.start, noon + minute);
 	EXPECT_EQ(episode.stamp, noon);
-}
-
-TEST(EpisodeStart, PauseThatLooksOlderThanItsMessageCountsFromTheMessage)
-{
-	Session session = SessionBuilder().paused(noon);
-
-	EXPECT_EQ(start_of(idle_in_transaction_limit, session, memo_after_look(session, noon - second)),
-	          noon);
-}
-
-TEST(EpisodeStart, PauseWithoutStateChangeIsUnknown)
-{
-	Session session = SessionBuilder().paused(unknown_time);
-
-	EXPECT_EQ(start_of(idle_in_transaction_limit, session, memo_after_look(session, noon)),
-	          std::nullopt);
+	/* As an idle session it is one since its status says so. */
+	EXPECT_EQ(start_of(idle_limit, session, memo), noon);
 }
 
 TEST(EpisodeStart, NobodyRunningIsIdleBecauseOfAnOldPause)
 {
-	Session paused = SessionBuilder().paused(noon);
-	Memo memo = memo_after_look(paused, noon + second);
+	Memo memo = memo_after_look(SessionBuilder().paused(noon).switches(7), noon + second);
+	Session running = SessionBuilder().running(noon);
 
-	EXPECT_EQ(start_of(idle_in_transaction_limit, SessionBuilder().running(noon), memo),
-	          std::nullopt);
+	EXPECT_EQ(start_of(idle_in_transaction_limit, running, memo), std::nullopt);
+	EXPECT_EQ(start_of(idle_limit, running, memo), std::nullopt);
 }
 
 TEST(EpisodeStart, StatementCountsFromQueryStart)
@@ -174,24 +220,37 @@ TEST(EpisodeStart, FunctionCallAfterALongIdleCountsFromStateChange)
 	EXPECT_EQ(start_of(Limit::Statement, SessionBuilder().fastpath(noon)), noon);
 }
 
-TEST(EpisodeStart, StatementCountsFromItsRestart)
+TEST(EpisodeStart, IsWhereTheStampWasPlaced)
 {
-	Session session = SessionBuilder().running(noon);
-	Memo memo = memo_of(session);
+	/* All stamps are of a wall clock that is a day ahead. */
+	auto behind = [](Session session)
+	{
+		session.times = {.backend_start = session.times.backend_start - day,
+		                 .xact_start = session.times.xact_start - day,
+		                 .query_start = session.times.query_start - day,
+		                 .state_change = session.times.state_change - day,
+		                 .wait_start = unknown_time};
+		return session;
+	};
+	std::pair<Limit, Session> episodes[] = {
+	    {Limit::IdleSession, SessionBuilder().idle(noon)},
+	    {Limit::IdleInTransactionSession, SessionBuilder().idle_in_transaction(noon)},
+	    {Limit::IdleInTransactionSession, SessionBuilder().aborted(noon)},
+	    {Limit::Statement, SessionBuilder().running(noon)},
+	    {Limit::Statement, SessionBuilder().fastpath(noon)},
+	    {Limit::Transaction, SessionBuilder().running(noon + second)},
+	    {Limit::Transaction, SessionBuilder().idle_in_transaction(noon + minute)},
+	    {Limit::Transaction, SessionBuilder().aborted(noon)},
+	    {Limit::Session, SessionBuilder().connected(noon)},
+	};
 
-	memo.statement_restart = noon + 1;
-	Episode episode = episode_of(Limit::Statement, session, memo).value();
-	EXPECT_EQ(episode.start, noon + 1);
-	EXPECT_EQ(episode.stamp, noon);
-}
+	for (const auto &[limit, session] : episodes)
+	{
+		Episode episode = episode_of(limit, behind(session), memo_of(session)).value();
 
-TEST(EpisodeStart, RestartOfAnEarlierStatementDoesNotCount)
-{
-	Session session = SessionBuilder().running(noon);
-	Memo memo = memo_of(session);
-
-	memo.statement_restart = noon - 1;
-	EXPECT_EQ(start_of(Limit::Statement, session, memo), noon);
+		EXPECT_EQ(episode.stamp, noon);
+		EXPECT_EQ(episode.start, noon - day);
+	}
 }
 
 TEST(EpisodeStart, TransactionCountsFromXactStart)
@@ -212,11 +271,34 @@ TEST(EpisodeStart, AbortedTransactionWithoutXactStartCountsFromItsFailure)
 	EXPECT_EQ(start_of(Limit::Transaction, SessionBuilder().aborted(noon)), noon);
 }
 
+TEST(EpisodeStart, AbortedTransactionCountsFromItsFailureThoughStatementsGoOnFailing)
+{
+	for (Duration later : {Duration(0), second, hour})
+	{
+		Session session = SessionBuilder().aborted(noon + later).failed_at(noon);
+
+		EXPECT_EQ(start_of(Limit::Transaction, session), noon);
+		/* But it has been idle in it since the last of them. */
+		EXPECT_EQ(start_of(idle_in_transaction_limit, session), noon + later);
+	}
+}
+
+TEST(EpisodeStart, NoTransactionButAFailedOneCountsFromAFailure)
+{
+	for (SessionBuilder session :
+	     {SessionBuilder().running(noon), SessionBuilder().idle_in_transaction(noon)})
+		EXPECT_EQ(start_of(Limit::Transaction,
+		                   session.transaction_since(noon - minute).failed_at(noon - hour)),
+		          noon - minute);
+}
+
 TEST(EpisodeStart, AbortedTransactionThatStillHasXactStartCountsFromIt)
 {
-	EXPECT_EQ(
-	    start_of(Limit::Transaction, SessionBuilder().aborted(noon).transaction_since(noon - hour)),
-	    noon - hour);
+	EXPECT_EQ(start_of(Limit::Transaction, SessionBuilder()
+	                                           .aborted(noon)
+	                                           .transaction_since(noon - hour)
+	                                           .failed_at(noon - 2 * hour)),
+	          noon - hour);
 }
 
 TEST(EpisodeStart, TransactionOfTheRunningMessageCountsFromTheFirstLook)
@@ -226,10 +308,9 @@ TEST(EpisodeStart, TransactionOfTheRunningMessageCountsFromTheFirstLook)
 
 	memo.transaction_seen = noon + second;
 	EXPECT_EQ(episode_of(Limit::Transaction, session, memo)->start, noon + second);
-	session.query_start = noon + 1;
+	session = SessionBuilder().running(noon + 1).transaction_since(noon);
 	EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon);
-	session = SessionBuilder().idle_in_transaction(noon).transaction_since(noon - minute);
-	session.query_start = session.xact_start;
+	session = SessionBuilder().idle_in_transaction(noon).stamps(noon - minute, noon - minute, noon);
 	EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon - minute);
 }
 
@@ -241,41 +322,64 @@ TEST(EpisodeStart, TransactionThatIsOverInAllButItsStampIsNone)
 		    episode_of(Limit::Transaction, session.with_transaction_id(0), Memo{}).has_value());
 }
 
-TEST(EpisodeStart, TransactionCountsFromItsRestart)
+TEST(EpisodeStart, TransactionUnderTheStampOfAnEarlierOneCountsFromTheFirstLook)
 {
 	for (State state : {State::Active, State::Fastpath, State::IdleInTransaction,
 	                    State::IdleInTransactionAborted})
 	{
 		Session session = SessionBuilder().running(noon).transaction_since(noon - 7).state(state);
-		Memo memo = memo_of(session);
+		Memo memo = memo_after_look(session, noon + second);
 
-		memo.transaction_restart = noon - 6;
-		Episode episode = episode_of(Limit::Transaction, session, memo).value();
-		EXPECT_EQ(episode.start, noon - 6);
-		EXPECT_EQ(episode.stamp, noon - 7);
-
-		memo.transaction_restart = noon - 8;
 		EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon - 7);
+		session.transaction++;
+		observe(memo, session, noon + minute);
+		Episode episode = episode_of(Limit::Transaction, session, memo).value();
+		EXPECT_EQ(episode.start, noon + minute);
+		EXPECT_EQ(episode.stamp, noon - 7);
 	}
 }
 
-TEST(EpisodeStart, NoClockRestartsForAnother)
+TEST(EpisodeStart, TransactionOfAnIdleSessionCountsFromTheFirstLookThatSawIt)
 {
-	Session session = SessionBuilder().running(noon);
-	Memo memo = memo_of(session);
+	Session session = SessionBuilder().idle(noon).transaction_since(noon - hour);
+	Memo memo = memo_after_look(session, noon + minute);
 
-	memo.statement_restart = noon + hour;
+	for (Instant look : {noon + minute, noon + hour})
+	{
+		observe(memo, session, look);
+		Episode episode = episode_of(Limit::Transaction, session, memo).value();
+		EXPECT_EQ(episode.start, noon + minute);
+		EXPECT_EQ(episode.stamp, session.transaction);
+	}
+	session.transaction++;
+	observe(memo, session, noon + 2 * hour);
+	EXPECT_EQ(episode_of(Limit::Transaction, session, memo)->start, noon + 2 * hour);
+}
+
+TEST(EpisodeStart, MaintenanceCountsFromItsOwnStartAndIsToldByItsStatement)
+{
+	for (const Session &session :
+	     {Session(SessionBuilder().running(noon).maintaining(noon + minute)),
+	      Session(SessionBuilder().running(noon).maintaining_own_tables(noon + minute)),
+	      Session(SessionBuilder().fastpath(noon).maintaining(noon + minute))})
+	{
+		Episode episode = episode_of(Limit::Maintenance, session, memo_of(session)).value();
+
+		EXPECT_EQ(episode.start, noon + minute);
+		EXPECT_EQ(episode.stamp, noon);
+	}
+}
+
+TEST(EpisodeStart, NoWaitMovesIt)
+{
+	Session session =
+	    SessionBuilder().running(noon).maintaining(noon + second).waiting_for_lock(noon + minute);
+	Memo memo = memo_after_look(session, noon + hour);
+
+	EXPECT_EQ(start_of(Limit::Statement, session, memo), noon);
 	EXPECT_EQ(start_of(Limit::Transaction, session, memo), session.xact_start);
 	EXPECT_EQ(start_of(Limit::Session, session, memo), session.id.backend_start);
-
-	memo = memo_of(session);
-	memo.transaction_restart = noon + hour;
-	EXPECT_EQ(start_of(Limit::Statement, session, memo), noon);
-	EXPECT_EQ(start_of(Limit::Session, session, memo), session.id.backend_start);
-
-	Session idle = SessionBuilder().idle(noon);
-	memo.statement_restart = noon + hour;
-	EXPECT_EQ(start_of(Limit::IdleSession, idle, memo), noon);
+	EXPECT_EQ(episode_of(Limit::Maintenance, session, memo)->start, noon + second);
 }
 
 TEST(EpisodeStart, SessionCountsFromBackendStart)
@@ -326,6 +430,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "idle in transaction", Action::Terminate},
         FactsCase{Limit::Statement, "statement_timeout", "statement running", Action::Cancel},
         FactsCase{Limit::Transaction, "transaction_timeout", "in a transaction", Action::Terminate},
+        FactsCase{Limit::Maintenance, "maintenance_timeout", "maintenance running", Action::Cancel},
         FactsCase{Limit::Session, "session_timeout", "connected", Action::Terminate}),
     [](const auto &test) { return std::string(test.param.name); });
 

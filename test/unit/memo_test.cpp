@@ -13,32 +13,14 @@ namespace session_guard::test
 namespace
 {
 
-constexpr Timestamp first_look = noon + minute;
-constexpr Timestamp second_look = noon + 2 * minute;
-constexpr Timestamp third_look = noon + 3 * minute;
+constexpr Instant first_look = noon + minute;
+constexpr Instant second_look = noon + 2 * minute;
+constexpr Instant third_look = noon + 3 * minute;
 
 Session
 running()
 {
 	return SessionBuilder().running(noon);
-}
-
-Session
-waiting_for_lock()
-{
-	return SessionBuilder().running(noon).waiting_for(Wait::Lock);
-}
-
-Session
-waiting_for_standby()
-{
-	return SessionBuilder().running(noon).waiting_for(Wait::SyncRep);
-}
-
-Session
-paused()
-{
-	return SessionBuilder().paused(noon);
 }
 
 /* A memo in which nothing is as in a new one. */
@@ -48,56 +30,61 @@ full_memo(const SessionId &session)
 	Memo memo{};
 
 	memo.session = session;
-	memo.waited_for_lock = true;
-	memo.waited_for_sync_rep = true;
-	memo.was_paused = true;
+	memo.looked_at = noon + 1;
+	memo.backend_start = {.stamp = session.backend_start, .at = 2};
+	memo.xact_start = {.stamp = 3, .at = 4};
+	memo.query_start = {.stamp = 5, .at = 6};
+	memo.state_change = {.stamp = 7, .at = 8};
+	memo.wait_start = {.stamp = 9, .at = 10};
+	memo.waited_for = SeenWait::Lock;
 	memo.was_maintaining = true;
-	memo.statement_restart = 1;
-	memo.transaction_restart = 2;
-	memo.paused_since = 3;
-	memo.transaction = 9;
-	memo.xact_start = 10;
-	memo.transaction_seen = 11;
-	memo.paused_changes = 4;
-	memo.spared_looks = 5;
+	memo.statement = noon;
+	memo.maintained = 11;
+	memo.statement_waits.all.fill(12);
+	memo.statement_waits.in_maintenance.fill(13);
+	memo.transaction = 17;
+	memo.transaction_restarted = true;
+	memo.transaction_stamp = 14;
+	memo.transaction_seen = 15;
+	memo.transaction_waits.all.fill(16);
+	memo.transaction_waits.in_maintenance.fill(17);
+	memo.maintenance = 18;
+	memo.maintenance_waits.fill(19);
+	memo.still = {.since = 20, .asked_since = 24, .changes = 21, .switches = 22, .transaction = 23};
+	memo.spared_looks.fill(5);
 	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
 	memo.logged.fill(8);
 	memo.announced.fill(12);
 	return memo;
 }
 
-TEST(Observe, RestartsTheClocksOverMaintenanceAndAtTheFirstLookAfterIt)
+Duration
+waited(const Waits &waits, SeenWait wait)
 {
-	Session session = SessionBuilder().running(noon).maintaining();
-	Memo memo = memo_of(session);
-
-	observe(memo, session, true, noon + minute, true);
-	EXPECT_EQ(memo.statement_restart, noon + minute);
-	EXPECT_EQ(memo.transaction_restart, noon + minute);
-
-	/* Between two tables no progress is reported. */
-	session.maintaining = false;
-	observe(memo, session, true, noon + 2 * minute, true);
-	EXPECT_EQ(memo.statement_restart, noon + 2 * minute);
-	EXPECT_EQ(memo.transaction_restart, noon + 2 * minute);
-
-	/* Whatever follows counts. */
-	observe(memo, session, true, noon + 3 * minute, true);
-	EXPECT_EQ(memo.statement_restart, noon + 2 * minute);
-	EXPECT_EQ(memo.transaction_restart, noon + 2 * minute);
+	return waits[static_cast<std::size_t>(wait)];
 }
 
-TEST(Observe, CountsMaintenanceThatIsNotSpared)
+void
+expect_none(const Waits &waits)
 {
-	Session session = SessionBuilder().running(noon).maintaining();
-	Memo memo = memo_of(session);
-
-	observe(memo, session, true, noon + minute, false);
-	EXPECT_EQ(memo.statement_restart, unknown_time);
-	EXPECT_EQ(memo.transaction_restart, unknown_time);
+	for (Duration wait : waits)
+		EXPECT_EQ(wait, 0);
 }
 
-TEST(Observe, ForgetsEverythingOfAnotherSession)
+void
+expect_no_waits(const Memo &memo)
+{
+	for (const WaitAccount &account : {memo.statement_waits, memo.transaction_waits})
+	{
+		expect_none(account.all);
+		expect_none(account.in_maintenance);
+	}
+	expect_none(memo.maintenance_waits);
+}
+
+/* ---- Where stamps are placed. ---- */
+
+TEST(Place, ForgetsEverythingOfAnotherSession)
 {
 	Session session = running();
 	SessionId others[] = {
@@ -109,59 +96,204 @@ TEST(Observe, ForgetsEverythingOfAnotherSession)
 	{
 		Memo memo = full_memo(other);
 
-		observe(memo, session, true, first_look);
+		place(memo, session, Clock{}, first_look);
 		EXPECT_EQ(memo.session, session.id);
-		EXPECT_FALSE(memo.waited_for_lock);
-		EXPECT_FALSE(memo.waited_for_sync_rep);
-		EXPECT_FALSE(memo.was_paused);
+		EXPECT_EQ(memo.looked_at, unknown_time);
+		EXPECT_EQ(memo.waited_for, SeenWait::None);
 		EXPECT_FALSE(memo.was_maintaining);
-		EXPECT_EQ(memo.statement_restart, unknown_time);
-		EXPECT_EQ(memo.transaction_restart, unknown_time);
-		EXPECT_EQ(memo.paused_since, unknown_time);
-		EXPECT_EQ(memo.paused_changes, 0);
-		EXPECT_EQ(memo.transaction, session.transaction);
-		EXPECT_EQ(memo.xact_start, session.xact_start);
-		EXPECT_EQ(memo.transaction_seen, first_look);
-		EXPECT_EQ(memo.spared_looks, 0);
+		EXPECT_EQ(memo.statement, unknown_time);
+		EXPECT_EQ(memo.maintained, 0);
+		EXPECT_EQ(memo.transaction, 0U);
+		EXPECT_FALSE(memo.transaction_restarted);
+		EXPECT_EQ(memo.transaction_stamp, unknown_time);
+		EXPECT_EQ(memo.transaction_seen, unknown_time);
+		EXPECT_EQ(memo.maintenance, unknown_time);
+		expect_no_waits(memo);
+		EXPECT_EQ(memo.still.since, unknown_time);
 		EXPECT_EQ(memo.ladder.rung, Rung::Ground);
-		for (Timestamp logged : memo.logged)
-			EXPECT_EQ(logged, unknown_time);
-		for (Timestamp announced : memo.announced)
-			EXPECT_EQ(announced, unknown_time);
+		for (Limit limit : all_limits)
+		{
+			EXPECT_EQ(memo.spared_looks[index_of(limit)], 0);
+			EXPECT_EQ(memo.logged[index_of(limit)], unknown_time);
+			EXPECT_EQ(memo.announced[index_of(limit)], unknown_time);
+		}
 	}
 }
 
-TEST(Observe, KeepsWhatWasDoneAndSaidOfTheSameSession)
+TEST(Place, KeepsWhatWasDoneAndSaidOfTheSameSession)
 {
 	Session session = running();
 	Memo memo = full_memo(session.id);
 
-	observe(memo, session, true, first_look);
-	EXPECT_EQ(memo.spared_looks, 5);
+	place(memo, session, Clock{}, first_look);
+	observe(memo, session, first_look);
 	EXPECT_EQ(memo.ladder.rung, Rung::Terminated);
 	EXPECT_EQ(memo.ladder.statement, 6);
 	EXPECT_EQ(memo.ladder.at, 7);
-	for (Timestamp logged : memo.logged)
-		EXPECT_EQ(logged, 8);
+	for (Limit limit : all_limits)
+	{
+		EXPECT_EQ(memo.spared_looks[index_of(limit)], 5);
+		EXPECT_EQ(memo.logged[index_of(limit)], 8);
+		EXPECT_EQ(memo.announced[index_of(limit)], 12);
+	}
 }
 
-TEST(Observe, RestartsNothingForWhoNeverWaited)
+/* Both clocks, the wall clock a day behind until somebody sets it. */
+class PlaceByClock : public testing::Test
 {
+  protected:
+	Clock clock{};
 	Memo memo{};
+	Session session;
 
-	for (Timestamp look : {first_look, second_look, third_look})
-		observe(memo, running(), true, look);
-	EXPECT_EQ(memo.statement_restart, unknown_time);
-	EXPECT_EQ(memo.transaction_restart, unknown_time);
-	EXPECT_EQ(memo.paused_since, unknown_time);
+	void
+	read(Duration ahead, Instant at)
+	{
+		read_clock(clock, at + ahead, at);
+	}
+	/* A session all of whose stamps were made at different moments of true time. */
+	static Session
+	session_with_stamps(Duration ahead)
+	{
+		Session session = SessionBuilder().connected(noon - hour + ahead);
+
+		session.xact_start = noon - 40 * minute + ahead;
+		session.query_start = noon - 30 * minute + ahead;
+		session.state_change = noon - 20 * minute + ahead;
+		session.wait_start = noon - 10 * minute + ahead;
+		session.times = {};
+		return session;
+	}
+	void
+	expect_true_times()
+	{
+		EXPECT_EQ(session.times.backend_start, noon - hour);
+		EXPECT_EQ(session.times.xact_start, noon - 40 * minute);
+		EXPECT_EQ(session.times.query_start, noon - 30 * minute);
+		EXPECT_EQ(session.times.state_change, noon - 20 * minute);
+		EXPECT_EQ(session.times.wait_start, noon - 10 * minute);
+	}
+};
+
+TEST_F(PlaceByClock, FillsInEachTime)
+{
+	read(-day, noon);
+	session = session_with_stamps(-day);
+	place(memo, session, clock, noon);
+	expect_true_times();
 }
 
-/* Waits and pauses that do not count, and for which clock. */
+TEST_F(PlaceByClock, StaysWhateverIsDoneToTheWallClockLater)
+{
+	read(-day, noon);
+	session = session_with_stamps(-day);
+	place(memo, session, clock, noon);
+	observe(memo, session, noon);
+	for (Duration ahead : {-2 * day, Duration(0), 3 * day, -day})
+	{
+		read(ahead, noon + minute);
+		session.times = {};
+		place(memo, session, clock, noon + minute);
+		observe(memo, session, noon + minute);
+		expect_true_times();
+	}
+}
+
+TEST_F(PlaceByClock, LeavesUnknownWhatHasNoStamp)
+{
+	read(-day, noon);
+	session = SessionBuilder().stamps(unknown_time, unknown_time, unknown_time);
+	place(memo, session, clock, noon);
+	EXPECT_EQ(session.times.xact_start, unknown_time);
+	EXPECT_EQ(session.times.query_start, unknown_time);
+	EXPECT_EQ(session.times.state_change, unknown_time);
+	EXPECT_EQ(session.times.wait_start, unknown_time);
+}
+
+TEST_F(PlaceByClock, KnowsAStampThatMovesToAnotherField)
+{
+	read(0, noon);
+	session = SessionBuilder().idle(noon - minute);
+	place(memo, session, clock, noon);
+	observe(memo, session, noon);
+
+	/* Set back: by itself the stamp would now be taken for one that was made a little later. */
+	read(-30 * second, noon + second);
+	Session next = SessionBuilder().running(noon).stamps(noon - minute, noon - minute, noon);
+	next.wait_start = noon - minute;
+	place(memo, next, clock, noon + second);
+	EXPECT_EQ(next.times.xact_start, noon - minute);
+	EXPECT_EQ(next.times.query_start, noon - minute);
+	EXPECT_EQ(next.times.wait_start, noon - minute);
+}
+
+TEST_F(PlaceByClock, PlacesTheSameStampInTwoFieldsAlike)
+{
+	read(0, noon);
+	session = SessionBuilder().running(noon - second).stamps(noon - second, noon - second, noon);
+	place(memo, session, clock, noon);
+	EXPECT_EQ(session.times.xact_start, session.times.query_start);
+}
+
+TEST_F(PlaceByClock, KnowsOfAnotherSessionNothing)
+{
+	read(0, noon);
+	session = session_with_stamps(0);
+	place(memo, session, clock, noon);
+	read(hour, noon + minute);
+
+	/* The same stamps, which for this one were made just now. */
+	Session other = session_with_stamps(0);
+	other.id.pid++;
+	other.state_change = noon + hour + minute - second;
+	place(memo, other, clock, noon + minute);
+	EXPECT_EQ(other.times.state_change, noon + minute - second);
+	EXPECT_EQ(memo.session, other.id);
+}
+
+TEST_F(PlaceByClock, PutsWhatIsNewSinceTheLastLookNotBeforeIt)
+{
+	read(0, noon);
+	session = SessionBuilder().idle(noon - minute);
+	place(memo, session, clock, noon);
+	observe(memo, session, noon);
+
+	/* A stamp may be written down a little after it was made. */
+	session.state_change = noon - 20 * millisecond;
+	place(memo, session, clock, noon + second);
+	EXPECT_EQ(session.times.state_change, noon - 20 * millisecond);
+	session.state_change = noon - hour;
+	place(memo, session, clock, noon + second);
+	EXPECT_EQ(session.times.state_change, noon - smallest_step);
+	/* Whoever was not looked at yet may be as old as it says. */
+	session.id.pid++;
+	session.state_change = noon - 2 * hour;
+	place(memo, session, clock, noon + second);
+	EXPECT_EQ(session.times.state_change, noon - 2 * hour);
+}
+
+/* ---- Waits; what of them is taken off is the matter of excluded(). ---- */
+
+TEST(Observe, NotesNoWaitOfWhoNeverWaited)
+{
+	Memo memo = memo_of(running());
+
+	for (Instant look : {first_look, second_look, third_look})
+	{
+		observe(memo, running(), look);
+		EXPECT_EQ(memo.looked_at, look);
+	}
+	EXPECT_EQ(memo.waited_for, SeenWait::None);
+	expect_no_waits(memo);
+}
+
+/* Waits that do not count, and from when they do not at the second look that finds one. */
 struct WaitCase
 {
 	const char *name;
 	Session waiting;
-	bool restarts_transaction;
+	SeenWait wait;
+	Instant since;
 
 	friend std::ostream &
 	operator<<(std::ostream &out, const WaitCase &test)
@@ -173,194 +305,261 @@ struct WaitCase
 class ObserveWait : public testing::TestWithParam<WaitCase>
 {
   protected:
-	Memo memo{};
+	Memo memo = memo_of(running());
 
 	void
-	look(const Session &session, Timestamp at)
+	look(const Session &session, Instant at)
 	{
-		observe(memo, session, true, at);
+		observe(memo, session, at);
 	}
 	void
-	expect_restart(Timestamp at)
+	expect_waited(Duration time)
 	{
-		EXPECT_EQ(memo.statement_restart, at);
-		EXPECT_EQ(memo.transaction_restart, GetParam().restarts_transaction ? at : unknown_time);
+		for (const WaitAccount &account : {memo.statement_waits, memo.transaction_waits})
+			for (SeenWait wait :
+			     {SeenWait::None, SeenWait::Lock, SeenWait::Standby, SeenWait::Client})
+			{
+				EXPECT_EQ(waited(account.all, wait), wait == GetParam().wait ? time : 0);
+				EXPECT_EQ(waited(account.in_maintenance, wait), 0);
+			}
+		expect_none(memo.maintenance_waits);
 	}
 };
 
-TEST_P(ObserveWait, RestartsTheClockAtEachLookThatSeesTheWait)
+TEST_P(ObserveWait, IsNoted)
 {
 	look(GetParam().waiting, first_look);
-	expect_restart(first_look);
+	EXPECT_EQ(memo.waited_for, GetParam().wait);
+	look(running(), second_look);
+	EXPECT_EQ(memo.waited_for, SeenWait::None);
+}
+
+TEST_P(ObserveWait, CountsFromItsStartToTheLookThatSeesIt)
+{
+	look(running(), first_look);
 	look(GetParam().waiting, second_look);
-	expect_restart(second_look);
+	expect_waited(second_look - GetParam().since);
+	look(GetParam().waiting, third_look);
+	expect_waited(third_look - GetParam().since);
 }
 
-TEST_P(ObserveWait, RestartsTheClockAtTheFirstLookThatFindsItOver)
+TEST_P(ObserveWait, CountsToTheFirstLookThatFindsItOver)
 {
-	look(GetParam().waiting, first_look);
-	look(running(), second_look);
-	expect_restart(second_look);
-}
-
-TEST_P(ObserveWait, DoesNotRestartTheClockOnceMoreAfterThat)
-{
-	look(GetParam().waiting, first_look);
-	look(running(), second_look);
+	look(running(), first_look);
+	look(GetParam().waiting, second_look);
 	look(running(), third_look);
-	expect_restart(second_look);
+	expect_waited(third_look - GetParam().since);
+	look(running(), third_look + minute);
+	expect_waited(third_look - GetParam().since);
+}
+
+TEST_P(ObserveWait, OfAnEarlierStatementIsForgotten)
+{
+	look(running(), first_look);
+	look(GetParam().waiting, second_look);
+	look(SessionBuilder().running(second_look + second), third_look);
+	expect_none(memo.statement_waits.all);
+	EXPECT_EQ(waited(memo.transaction_waits.all, GetParam().wait),
+	          second_look + second - GetParam().since);
+}
+
+TEST_P(ObserveWait, OfAnEarlierTransactionIsForgotten)
+{
+	look(running(), first_look);
+	look(GetParam().waiting, second_look);
+	look(SessionBuilder().running(second_look + second).with_transaction_id(18), third_look);
+	expect_waited(0);
 }
 
 TEST_P(ObserveWait, OfASessionBeforeItInTheSlotDoesNotCount)
 {
 	look(GetParam().waiting, first_look);
-	look(SessionBuilder().running(noon).connected(noon - second), second_look);
-	EXPECT_EQ(memo.statement_restart, unknown_time);
-	EXPECT_EQ(memo.transaction_restart, unknown_time);
+	Session other = SessionBuilder().running(noon).connected(noon - second);
+
+	place(memo, other, Clock{}, second_look);
+	look(other, second_look);
+	expect_waited(0);
+}
+
+TEST_P(ObserveWait, CountsNothingForAReaderWhoseClockIsOlder)
+{
+	look(running(), first_look);
+	look(GetParam().waiting, second_look);
+	look(running(), second_look - second);
+	expect_waited(second_look - GetParam().since);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Memo, ObserveWait,
-    testing::Values(WaitCase{"Lock", waiting_for_lock(), false},
+    testing::Values(WaitCase{"Lock",
+                             SessionBuilder().running(noon).waiting_for_lock(second_look - 7),
+                             SeenWait::Lock, second_look - 7},
+                    WaitCase{"LockNotStampedYet", SessionBuilder().running(noon).waiting_for_lock(),
+                             SeenWait::Lock, second_look},
                     WaitCase{"LockOfAWorker",
-                             SessionBuilder().running(noon).worker_waiting_for_lock(), false},
-                    WaitCase{"SyncRep", waiting_for_standby(), true},
-                    WaitCase{"Pause", paused(), false}),
+                             SessionBuilder()
+                                 .running(noon)
+                                 .waiting_for_lock(second_look - 7)
+                                 .waiting_for(Wait::Other)
+                                 .worker_waiting_for_lock(),
+                             SeenWait::Lock, second_look - 7},
+                    WaitCase{"SyncRep", SessionBuilder().running(noon).waiting_for(Wait::SyncRep),
+                             SeenWait::Standby, first_look},
+                    WaitCase{"Client", SessionBuilder().running(noon).waiting_for(Wait::ClientRead),
+                             SeenWait::Client, first_look}),
     [](const auto &test) { return std::string(test.param.name); });
 
-TEST(Observe, LockWaitCountsAsRunningIfWaitersAreNotSpared)
+TEST(ObserveWaitOfKinds, EachIsNotedByItself)
 {
-	Memo memo{};
+	Memo memo = memo_of(running());
 
-	observe(memo, waiting_for_lock(), false, first_look);
-	observe(memo, running(), false, second_look);
-	EXPECT_EQ(memo.statement_restart, unknown_time);
+	observe(memo, running(), first_look);
+	observe(memo, SessionBuilder().running(noon).waiting_for(Wait::SyncRep), second_look);
+	observe(memo, SessionBuilder().running(noon).waiting_for_lock(third_look - second), third_look);
+	/* Until a lock was waited for instead, it may have been the standby. */
+	EXPECT_EQ(waited(memo.statement_waits.all, SeenWait::Standby), third_look - first_look);
+	EXPECT_EQ(waited(memo.statement_waits.all, SeenWait::Lock), 0);
+	observe(memo, running(), third_look + second);
+	EXPECT_EQ(waited(memo.statement_waits.all, SeenWait::Standby), third_look - first_look);
+	EXPECT_EQ(waited(memo.statement_waits.all, SeenWait::Lock), second);
 }
 
-TEST(Observe, SyncRepAndPauseRestartEvenIfLockWaitersAreNotSpared)
+TEST(ObserveWaitOfKinds, StandbyIsToldBeforeALockOfAWorker)
 {
-	for (const Session &session : {waiting_for_standby(), paused()})
-	{
-		Memo memo{};
+	Memo memo = memo_of(running());
 
-		observe(memo, session, false, first_look);
-		EXPECT_EQ(memo.statement_restart, first_look);
+	observe(memo,
+	        SessionBuilder().running(noon).waiting_for(Wait::SyncRep).worker_waiting_for_lock(),
+	        first_look);
+	EXPECT_EQ(memo.waited_for, SeenWait::Standby);
+}
+
+TEST(ObserveWaitOfKinds, CopyThatReadsItsDataDoesNotWait)
+{
+	Memo memo = memo_of(running());
+
+	observe(memo, SessionBuilder().running(noon).waiting_for(Wait::ClientRead).copying(),
+	        first_look);
+	EXPECT_EQ(memo.waited_for, SeenWait::None);
+	observe(memo, running(), second_look);
+	expect_no_waits(memo);
+}
+
+/* ---- Stillness. ---- */
+
+/* An idle session whose process has gone to sleep so often. */
+SessionBuilder
+asleep(std::int64_t switches, std::int32_t changes = 4)
+{
+	return SessionBuilder().idle(noon).switches(switches).status_changes(changes);
+}
+
+TEST(ObserveStillness, BeginsAtTheFirstLookThatAsks)
+{
+	Memo memo = memo_of(asleep(0));
+
+	observe(memo, asleep(switches_not_read), first_look);
+	EXPECT_EQ(memo.still.since, unknown_time);
+	observe(memo, asleep(0), second_look);
+	EXPECT_EQ(memo.still.since, second_look);
+	EXPECT_EQ(memo.still.asked_since, second_look);
+	observe(memo, asleep(0), third_look);
+	EXPECT_EQ(memo.still.since, second_look);
+}
+
+TEST(ObserveStillness, StartsOverWhenAnythingStirs)
+{
+	Session stirred[] = {
+	    asleep(8),
+	    asleep(6),
+	    asleep(7, 6),
+	    asleep(7).with_transaction_id(1),
+	};
+
+	for (const Session &session : stirred)
+	{
+		Memo memo = memo_of(session);
+
+		observe(memo, asleep(7), first_look);
+		observe(memo, session, second_look);
+		EXPECT_EQ(memo.still.since, second_look);
+		observe(memo, session, third_look);
+		EXPECT_EQ(memo.still.since, second_look);
+		/* It was asked all the time. */
+		EXPECT_EQ(memo.still.asked_since, first_look);
 	}
 }
 
-TEST(Observe, WaitSeenBeforeTheSwitchIsStillForgiven)
+TEST(ObserveStillness, IsUnknownAfterALookThatDidNotAskOrCouldNotRead)
 {
-	Memo memo{};
+	for (std::int64_t none : {switches_not_read, switches_unreadable})
+	{
+		Memo memo = memo_of(asleep(7));
 
-	observe(memo, waiting_for_lock(), true, first_look);
-	observe(memo, waiting_for_lock(), false, second_look);
-	observe(memo, waiting_for_lock(), false, third_look);
-	EXPECT_EQ(memo.statement_restart, second_look);
+		observe(memo, asleep(7), first_look);
+		observe(memo, asleep(none), second_look);
+		EXPECT_EQ(memo.still.since, unknown_time);
+		EXPECT_EQ(memo.still.asked_since, unknown_time);
+		observe(memo, asleep(7), third_look);
+		EXPECT_EQ(memo.still.since, third_look);
+		EXPECT_EQ(memo.still.asked_since, third_look);
+	}
 }
 
-TEST(Observe, OneWaitAfterAnotherIsNoEndOfWaiting)
-{
-	Memo memo{};
-
-	observe(memo, waiting_for_standby(), true, first_look);
-	observe(memo, waiting_for_lock(), true, second_look);
-	observe(memo, running(), true, third_look);
-	EXPECT_EQ(memo.statement_restart, third_look);
-	EXPECT_EQ(memo.transaction_restart, second_look);
-}
-
-TEST(ObservePause, BeginsAtTheFirstLookThatSeesIt)
-{
-	Memo memo{};
-
-	observe(memo, paused(), true, first_look);
-	EXPECT_EQ(memo.paused_since, first_look);
-	observe(memo, paused(), true, second_look);
-	EXPECT_EQ(memo.paused_since, first_look);
-}
-
-TEST(ObservePause, IsANewOneWhenTheStatusWasWrittenTo)
-{
-	Memo memo{};
-
-	observe(memo, SessionBuilder().paused(noon).status_changes(2), true, first_look);
-	observe(memo, SessionBuilder().paused(noon).status_changes(4), true, second_look);
-	EXPECT_EQ(memo.paused_since, second_look);
-	observe(memo, SessionBuilder().paused(noon).status_changes(4), true, third_look);
-	EXPECT_EQ(memo.paused_since, second_look);
-}
-
-TEST(ObservePause, EndsWhenAnythingRuns)
-{
-	Memo memo{};
-
-	observe(memo, paused(), true, first_look);
-	observe(memo, SessionBuilder().running(noon), true, second_look);
-	EXPECT_EQ(memo.paused_since, unknown_time);
-	observe(memo, paused(), true, third_look);
-	EXPECT_EQ(memo.paused_since, third_look);
-}
-
-TEST(ObservePause, IsNoneWhileCopyReadsFromTheClient)
-{
-	Memo memo{};
-
-	observe(memo, SessionBuilder().paused(noon).copying(), true, first_look);
-	EXPECT_EQ(memo.paused_since, unknown_time);
-	EXPECT_EQ(memo.statement_restart, unknown_time);
-}
+/* ---- Transactions. ---- */
 
 /* A transaction with this id, in a message that began at noon. */
 Session
-in_transaction(std::uint32_t id)
+in_transaction(std::uint32_t id, Timestamp xact_start = noon)
 {
-	return SessionBuilder().running(noon).transaction_since(noon).with_transaction_id(id);
+	return SessionBuilder().running(noon).transaction_since(xact_start).with_transaction_id(id);
 }
 
 TEST(ObserveTransaction, BeginsAtTheFirstLookThatSeesIt)
 {
-	Memo memo{};
+	Memo memo = memo_of(in_transaction(1));
 
-	observe(memo, in_transaction(1), true, first_look);
-	observe(memo, in_transaction(1), true, second_look);
+	observe(memo, in_transaction(1), first_look);
+	observe(memo, in_transaction(1), second_look);
+	EXPECT_EQ(memo.transaction, 1U);
 	EXPECT_EQ(memo.transaction_seen, first_look);
-	EXPECT_EQ(memo.transaction_restart, unknown_time);
+	EXPECT_FALSE(memo.transaction_restarted);
 }
 
-TEST(ObserveTransaction, AnotherUnderTheSameStampRestartsItsClock)
+TEST(ObserveTransaction, AnotherUnderTheSameStampIsARestart)
 {
-	Memo memo{};
+	Memo memo = memo_of(in_transaction(1));
 
-	observe(memo, in_transaction(1), true, first_look);
-	observe(memo, in_transaction(2), true, second_look);
+	observe(memo, in_transaction(1), first_look);
+	observe(memo, in_transaction(2), second_look);
 	EXPECT_EQ(memo.transaction_seen, second_look);
-	EXPECT_EQ(memo.transaction_restart, second_look);
-	observe(memo, in_transaction(2), true, third_look);
-	EXPECT_EQ(memo.transaction_restart, second_look);
+	EXPECT_TRUE(memo.transaction_restarted);
+	observe(memo, in_transaction(2), third_look);
+	EXPECT_EQ(memo.transaction_seen, second_look);
+	EXPECT_TRUE(memo.transaction_restarted);
 }
 
-TEST(ObserveTransaction, AnotherWithAStampOfItsOwnNeedsNone)
+TEST(ObserveTransaction, AnotherWithAStampOfItsOwnIsNone)
 {
-	Memo memo{};
-	Session next = in_transaction(2);
+	Memo memo = memo_of(in_transaction(1));
 
-	observe(memo, in_transaction(1), true, first_look);
-	next.xact_start = noon + 1;
-	observe(memo, next, true, second_look);
+	observe(memo, in_transaction(1), first_look);
+	observe(memo, in_transaction(2, noon + 1), second_look);
 	EXPECT_EQ(memo.transaction_seen, second_look);
-	EXPECT_EQ(memo.transaction_restart, unknown_time);
+	EXPECT_FALSE(memo.transaction_restarted);
 }
 
 TEST(ObserveTransaction, IsRememberedBetweenTwo)
 {
-	Memo memo{};
-	Session between = in_transaction(0);
+	Memo memo = memo_of(in_transaction(1));
+	Session between = SessionBuilder().running(noon).transaction_since(unknown_time);
 
-	observe(memo, in_transaction(1), true, first_look);
-	between.xact_start = unknown_time;
-	observe(memo, between, true, second_look);
-	observe(memo, in_transaction(2), true, third_look);
-	EXPECT_EQ(memo.transaction_restart, third_look);
+	observe(memo, in_transaction(1), first_look);
+	observe(memo, between, second_look);
+	EXPECT_EQ(memo.transaction_seen, first_look);
+	observe(memo, in_transaction(2), third_look);
+	EXPECT_EQ(memo.transaction_seen, third_look);
+	EXPECT_TRUE(memo.transaction_restarted);
 }
 
 } // namespace

@@ -18,10 +18,8 @@ namespace
 
 constexpr Duration threshold = 5 * minute;
 /* An episode that started at noon is not over the threshold yet, and then it is. */
-constexpr Timestamp at_limit = noon + threshold;
-constexpr Timestamp over_limit = at_limit + 1;
-
-const Clock no_steps{};
+constexpr Instant at_limit = noon + threshold;
+constexpr Instant over_limit = at_limit + 1;
 
 /* One limit is set, and a session is looked at. */
 struct Situation
@@ -30,18 +28,17 @@ struct Situation
 	Session session;
 	Memo memo;
 	Policy policy;
-	Clock clock;
 
 	Situation(Limit bound, const Session &found)
 	    : limit(bound), session(found), memo(memo_of(found)),
-	      policy(PolicyBuilder().limit(bound, threshold)), clock(no_steps)
+	      policy(PolicyBuilder().limit(bound, threshold))
 	{
 	}
 
 	Decision
-	decide_at(Timestamp now) const
+	decide_at(Instant now) const
 	{
-		return decide(limit, session, memo, policy, clock, now);
+		return decide(limit, session, memo, policy, now);
 	}
 };
 
@@ -53,7 +50,7 @@ expect_nothing(const Decision &decision)
 }
 
 void
-expect_wait_until(const Decision &decision, Timestamp at)
+expect_wait_until(const Decision &decision, Instant at)
 {
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	EXPECT_EQ(decision.at, at);
@@ -84,8 +81,8 @@ struct CulpritCase
 	Action action;
 	/* The server's stamp of the episode. */
 	Timestamp stamp = noon;
-	/* Paused pipelines have to be seen first. */
-	Timestamp seen = unknown_time;
+	/* Who only seems to be idle has to be seen first, and shortly before its deadline again. */
+	Instant seen = unknown_time;
 
 	friend std::ostream &
 	operator<<(std::ostream &out, const CulpritCase &test)
@@ -105,11 +102,21 @@ class Culprit : public testing::TestWithParam<CulpritCase>
 		if (GetParam().seen != unknown_time)
 			situation.memo = memo_after_look(situation.session, GetParam().seen);
 	}
+	/* The first look at a session whose deadline is known. */
+	Instant
+	look_before(Instant deadline) const
+	{
+		bool has_to_be_still =
+		    GetParam().session.switches >= 0 && GetParam().limit == Limit::IdleInTransactionSession;
+
+		return has_to_be_still ? deadline - (second + second / 8) : deadline + 1;
+	}
 };
 
 TEST_P(Culprit, IsLookedAtJustAfterItsDeadline)
 {
-	expect_wait_until(situation.decide_at(noon + 1), over_limit);
+	expect_wait_until(situation.decide_at(noon + 1), look_before(at_limit));
+	expect_wait_until(situation.decide_at(at_limit - 1), over_limit);
 }
 
 TEST_P(Culprit, ExactlyAtTheLimitIsNotOverIt)
@@ -129,6 +136,7 @@ TEST_P(Culprit, AMicrosecondLaterIsDue)
 	EXPECT_EQ(decision.verdict.episode.start, noon);
 	EXPECT_EQ(decision.verdict.episode.stamp, GetParam().stamp);
 	EXPECT_EQ(decision.verdict.deadline, at_limit);
+	EXPECT_EQ(decision.verdict.due, at_limit);
 	EXPECT_EQ(decision.verdict.measured, threshold + 1);
 	EXPECT_EQ(decision.verdict.since_cancel, 0);
 }
@@ -263,17 +271,24 @@ TEST_P(Culprit, SparedHasItsVerdictAndIsSparedNow)
 	EXPECT_EQ(decision.verdict.action, GetParam().action);
 }
 
-TEST_P(Culprit, IsGivenTheTimeByWhichTheClockWasSetAhead)
+TEST_P(Culprit, IsMeasuredAlikeWhateverIsDoneToTheWallClock)
 {
-	situation.clock.steps[0] = {.until = noon + minute, .amount = hour};
-	situation.clock.count = 1;
-	expect_wait_until(situation.decide_at(over_limit), over_limit + hour);
-	expect_wait_until(situation.decide_at(at_limit + hour), over_limit + hour);
+	Clock clock{};
+	Instant placed_at = noon + 2 * minute;
 
-	Decision decision = situation.decide_at(over_limit + hour);
-	expect_due(decision, GetParam().action);
-	EXPECT_EQ(decision.verdict.deadline, at_limit + hour);
-	EXPECT_EQ(decision.verdict.measured, threshold + 1);
+	read_clock(clock, placed_at, placed_at);
+	place(situation.memo, situation.session, clock, placed_at);
+	for (Duration ahead : {hour, -hour, 10 * day, Duration(0)})
+	{
+		read_clock(clock, placed_at + second + ahead, placed_at + second);
+		place(situation.memo, situation.session, clock, placed_at + second);
+		expect_wait_until(situation.decide_at(at_limit), over_limit);
+
+		Decision decision = situation.decide_at(over_limit);
+		expect_due(decision, GetParam().action);
+		EXPECT_EQ(decision.verdict.deadline, at_limit);
+		EXPECT_EQ(decision.verdict.measured, threshold + 1);
+	}
 }
 
 TEST_P(Culprit, DeadlineBeyondAllTimeIsNone)
@@ -288,7 +303,10 @@ TEST_P(Culprit, DeadlineBeyondAllTimeIsNone)
 TEST_P(Culprit, LastDeadlineOfAllIsWaitedForWithoutOverflow)
 {
 	situation.policy = PolicyBuilder().limit(GetParam().limit, never - noon - 1);
-	expect_wait_until(situation.decide_at(noon + day), never);
+	Instant first = look_before(never - 1);
+
+	expect_wait_until(situation.decide_at(noon + day), first);
+	expect_wait_until(situation.decide_at(never - 1), never);
 }
 
 TEST_P(Culprit, IsNotEndedTwice)
@@ -306,7 +324,11 @@ INSTANTIATE_TEST_SUITE_P(
         CulpritCase{"IdleInAbortedTransaction", Limit::IdleInTransactionSession,
                     SessionBuilder().aborted(noon), Action::Terminate},
         CulpritCase{"PausedPipeline", Limit::IdleInTransactionSession,
-                    SessionBuilder().paused(noon - minute), Action::Terminate, noon - minute, noon},
+                    SessionBuilder().paused(noon - minute).switches(7), Action::Terminate,
+                    noon - minute, noon},
+        CulpritCase{"IdleWithTransaction", Limit::IdleInTransactionSession,
+                    SessionBuilder().idle(noon - minute).with_transaction_id().switches(7),
+                    Action::Terminate, noon - minute, noon},
         CulpritCase{"Statement", Limit::Statement, SessionBuilder().running(noon), Action::Cancel},
         CulpritCase{"CopyFromClient", Limit::Statement,
                     SessionBuilder().running(noon).waiting_for(Wait::ClientRead).copying(),
@@ -317,9 +339,17 @@ INSTANTIATE_TEST_SUITE_P(
                     SessionBuilder().running(noon + second), Action::Terminate},
         CulpritCase{"TransactionThatIsIdle", Limit::Transaction,
                     SessionBuilder().idle_in_transaction(noon + minute), Action::Terminate},
-        CulpritCase{"TransactionThatWaitsForALock", Limit::Transaction,
-                    SessionBuilder().running(noon + second).waiting_for(Wait::Lock),
-                    Action::Terminate},
+        CulpritCase{"TransactionOfAnIdleSession", Limit::Transaction,
+                    SessionBuilder().idle(noon - minute).with_transaction_id(17), Action::Terminate,
+                    17, noon},
+        CulpritCase{"TransactionThatFailedAndFailsAgain", Limit::Transaction,
+                    SessionBuilder().aborted(noon + minute).failed_at(noon), Action::Terminate},
+        CulpritCase{"Maintenance", Limit::Maintenance,
+                    SessionBuilder().running(noon).maintaining(noon), Action::Cancel},
+        CulpritCase{"MaintenanceOfOwnTables", Limit::Maintenance,
+                    SessionBuilder().running(noon).maintaining_own_tables(noon), Action::Cancel},
+        CulpritCase{"StatementThatMaintainsOwnTables", Limit::Statement,
+                    SessionBuilder().running(noon).maintaining_own_tables(noon), Action::Cancel},
         CulpritCase{"TransactionOfAFunctionCall", Limit::Transaction,
                     SessionBuilder().fastpath(noon - millisecond), Action::Terminate},
         CulpritCase{"TransactionThatFailed", Limit::Transaction, SessionBuilder().aborted(noon),
@@ -374,17 +404,27 @@ INSTANTIATE_TEST_SUITE_P(
         InnocentCase{"IdleWhileInTransaction", Limit::IdleSession,
                      SessionBuilder().idle_in_transaction(noon)},
         InnocentCase{"IdleThatServesAnInterrupt", Limit::IdleSession,
-                     SessionBuilder().idle(noon).transaction_since(noon), Spared::InTransaction},
+                     SessionBuilder().idle(noon).transaction_since(noon).switches(7),
+                     Spared::InTransaction},
         InnocentCase{"IdleWithATransactionId", Limit::IdleSession,
-                     SessionBuilder().idle(noon).with_transaction_id(), Spared::InTransaction},
+                     SessionBuilder().idle(noon).with_transaction_id().switches(7),
+                     Spared::InTransaction},
+        InnocentCase{"IdleWithATransactionThatCannotBeTold", Limit::IdleSession,
+                     SessionBuilder().idle(noon).with_transaction_id(), Spared::NotTold},
         InnocentCase{"IdleInTransactionWhileIdle", Limit::IdleInTransactionSession,
                      SessionBuilder().idle(noon)},
         InnocentCase{"IdleInTransactionWhileRunning", Limit::IdleInTransactionSession,
                      SessionBuilder().running(noon)},
         InnocentCase{"IdleInTransactionWhileCopying", Limit::IdleInTransactionSession,
                      SessionBuilder().paused(noon).copying()},
-        InnocentCase{"PauseThatWasNotSeenBefore", Limit::IdleInTransactionSession,
+        InnocentCase{"PauseThatCannotBeTold", Limit::IdleInTransactionSession,
                      SessionBuilder().paused(noon)},
+        InnocentCase{"PauseThatWasNotSeenBefore", Limit::IdleInTransactionSession,
+                     SessionBuilder().paused(noon).switches(7)},
+        InnocentCase{"IdleInAPauseThatCannotBeTold", Limit::IdleSession,
+                     SessionBuilder().paused(noon).transaction_since(unknown_time)},
+        InnocentCase{"IdleInTransactionThatCannotBeTold", Limit::IdleInTransactionSession,
+                     SessionBuilder().idle(noon).with_transaction_id()},
         InnocentCase{"StatementThatEnded", Limit::Statement, SessionBuilder().idle(noon)},
         InnocentCase{"StatementThatEndedInTransaction", Limit::Statement,
                      SessionBuilder().idle_in_transaction(noon)},
@@ -393,6 +433,24 @@ INSTANTIATE_TEST_SUITE_P(
                      SessionBuilder().running(noon).waiting_for(Wait::Lock), Spared::LockWait},
         InnocentCase{"StatementWhoseWorkerWaitsForALock", Limit::Statement,
                      SessionBuilder().running(noon).worker_waiting_for_lock(), Spared::LockWait},
+        InnocentCase{"TransactionThatWaitsForALock", Limit::Transaction,
+                     SessionBuilder().running(noon).waiting_for(Wait::Lock), Spared::LockWait},
+        InnocentCase{"TransactionWhoseWorkerWaitsForALock", Limit::Transaction,
+                     SessionBuilder().running(noon).worker_waiting_for_lock(), Spared::LockWait},
+        InnocentCase{"MaintenanceThatWaitsForALock", Limit::Maintenance,
+                     SessionBuilder().running(noon).maintaining(noon).waiting_for(Wait::Lock),
+                     Spared::LockWait},
+        InnocentCase{"MaintenanceThatWaitsForAStandby", Limit::Maintenance,
+                     SessionBuilder().running(noon).maintaining(noon).waiting_for(Wait::SyncRep),
+                     Spared::SyncRep},
+        InnocentCase{"MaintenanceThatIsOver", Limit::Maintenance,
+                     SessionBuilder().running(noon).maintained(noon, day, day, day)},
+        InnocentCase{"StatementThatMaintains", Limit::Statement,
+                     SessionBuilder().running(noon).maintaining(noon + minute),
+                     Spared::Maintenance},
+        InnocentCase{"TransactionThatMaintains", Limit::Transaction,
+                     SessionBuilder().running(noon).maintaining(noon + minute),
+                     Spared::Maintenance},
         InnocentCase{"StatementThatWaitsForAStandby", Limit::Statement,
                      SessionBuilder().running(noon).waiting_for(Wait::SyncRep), Spared::SyncRep},
         InnocentCase{"TransactionThatWaitsForAStandby", Limit::Transaction,
@@ -400,7 +458,7 @@ INSTANTIATE_TEST_SUITE_P(
         InnocentCase{"SessionThatWaitsForAStandby", Limit::Session,
                      old_session().running(noon).waiting_for(Wait::SyncRep), Spared::SyncRep},
         InnocentCase{"TransactionOfAnIdleSessionWithAnOldStart", Limit::Transaction,
-                     SessionBuilder().idle(noon).transaction_since(noon)},
+                     SessionBuilder().idle(noon).transaction_since(noon).with_transaction_id(0)},
         InnocentCase{"TransactionThatIsNotTracked", Limit::Transaction,
                      SessionBuilder().disabled().with_transaction_id()},
         InnocentCase{"SessionThatRuns", Limit::Session, old_session().running(noon),
@@ -413,6 +471,9 @@ INSTANTIATE_TEST_SUITE_P(
                      Spared::InTransaction},
         InnocentCase{"SessionThatServesAnInterrupt", Limit::Session,
                      old_session().idle(noon).with_transaction_id(), Spared::InTransaction},
+        InnocentCase{"SessionBetweenTwoMessages", Limit::Session,
+                     old_session().paused(noon).transaction_since(unknown_time),
+                     Spared::InTransaction},
         InnocentCase{"SessionThatIsNotTrackedInTransaction", Limit::Session,
                      old_session().disabled().with_transaction_id(), Spared::InTransaction},
         InnocentCase{"SessionThatCannotBeRead", Limit::Session,
@@ -438,15 +499,21 @@ TEST(Decide, FailedTransactionHasItsWholeTimeFromTheFailure)
 
 TEST(Decide, LockWaiterIsDueIfWaitersAreNotSpared)
 {
-	for (const Session &session :
-	     {Session(SessionBuilder().running(noon).waiting_for(Wait::Lock)),
-	      Session(SessionBuilder().running(noon).worker_waiting_for_lock())})
-	{
-		Situation situation(Limit::Statement, session);
+	for (Limit limit : {Limit::Statement, Limit::Transaction, Limit::Maintenance})
+		for (const Session &session :
+		     {Session(
+		          SessionBuilder().running(noon).maintaining_own_tables(noon).waiting_for_lock()),
+		      Session(SessionBuilder()
+		                  .running(noon)
+		                  .maintaining_own_tables(noon)
+		                  .worker_waiting_for_lock())})
+		{
+			Situation situation(limit, session);
 
-		situation.policy.spare_lock_waiters = false;
-		expect_due(situation.decide_at(over_limit), Action::Cancel);
-	}
+			expect_spared(situation.decide_at(over_limit), Spared::LockWait);
+			situation.policy.spare_lock_waiters = false;
+			expect_due(situation.decide_at(over_limit), facts(limit).first_action);
+		}
 }
 
 TEST(Decide, ListenerIsDueIfListenersAreNotSpared)
@@ -470,19 +537,22 @@ TEST(Decide, MaintenanceIsDueIfItIsNotSpared)
 	}
 }
 
-TEST(Decide, WhoHasJustGotItsLockHasItsWholeTime)
+TEST(Decide, WhoHasJustGotItsLockHasTheTimeThatIsLeft)
 {
 	Situation situation(Limit::Statement, SessionBuilder().running(noon));
-	Session waiting = SessionBuilder().running(noon).waiting_for(Wait::Lock);
+	Session waiting = SessionBuilder().running(noon).waiting_for_lock(noon + minute);
 
-	observe(situation.memo, waiting, true, noon + hour);
-	observe(situation.memo, situation.session, true, noon + 2 * hour);
-	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour);
-	expect_wait_until(situation.decide_at(at_limit + 2 * hour), over_limit + 2 * hour);
+	/* It had run for a minute, and the wait was over at the latest after two hours. */
+	observe(situation.memo, waiting, noon + hour);
+	observe(situation.memo, situation.session, noon + 2 * hour);
+	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour - minute);
+	expect_wait_until(situation.decide_at(at_limit + 2 * hour - minute),
+	                  over_limit + 2 * hour - minute);
 
-	Decision decision = situation.decide_at(over_limit + 2 * hour);
+	Decision decision = situation.decide_at(over_limit + 2 * hour - minute);
 	expect_due(decision, Action::Cancel);
 	EXPECT_EQ(decision.verdict.measured, threshold + 1);
+	EXPECT_EQ(decision.verdict.episode.start, noon);
 	EXPECT_EQ(decision.verdict.episode.stamp, noon);
 }
 
@@ -498,17 +568,24 @@ TEST(Decide, EpisodeThatHasJustBegunIsWaitedFor)
 
 /* ---- Spared, by each reason and in their order. ---- */
 
+/* The same of a session that nobody has looked at. */
+Spared
+spared_at_first(Limit limit, const Session &session, const Policy &policy = PolicyBuilder())
+{
+	return spared_from(limit, session, memo_of(session), policy);
+}
+
 TEST(SparedFrom, NobodyWithoutAReason)
 {
-	Policy policy = PolicyBuilder();
-
-	EXPECT_EQ(spared_from(Limit::IdleSession, SessionBuilder().idle(noon), policy), Spared::No);
-	EXPECT_EQ(spared_from(Limit::IdleInTransactionSession,
-	                      SessionBuilder().idle_in_transaction(noon), policy),
+	EXPECT_EQ(spared_at_first(Limit::IdleSession, SessionBuilder().idle(noon)), Spared::No);
+	EXPECT_EQ(spared_at_first(Limit::IdleInTransactionSession,
+	                          SessionBuilder().idle_in_transaction(noon)),
 	          Spared::No);
-	EXPECT_EQ(spared_from(Limit::Statement, SessionBuilder().running(noon), policy), Spared::No);
-	EXPECT_EQ(spared_from(Limit::Transaction, SessionBuilder().running(noon), policy), Spared::No);
-	EXPECT_EQ(spared_from(Limit::Session, SessionBuilder().idle(noon), policy), Spared::No);
+	EXPECT_EQ(spared_at_first(Limit::Statement, SessionBuilder().running(noon)), Spared::No);
+	EXPECT_EQ(spared_at_first(Limit::Transaction, SessionBuilder().running(noon)), Spared::No);
+	EXPECT_EQ(spared_at_first(Limit::Maintenance, SessionBuilder().running(noon).maintaining()),
+	          Spared::No);
+	EXPECT_EQ(spared_at_first(Limit::Session, SessionBuilder().idle(noon)), Spared::No);
 }
 
 TEST(SparedFrom, EveryLimitWhoeverCannotBeReadOrWaitsForAStandby)
@@ -518,11 +595,11 @@ TEST(SparedFrom, EveryLimitWhoeverCannotBeReadOrWaitsForAStandby)
 	for (Limit limit : all_limits)
 	{
 		for (State state : {State::Unknown, State::Starting})
-			EXPECT_EQ(spared_from(limit, SessionBuilder().state(state), policy),
+			EXPECT_EQ(spared_at_first(limit, SessionBuilder().state(state), policy),
 			          Spared::Unreadable);
-		EXPECT_EQ(spared_from(limit, SessionBuilder().waiting_for(Wait::SyncRep), policy),
+		EXPECT_EQ(spared_at_first(limit, SessionBuilder().waiting_for(Wait::SyncRep), policy),
 		          Spared::SyncRep);
-		EXPECT_EQ(spared_from(limit, SessionBuilder().superuser(Superuser::Unknown), policy),
+		EXPECT_EQ(spared_at_first(limit, SessionBuilder().superuser(Superuser::Unknown), policy),
 		          Spared::RoleUnknown);
 	}
 }
@@ -530,18 +607,20 @@ TEST(SparedFrom, EveryLimitWhoeverCannotBeReadOrWaitsForAStandby)
 TEST(SparedFrom, EverythingButItsAgeWhoIsNotTracked)
 {
 	for (Limit limit : all_limits)
-		EXPECT_EQ(spared_from(limit, SessionBuilder().disabled(), PolicyBuilder()),
+		EXPECT_EQ(spared_at_first(limit, SessionBuilder().disabled()),
 		          limit == Limit::Session ? Spared::No : Spared::NotMeasurable);
 }
 
-TEST(SparedFrom, OnlyTheStatementLimitWhoWaitsForALock)
+TEST(SparedFrom, OnlyTheLimitsOfWorkWhoWaitsForALock)
 {
 	for (Limit limit : all_limits)
 	{
 		Session session = SessionBuilder().running(noon).waiting_for(Wait::Lock);
-		Spared spared = spared_from(limit, session, PolicyBuilder());
+		Spared spared = spared_at_first(limit, session);
 
-		EXPECT_EQ(spared == Spared::LockWait, limit == Limit::Statement);
+		EXPECT_EQ(spared == Spared::LockWait, limit == Limit::Statement ||
+		                                          limit == Limit::Transaction ||
+		                                          limit == Limit::Maintenance);
 	}
 }
 
@@ -550,7 +629,7 @@ TEST(SparedFrom, OnlyTheLimitsOutsideTransactionsWhoIsInOne)
 	for (Limit limit : all_limits)
 	{
 		Session session = SessionBuilder().idle_in_transaction(noon);
-		Spared spared = spared_from(limit, session, PolicyBuilder());
+		Spared spared = spared_at_first(limit, session);
 
 		EXPECT_EQ(spared == Spared::InTransaction,
 		          limit == Limit::Session || limit == Limit::IdleSession);
@@ -563,24 +642,60 @@ TEST(SparedFrom, OnlyTheIdleLimitWhoListens)
 	{
 		Session session = SessionBuilder().idle(noon).listening();
 
-		EXPECT_EQ(spared_from(limit, session, PolicyBuilder()),
+		EXPECT_EQ(spared_at_first(limit, session),
 		          limit == Limit::IdleSession ? Spared::Listener : Spared::No);
-		EXPECT_EQ(spared_from(limit, session, PolicyBuilder().spare_listeners(false)), Spared::No);
+		EXPECT_EQ(spared_at_first(limit, session, PolicyBuilder().spare_listeners(false)),
+		          Spared::No);
 	}
 }
 
-TEST(SparedFrom, OnlyTheLimitsOfWorkWhoMaintains)
+TEST(SparedFrom, OnlyTheLimitsOfOtherWorkWhoMaintains)
 {
 	for (Limit limit : all_limits)
 	{
 		Session session = SessionBuilder().idle(noon).maintaining();
 		bool is_of_work = limit == Limit::Statement || limit == Limit::Transaction;
 
-		EXPECT_EQ(spared_from(limit, session, PolicyBuilder()),
-		          is_of_work ? Spared::Maintenance : Spared::No);
-		EXPECT_EQ(spared_from(limit, session, PolicyBuilder().spare_maintenance(false)),
+		EXPECT_EQ(spared_at_first(limit, session), is_of_work ? Spared::Maintenance : Spared::No);
+		EXPECT_EQ(spared_at_first(limit, session, PolicyBuilder().spare_maintenance(false)),
 		          Spared::No);
 	}
+}
+
+TEST(SparedFrom, NoLimitWhoMaintainsTablesOfItsOwn)
+{
+	Session session = SessionBuilder().running(noon).maintaining_own_tables(noon);
+
+	for (Limit limit : {Limit::Statement, Limit::Transaction, Limit::Maintenance})
+		EXPECT_EQ(spared_at_first(limit, session), Spared::No);
+}
+
+TEST(SparedFrom, TheIdleLimitsWhoCannotBeTold)
+{
+	Session with_transaction[] = {
+	    SessionBuilder().paused(noon),
+	    SessionBuilder().idle(noon).with_transaction_id(),
+	};
+
+	for (Session &session : with_transaction)
+		for (Limit limit : all_limits)
+		{
+			bool is_idle_limit =
+			    limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
+
+			session.switches = switches_unreadable;
+			EXPECT_EQ(spared_at_first(limit, session) == Spared::NotTold, is_idle_limit);
+			for (std::int64_t known : {std::int64_t{0}, std::int64_t{7}, switches_not_read})
+			{
+				session.switches = known;
+				EXPECT_NE(spared_at_first(limit, session), Spared::NotTold);
+			}
+		}
+	/* Those whose status is enough are as before. */
+	EXPECT_EQ(spared_at_first(Limit::IdleSession, SessionBuilder().idle(noon)), Spared::No);
+	EXPECT_EQ(spared_at_first(Limit::IdleInTransactionSession,
+	                          SessionBuilder().idle_in_transaction(noon)),
+	          Spared::No);
 }
 
 TEST(SparedFrom, EveryLimitWhoIsExempt)
@@ -593,7 +708,7 @@ TEST(SparedFrom, EveryLimitWhoIsExempt)
 	                    .spare_lock_waiters(false);
 
 	for (Limit limit : all_limits)
-		EXPECT_EQ(spared_from(limit, SessionBuilder().idle(noon), policy), Spared::Exempt);
+		EXPECT_EQ(spared_at_first(limit, SessionBuilder().idle(noon), policy), Spared::Exempt);
 }
 
 /* A session for which two reasons speak, and the one that is told. */
@@ -618,7 +733,7 @@ class SparedOrder : public testing::TestWithParam<OrderCase>
 
 TEST_P(SparedOrder, TellsTheFirst)
 {
-	EXPECT_EQ(spared_from(GetParam().limit, GetParam().session, GetParam().policy),
+	EXPECT_EQ(spared_at_first(GetParam().limit, GetParam().session, GetParam().policy),
 	          GetParam().told);
 }
 
@@ -673,8 +788,13 @@ INSTANTIATE_TEST_SUITE_P(
         OrderCase{"NotMeasurableBeforeMaintenance", SessionBuilder().disabled().maintaining(),
                   Spared::NotMeasurable, Limit::Transaction},
         OrderCase{"ListenerBeforeInTransaction",
-                  SessionBuilder().idle(noon).with_transaction_id().listening(), Spared::Listener,
+                  SessionBuilder().idle(noon).with_transaction_id().switches(7).listening(),
+                  Spared::Listener, Limit::IdleSession},
+        OrderCase{"NotToldBeforeListener",
+                  SessionBuilder().idle(noon).with_transaction_id().listening(), Spared::NotTold,
                   Limit::IdleSession},
+        OrderCase{"SuperuserBeforeNotTold", SessionBuilder().paused(noon).superuser(Superuser::Yes),
+                  Spared::Superuser, Limit::IdleInTransactionSession},
         OrderCase{"MaintenanceBeforeLockWait",
                   SessionBuilder().running(noon).waiting_for(Wait::Lock).maintaining(),
                   Spared::Maintenance}),
@@ -696,6 +816,7 @@ TEST(MayPassSoon, NotWhatLasts)
 	EXPECT_FALSE(may_pass_soon(Spared::Exempt));
 	EXPECT_FALSE(may_pass_soon(Spared::Superuser));
 	EXPECT_FALSE(may_pass_soon(Spared::NotMeasurable));
+	EXPECT_FALSE(may_pass_soon(Spared::NotTold));
 	/* Who stops listening has begun another idle phase by it. */
 	EXPECT_FALSE(may_pass_soon(Spared::Listener));
 }
@@ -725,8 +846,8 @@ class AfterCancel : public testing::Test
 {
   protected:
 	static constexpr Duration grace = 10 * second;
-	static constexpr Timestamp canceled_at = over_limit;
-	static constexpr Timestamp end_of_grace = canceled_at + grace;
+	static constexpr Instant canceled_at = over_limit;
+	static constexpr Instant end_of_grace = canceled_at + grace;
 
 	Situation situation{Limit::Statement, SessionBuilder().running(noon)};
 
@@ -761,16 +882,26 @@ TEST_F(AfterCancel, TheSameStatementIsTerminatedAfterItsGrace)
 	EXPECT_EQ(decision.verdict.measured, threshold + grace + 2);
 	EXPECT_EQ(decision.verdict.limit, Limit::Statement);
 	EXPECT_EQ(decision.verdict.deadline, at_limit);
+	EXPECT_EQ(decision.verdict.due, end_of_grace);
 	EXPECT_EQ(decision.at, at_limit);
 }
 
-TEST_F(AfterCancel, GraceIsNotShortenedByAStepOfTheClock)
+TEST_F(AfterCancel, IsDueWhenItsRaisedLimitIsReachedAfterTheGrace)
 {
-	situation.clock.steps[0] = {.until = canceled_at + second, .amount = hour};
-	situation.clock.count = 1;
-	expect_wait_until(situation.decide_at(end_of_grace + hour), end_of_grace + hour + 1);
+	situation.policy.limits[index_of(Limit::Statement)].value = hour;
+	Decision decision = situation.decide_at(noon + hour + 1);
 
-	Decision decision = situation.decide_at(end_of_grace + hour + 1);
+	expect_due(decision, Action::Terminate);
+	EXPECT_EQ(decision.verdict.deadline, noon + hour);
+	EXPECT_EQ(decision.verdict.due, noon + hour);
+}
+
+TEST_F(AfterCancel, MaintenanceIsTerminatedAfterTheGraceToo)
+{
+	bind_by(Limit::Maintenance, SessionBuilder().running(noon).maintaining(noon));
+	expect_wait_until(situation.decide_at(canceled_at), end_of_grace + 1);
+
+	Decision decision = situation.decide_at(end_of_grace + 1);
 	expect_due(decision, Action::Terminate);
 	EXPECT_EQ(decision.verdict.since_cancel, grace + 1);
 }
@@ -802,8 +933,7 @@ TEST_F(AfterCancel, AFunctionCallIsToldByItsStateChange)
 	expect_wait_until(situation.decide_at(canceled_at), end_of_grace + 1);
 
 	/* Another call after the same statement. */
-	situation.session = SessionBuilder().fastpath(noon + 1);
-	situation.session.query_start = noon;
+	situation.session = SessionBuilder().fastpath(noon + 1).query_start(noon);
 	expect_due(situation.decide_at(over_limit + 1), Action::Cancel);
 }
 
@@ -841,14 +971,13 @@ TEST_F(AfterCancel, AnotherLimitDoesNotWaitForAGraceThatThereIsNot)
 
 TEST_F(AfterCancel, WhoStoppedRunningHasNoGrace)
 {
+	/* Its last statement is still the one that was cancelled. */
 	Session sessions[] = {
-	    SessionBuilder().idle_in_transaction(noon),
-	    SessionBuilder().aborted(noon),
+	    SessionBuilder().idle_in_transaction(noon).query_start(noon),
+	    SessionBuilder().aborted(noon).query_start(noon),
 	};
-	for (Session &session : sessions)
+	for (const Session &session : sessions)
 	{
-		/* Its last statement is still the one that was cancelled. */
-		session.query_start = noon;
 		bind_by(Limit::IdleInTransactionSession, session);
 		expect_due(situation.decide_at(canceled_at), Action::Terminate);
 	}
@@ -856,11 +985,11 @@ TEST_F(AfterCancel, WhoStoppedRunningHasNoGrace)
 
 TEST_F(AfterCancel, PausedPipelineHasNoGrace)
 {
-	Session session = SessionBuilder().paused(noon + second);
+	Session session = SessionBuilder().paused(noon + second).switches(7);
 
 	ASSERT_EQ(session.query_start, situation.memo.ladder.statement);
 	bind_by(Limit::IdleInTransactionSession, session);
-	observe(situation.memo, session, true, noon + second);
+	observe(situation.memo, session, noon + second);
 	expect_due(situation.decide_at(over_limit + second), Action::Terminate);
 }
 
@@ -880,32 +1009,87 @@ TEST(ShortestPause, IsNoneWithoutALimit)
 	EXPECT_EQ(shortest_pause(PolicyBuilder()), 0);
 }
 
-TEST(ShortestPause, IsTheThresholdOfEachLimitButHalfAStatement)
+/* The pause that a threshold of one limit asks for by itself. */
+Duration
+pause_of(Limit limit, Duration value)
 {
-	for (Limit limit : all_limits)
-		EXPECT_EQ(shortest_pause(PolicyBuilder().limit(limit, minute)),
-		          limit == Limit::Statement ? minute / 2 : minute);
+	switch (limit)
+	{
+		case Limit::IdleSession:
+		case Limit::IdleInTransactionSession:
+			return value - stillness_for(value) * 9 / 8;
+		case Limit::Session:
+			return value;
+		default:
+			return value / 2;
+	}
+}
+
+TEST(ShortestPause, IsHalfTheThresholdOfWhatMayWaitAndLeavesTheIdleTimeToBeStill)
+{
+	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleSession, minute)),
+	          minute - 1125 * millisecond);
+	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleInTransactionSession, second)),
+	          second - 562500);
+	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Statement, minute)), minute / 2);
+	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Transaction, minute)), minute / 2);
+	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Maintenance, minute)), minute / 2);
+	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Session, minute)), minute);
 }
 
 TEST(ShortestPause, IsTheShortestOfAll)
 {
 	for (Limit shortest : all_limits)
-	{
-		Duration expected = shortest == Limit::Statement ? minute / 2 : minute;
-
 		EXPECT_EQ(shortest_pause(PolicyBuilder().all_limits_at(hour).limit(shortest, minute)),
-		          expected);
-	}
+		          pause_of(shortest, minute));
 }
 
 TEST(ShortestPause, AHalvedStatementMayBeTheShortest)
 {
-	EXPECT_EQ(shortest_pause(
-	              PolicyBuilder().all_limits_at(minute).limit(Limit::Statement, 2 * minute - 2)),
-	          minute - 1);
-	EXPECT_EQ(shortest_pause(
-	              PolicyBuilder().all_limits_at(minute).limit(Limit::Statement, 2 * minute + 2)),
-	          minute);
+	auto pause = [](Duration statement)
+	{
+		return shortest_pause(
+		    PolicyBuilder().limit(Limit::Session, minute).limit(Limit::Statement, statement));
+	};
+
+	EXPECT_EQ(pause(2 * minute - 2), minute - 1);
+	EXPECT_EQ(pause(2 * minute + 2), minute);
+}
+
+/* An episode of any limit that begins right after a scan is found by the next in time. */
+TEST(ShortestPause, FindsEachEpisodeInTimeForTheLooksThatItNeeds)
+{
+	for (Duration value : {smallest_threshold, second, minute, day})
+		for (const Session &session :
+		     {Session(SessionBuilder().idle(noon).switches(7)),
+		      Session(SessionBuilder().idle_in_transaction(noon).switches(7)),
+		      Session(SessionBuilder().running(noon).maintaining_own_tables(noon))})
+			for (Limit limit : all_limits)
+			{
+				Policy policy = PolicyBuilder().limit(limit, value);
+				Memo memo = memo_of(session);
+				Instant scan = noon + shortest_pause(policy);
+				Instant now = scan;
+
+				if (limit == Limit::Session || !episode_of(limit, session, memo))
+					continue;
+				Instant deadline = episode_of(limit, session, memo)->start + value;
+				Decision decision{};
+				do
+				{
+					Session seen = session;
+
+					if (!wants_switches(session, memo, policy, now))
+						seen.switches = switches_not_read;
+					observe(memo, seen, now);
+					decision = decide(limit, seen, memo, policy, now);
+					if (decision.outlook == Outlook::Wait)
+						now = decision.at;
+				} while (decision.outlook == Outlook::Wait);
+				expect_due(decision, facts(limit).first_action);
+				/* A transaction may have begun long before. */
+				EXPECT_EQ(now, std::max(deadline + 1, scan)) << facts(limit).name << " " << value;
+			}
 }
 
 TEST(ShortestPause, OfWhatIsStoredIsNoneWithoutALimit)
@@ -919,19 +1103,19 @@ TEST(ShortestPause, OfWhatIsStoredIsNoneWithoutALimit)
 	EXPECT_EQ(shortest_pause(stored), 0);
 }
 
-TEST(ShortestPause, OfWhatIsStoredIsTheThresholdOfEachLimitButHalfAStatement)
+TEST(ShortestPause, OfWhatIsStoredIsThatOfEachLimit)
 {
 	for (Limit limit : all_limits)
 	{
 		Stored stored{};
 
 		stored.limits[index_of(limit)] = minute;
-		EXPECT_EQ(shortest_pause(stored), limit == Limit::Statement ? minute / 2 : minute);
+		EXPECT_EQ(shortest_pause(stored), pause_of(limit, minute));
 		/* What is switched off beside it does not count. */
 		for (Limit other : all_limits)
 			if (other != limit)
 				stored.limits[index_of(other)] = 0;
-		EXPECT_EQ(shortest_pause(stored), limit == Limit::Statement ? minute / 2 : minute);
+		EXPECT_EQ(shortest_pause(stored), pause_of(limit, minute));
 	}
 }
 
@@ -943,8 +1127,53 @@ TEST(ShortestPause, OfWhatIsStoredIsTheShortestOfAll)
 
 		stored.limits.fill(hour);
 		stored.limits[index_of(shortest)] = minute;
-		EXPECT_EQ(shortest_pause(stored), shortest == Limit::Statement ? minute / 2 : minute);
+		EXPECT_EQ(shortest_pause(stored), pause_of(shortest, minute));
 	}
+}
+
+TEST(ShortestWithWaits, IsOfTheLimitsThatWaitsAreTakenOff)
+{
+	for (Limit limit : all_limits)
+	{
+		bool takes =
+		    limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
+		Stored stored{};
+
+		stored.limits[index_of(limit)] = minute;
+		EXPECT_EQ(shortest_with_waits(PolicyBuilder().limit(limit, minute)), takes ? minute : 0);
+		EXPECT_EQ(shortest_with_waits(stored), takes ? minute : 0);
+		/* Of several it is the shortest, whatever the others are. */
+		stored.limits.fill(hour);
+		stored.limits[index_of(limit)] = minute;
+		EXPECT_EQ(shortest_with_waits(PolicyBuilder().all_limits_at(hour).limit(limit, minute)),
+		          takes ? minute : hour);
+		EXPECT_EQ(shortest_with_waits(stored), takes ? minute : hour);
+	}
+}
+
+TEST(ShortestWithWaits, IsNoneWithoutALimitAndInModeOff)
+{
+	PolicyBuilder policy;
+	Stored stored{};
+
+	EXPECT_EQ(shortest_with_waits(policy), 0);
+	EXPECT_EQ(shortest_with_waits(stored), 0);
+	stored.limits.fill(0);
+	EXPECT_EQ(shortest_with_waits(stored), 0);
+	policy.all_limits_at(minute);
+	EXPECT_EQ(shortest_with_waits(policy.mode(Mode::Log)), minute);
+	EXPECT_EQ(shortest_with_waits(policy.mode(Mode::Off)), 0);
+}
+
+TEST(SamplingPause, IsShorterTheMoreHangsOnIt)
+{
+	EXPECT_EQ(sampling_pause(4 * second, Pace::Quiet), 2 * second);
+	EXPECT_EQ(sampling_pause(4 * second, Pace::Running), second / 2);
+	EXPECT_EQ(sampling_pause(4 * second, Pace::Waiting), second / 5);
+	/* A wait is never looked for less than once a second. */
+	EXPECT_EQ(sampling_pause(20 * second, Pace::Waiting), second);
+	EXPECT_EQ(sampling_pause(day, Pace::Waiting), second);
+	EXPECT_EQ(sampling_pause(day, Pace::Running), 3 * hour);
 }
 
 TEST(ShorterPause, TakesTheShorterOfWhatThereIs)
@@ -1110,21 +1339,15 @@ TEST_P(ComesIntoForce, NotWhenLockWaitersAreNewlySpared)
 	EXPECT_FALSE(comes());
 }
 
+TEST_P(ComesIntoForce, WhenLockWaitersAreNoLongerSparedFromIt)
+{
+	now.spare_lock_waiters(false);
+	EXPECT_EQ(comes(), limit == Limit::Statement || limit == Limit::Transaction ||
+	                       limit == Limit::Maintenance);
+}
+
 INSTANTIATE_TEST_SUITE_P(Policy, ComesIntoForce, testing::ValuesIn(all_limits),
                          [](const auto &test) { return std::string(facts(test.param).name); });
-
-TEST(ComesIntoForceForStatements, WhenLockWaitersAreNoLongerSpared)
-{
-	PolicyBuilder before;
-	PolicyBuilder now;
-
-	before.limit(Limit::Statement, minute);
-	now.limit(Limit::Statement, minute).spare_lock_waiters(false);
-	EXPECT_TRUE(comes_into_force(now, before, Limit::Statement));
-	before.limit(Limit::Transaction, minute);
-	now.limit(Limit::Transaction, minute);
-	EXPECT_FALSE(comes_into_force(now, before, Limit::Transaction));
-}
 
 } // namespace
 } // namespace session_guard::test

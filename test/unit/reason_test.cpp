@@ -34,6 +34,7 @@ verdict(Limit limit, Duration threshold, Duration measured, Duration since_cance
 	        .threshold = {.value = threshold, .source = Source::ConfigurationFile},
 	        .episode = {},
 	        .deadline = noon,
+	        .due = noon,
 	        .measured = measured,
 	        .action = Action::Terminate,
 	        .since_cancel = since_cancel};
@@ -116,6 +117,9 @@ TEST(ClientDetail, IsASentenceForEachLimit)
 	EXPECT_EQ(of(Limit::Transaction), "In a transaction for 1 min 2 s; "
 	                                  "pg_session_guard.transaction_timeout is 1 min "
 	                                  "(configuration file).");
+	EXPECT_EQ(of(Limit::Maintenance), "Maintenance running for 1 min 2 s; "
+	                                  "pg_session_guard.maintenance_timeout is 1 min "
+	                                  "(configuration file).");
 	EXPECT_EQ(of(Limit::Session), "Connected for 1 min 2 s; pg_session_guard.session_timeout is 1 "
 	                              "min (configuration file).");
 }
@@ -167,6 +171,7 @@ TEST(SparedText, SaysWhy)
 	EXPECT_EQ(spared(Spared::RoleUnknown), "its role could not be read");
 	EXPECT_EQ(spared(Spared::Superuser), "superuser");
 	EXPECT_EQ(spared(Spared::NotMeasurable), "not measurable: track_activities is off");
+	EXPECT_EQ(spared(Spared::NotTold), "not measurable: /proc cannot be read");
 	EXPECT_EQ(spared(Spared::Listener), "listens on a channel");
 	EXPECT_EQ(spared(Spared::Maintenance), "maintenance command");
 	EXPECT_EQ(spared(Spared::LockWait), "waits for a lock");
@@ -205,6 +210,7 @@ TEST(AnnouncementOf, EveryAction)
 TEST(AnnouncementOf, LogSaysWhatWouldBeDone)
 {
 	EXPECT_EQ(announcement(Limit::Statement, Action::Log), "would cancel statement of session");
+	EXPECT_EQ(announcement(Limit::Maintenance, Action::Log), "would cancel statement of session");
 	EXPECT_EQ(announcement(Limit::IdleSession, Action::Log), "would terminate session");
 }
 
@@ -222,6 +228,9 @@ TEST(Reason, NamesLimitValueSourceAndWhatWasMeasured)
 	EXPECT_EQ(reason(verdict(Limit::Transaction, minute, 2 * minute)),
 	          "in a transaction for 2 min, "
 	          "pg_session_guard.transaction_timeout is 1 min (configuration file)");
+	EXPECT_EQ(reason(verdict(Limit::Maintenance, minute, 2 * minute)),
+	          "maintenance running for 2 min, "
+	          "pg_session_guard.maintenance_timeout is 1 min (configuration file)");
 	EXPECT_EQ(reason(verdict(Limit::Session, day, day + 3 * hour)),
 	          "connected for 1 d 3 h, "
 	          "pg_session_guard.session_timeout is 1 d (configuration file)");

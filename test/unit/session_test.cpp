@@ -36,26 +36,26 @@ TEST(WaitsForLock, NotAnyOtherWait)
 		EXPECT_FALSE(waits_for_lock(SessionBuilder().running(noon).waiting_for(wait)));
 }
 
-TEST(PausedPipeline, IsActiveAndWaitsForItsClient)
+TEST(AwaitsMessage, IsActiveAndWaitsForItsClient)
 {
-	EXPECT_TRUE(is_paused_pipeline(SessionBuilder().paused(noon)));
+	EXPECT_TRUE(awaits_message(SessionBuilder().paused(noon)));
 }
 
-TEST(PausedPipeline, IsNotACopyThatReadsItsData)
+TEST(AwaitsMessage, IsNotACopyThatReadsItsData)
 {
-	EXPECT_FALSE(is_paused_pipeline(SessionBuilder().paused(noon).copying()));
+	EXPECT_FALSE(awaits_message(SessionBuilder().paused(noon).copying()));
 }
 
-TEST(PausedPipeline, IsNotAStatementThatRuns)
+TEST(AwaitsMessage, IsNotAStatementThatRuns)
 {
 	for (Wait wait : {Wait::Other, Wait::Lock, Wait::SyncRep})
-		EXPECT_FALSE(is_paused_pipeline(SessionBuilder().running(noon).waiting_for(wait)));
+		EXPECT_FALSE(awaits_message(SessionBuilder().running(noon).waiting_for(wait)));
 }
 
-TEST(PausedPipeline, IsOnlyActive)
+TEST(AwaitsMessage, IsOnlyActive)
 {
 	for (State state : all_states)
-		EXPECT_EQ(is_paused_pipeline(SessionBuilder().paused(noon).state(state)),
+		EXPECT_EQ(awaits_message(SessionBuilder().paused(noon).state(state)),
 		          state == State::Active);
 }
 
@@ -81,12 +81,33 @@ TEST(Running, AFunctionCallThatReadsItsArguments)
 	EXPECT_TRUE(is_running(SessionBuilder().fastpath(noon).waiting_for(Wait::ClientRead)));
 }
 
-TEST(OutsideTransaction, IdleAndDisabledOnly)
+TEST(OutsideTransaction, WhoAwaitsACommandOnly)
 {
 	for (State state : all_states)
-		EXPECT_EQ(is_outside_transaction(
-		              SessionBuilder().idle(noon).state(state).waiting_for(Wait::ClientRead)),
-		          state == State::Idle || state == State::Disabled);
+		for (Wait wait : {Wait::Other, Wait::Lock, Wait::ClientRead})
+		{
+			bool awaits_command =
+			    state == State::Idle ||
+			    (wait == Wait::ClientRead && (state == State::Disabled || state == State::Active));
+
+			EXPECT_EQ(
+			    is_outside_transaction(SessionBuilder().idle(noon).state(state).waiting_for(wait)),
+			    awaits_command);
+		}
+}
+
+TEST(OutsideTransaction, APausedPipelineThatHasNone)
+{
+	EXPECT_TRUE(
+	    is_outside_transaction(SessionBuilder().paused(noon).transaction_since(unknown_time)));
+	EXPECT_FALSE(is_outside_transaction(SessionBuilder().paused(noon)));
+	EXPECT_FALSE(is_outside_transaction(SessionBuilder().paused(noon).with_transaction_id(0)));
+	EXPECT_FALSE(is_outside_transaction(
+	    SessionBuilder().paused(noon).transaction_since(unknown_time).with_transaction_id()));
+	EXPECT_FALSE(is_outside_transaction(
+	    SessionBuilder().paused(noon).transaction_since(unknown_time).copying()));
+	EXPECT_FALSE(
+	    is_outside_transaction(SessionBuilder().running(noon).transaction_since(unknown_time)));
 }
 
 TEST(OutsideTransaction, UntrackedOnlyWhileItWaitsForACommand)
@@ -103,6 +124,45 @@ TEST(OutsideTransaction, NotWithATransactionId)
 {
 	EXPECT_FALSE(is_outside_transaction(SessionBuilder().idle(noon).with_transaction_id()));
 	EXPECT_FALSE(is_outside_transaction(SessionBuilder().disabled().with_transaction_id()));
+}
+
+TEST(IdleWithTransaction, IsIdleAndHasAnId)
+{
+	for (State state : all_states)
+		EXPECT_EQ(is_idle_with_transaction(
+		              SessionBuilder().idle(noon).with_transaction_id().state(state)),
+		          state == State::Idle);
+	EXPECT_FALSE(is_idle_with_transaction(SessionBuilder().idle(noon)));
+	EXPECT_FALSE(is_idle_with_transaction(
+	    SessionBuilder().idle(noon).transaction_since(noon).with_transaction_id(0)));
+}
+
+TEST(SparedMaintenance, IsNotThatOfTablesOfItsOwn)
+{
+	EXPECT_TRUE(runs_spared_maintenance(SessionBuilder().running(noon).maintaining(noon)));
+	EXPECT_FALSE(
+	    runs_spared_maintenance(SessionBuilder().running(noon).maintaining_own_tables(noon)));
+	EXPECT_FALSE(
+	    runs_spared_maintenance(SessionBuilder().running(noon).maintained(noon, hour, hour, hour)));
+}
+
+TEST(StatementStart, IsWhenItsStampWasMade)
+{
+	Session running = SessionBuilder().running(noon);
+	Session call = SessionBuilder().fastpath(noon);
+
+	running.times.query_start = call.times.state_change = noon - day;
+	EXPECT_EQ(statement_start(running), noon - day);
+	EXPECT_EQ(statement_start(call), noon - day);
+}
+
+TEST(RunningStatement, IsNoneOfWhoRunsNothing)
+{
+	EXPECT_EQ(running_statement(SessionBuilder().running(noon)), noon);
+	EXPECT_EQ(running_statement(SessionBuilder().fastpath(noon)), noon);
+	EXPECT_EQ(running_statement(SessionBuilder().paused(noon)), unknown_time);
+	EXPECT_EQ(running_statement(SessionBuilder().idle(noon)), unknown_time);
+	EXPECT_EQ(running_statement(SessionBuilder().idle_in_transaction(noon)), unknown_time);
 }
 
 TEST(StatementStamp, IsTheStartOfTheStatement)

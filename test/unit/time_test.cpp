@@ -30,7 +30,7 @@ TEST(Later, StopsAtNeverInsteadOfOverflowing)
 	EXPECT_EQ(later(never, never), never);
 }
 
-TEST(Later, TakesStampsFromBeforeTheEpoch)
+TEST(Later, TakesMomentsFromBeforeTheBeginning)
 {
 	EXPECT_EQ(later(-second, 3 * second), 2 * second);
 }

@@ -1,0 +1,417 @@
+/*
+ * Who seems idle, and whether it stirs: a message may be arriving.
+ */
+#include "core/policy.h"
+
+#include "unit/builders.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <ostream>
+#include <string>
+
+namespace session_guard::test
+{
+namespace
+{
+
+constexpr Duration threshold = 5 * minute;
+/* How long before its deadline to look at who must be still for a second. */
+constexpr Duration lead = second + second / 8;
+
+TEST(StillnessFor, IsASecondOrHalfOfAShortThreshold)
+{
+	EXPECT_EQ(stillness_for(smallest_threshold), 50 * millisecond);
+	EXPECT_EQ(stillness_for(2 * second - 2), second - 1);
+	EXPECT_EQ(stillness_for(2 * second), second);
+	EXPECT_EQ(stillness_for(threshold), second);
+	EXPECT_EQ(stillness_for(never), second);
+}
+
+/* Somebody who seems to be idle since noon, and what it takes to be sure. */
+struct SeemingCase
+{
+	const char *name;
+	Limit limit;
+	Session session;
+	/* Its status has no stamp of it: it counts from the first look that finds it still. */
+	bool counts_from_look;
+
+	friend std::ostream &
+	operator<<(std::ostream &out, const SeemingCase &test)
+	{
+		return out << test.name;
+	}
+};
+
+class Seeming : public testing::TestWithParam<SeemingCase>
+{
+  protected:
+	Limit limit = GetParam().limit;
+	Session session = GetParam().session;
+	Memo memo = memo_of(session);
+	PolicyBuilder policy = PolicyBuilder().limit(limit, threshold);
+	/* What its process would tell. */
+	std::int64_t switches = 7;
+
+	void
+	SetUp() override
+	{
+		session.switches = switches_not_read;
+	}
+	/* Look as the guard does, which asks the process only if something hangs on it. */
+	Decision
+	look(Instant now)
+	{
+		Session seen = session;
+
+		place(memo, seen, Clock{}, now);
+		if (wants_switches(seen, memo, policy, now))
+			seen.switches = switches;
+		observe(memo, seen, now);
+		return decide(limit, seen, memo, policy, now);
+	}
+	/* Look whenever the last look said so; the first one that has another word. */
+	Instant
+	look_until_no_wait(Instant now, Decision &decision)
+	{
+		decision = look(now);
+		for (int looks = 0; decision.outlook == Outlook::Wait && looks < 100; looks++)
+			decision = look(now = decision.at);
+		return now;
+	}
+	/* The deadline of somebody who was looked at from this moment on. */
+	Instant
+	deadline_after(Instant first_look) const
+	{
+		return (GetParam().counts_from_look ? first_look : noon) + threshold;
+	}
+};
+
+TEST_P(Seeming, IsDueAtItsDeadlineIfItNeverStirs)
+{
+	Decision decision{};
+
+	EXPECT_EQ(look_until_no_wait(noon + second, decision), deadline_after(noon + second) + 1);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(decision.verdict.action, Action::Terminate);
+	EXPECT_EQ(decision.verdict.deadline, deadline_after(noon + second));
+	EXPECT_EQ(decision.verdict.measured, threshold + 1);
+}
+
+TEST_P(Seeming, IsLookedAtAsLongBeforeItsDeadlineAsItMustBeStill)
+{
+	Decision decision = look(noon + second);
+
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	EXPECT_EQ(decision.at, deadline_after(noon + second) - lead);
+	decision = look(decision.at);
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	EXPECT_EQ(decision.at, deadline_after(noon + second) + 1);
+}
+
+TEST_P(Seeming, IsDueInTimeThoughTheLookBeforeItComesALittleLate)
+{
+	Decision decision = look(noon + second);
+
+	look(decision.at + lead - second);
+	EXPECT_EQ(look(deadline_after(noon + second) + 1).outlook, Outlook::Due);
+}
+
+TEST_P(Seeming, IsNotDueIfItStirsBeforeItsDeadline)
+{
+	Instant deadline = deadline_after(noon + second);
+
+	look(noon + second);
+	look(deadline - second);
+	switches++;
+	Decision decision = look(deadline + 1);
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	/* Another pause has begun, or what was taken for one must be still for a second now. */
+	EXPECT_EQ(decision.at, GetParam().counts_from_look ? deadline + threshold - lead + 1
+	                                                   : deadline + second + 1);
+	look(decision.at - 1);
+	EXPECT_EQ(look_until_no_wait(decision.at, decision),
+	          GetParam().counts_from_look ? deadline + threshold + 2 : deadline + second + 1);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+}
+
+TEST_P(Seeming, StartsOverWithEachStir)
+{
+	Instant now = noon + second;
+
+	look(now);
+	/* A message that takes its time comes in a piece every half second. */
+	for (; now < noon + threshold + minute; now += second / 2)
+	{
+		switches++;
+		ASSERT_EQ(look(now).outlook, Outlook::Wait);
+	}
+	now -= second / 2;
+	Decision decision{};
+	EXPECT_EQ(look_until_no_wait(now, decision),
+	          GetParam().counts_from_look ? now + threshold + 1 : now + second);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+}
+
+TEST_P(Seeming, DoesNotStayForEverByStirring)
+{
+	Instant now = noon + second;
+	Instant end = noon + 2 * threshold;
+
+	/* Of whoever may have paused its pipeline this is another limit's matter. */
+	if (GetParam().counts_from_look)
+		return;
+	Decision decision = look(now);
+	while (decision.outlook == Outlook::Wait && now < noon + hour)
+	{
+		switches++;
+		now = std::min(now + second / 2, decision.at);
+		decision = look(now);
+		ASSERT_EQ(decision.outlook == Outlook::Due, now > end);
+	}
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(now, end + 1);
+}
+
+TEST_P(Seeming, HasAMinuteForAMessageThatHasBegunUnderAShortLimit)
+{
+	Instant now = noon;
+	Decision decision{};
+
+	if (GetParam().counts_from_look)
+		return;
+	policy.limit(limit, second);
+	do
+	{
+		switches++;
+		decision = look(now += 100 * millisecond);
+	} while (decision.outlook == Outlook::Wait && now < noon + hour);
+	EXPECT_EQ(now, noon + second + minute + 100 * millisecond);
+}
+
+TEST_P(Seeming, StartsOverWithEachChangeOfItsStatus)
+{
+	Instant deadline = deadline_after(noon + second);
+
+	look(noon + second);
+	look(deadline - second);
+	session.changes += 2;
+	EXPECT_EQ(look(deadline + 1).outlook, Outlook::Wait);
+}
+
+TEST_P(Seeming, IsAskedForAtALookThatComesAfterItsDeadline)
+{
+	Instant late = noon + 2 * threshold;
+	Decision decision{};
+
+	EXPECT_EQ(look_until_no_wait(late, decision),
+	          GetParam().counts_from_look ? late + threshold + 1 : late + second);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+}
+
+TEST_P(Seeming, IsOnlyLoggedAndOnlyIfItIsStill)
+{
+	Decision decision{};
+
+	policy.mode(Mode::Log);
+	EXPECT_EQ(look_until_no_wait(noon + second, decision), deadline_after(noon + second) + 1);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(decision.verdict.action, Action::Log);
+}
+
+TEST_P(Seeming, IsForetold)
+{
+	look(noon + second);
+
+	Session seen = session;
+	seen.switches = GetParam().counts_from_look ? switches : switches_not_read;
+	Forecast found = forecast(limit, seen, memo, policy, noon + second);
+	EXPECT_EQ(found.due_at, deadline_after(noon + second));
+	EXPECT_EQ(found.spared, Spared::No);
+}
+
+TEST_P(Seeming, IsConvictedWithoutAWordOfItsProcessOnlyIfItsStatusIsEnough)
+{
+	Decision decision{};
+
+	switches = switches_unreadable;
+	Instant end = look_until_no_wait(noon + second, decision);
+	if (GetParam().counts_from_look)
+		EXPECT_EQ(decision.outlook, Outlook::Nothing);
+	else
+	{
+		EXPECT_EQ(decision.outlook, Outlook::Due);
+		EXPECT_EQ(end, noon + threshold + 1);
+	}
+}
+
+TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
+{
+	Instant asked_from = GetParam().counts_from_look ? noon : noon + threshold - lead;
+
+	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from));
+	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from + day));
+	EXPECT_EQ(wants_switches(session, memo, policy, asked_from - 1), GetParam().counts_from_look);
+	policy.mode(Mode::Log);
+	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from));
+	policy.mode(Mode::Off);
+	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from));
+	policy.mode(Mode::Enforce);
+	/* For limits of work nothing does. */
+	policy.all_limits_at(threshold)
+	    .limit(Limit::IdleSession, 0)
+	    .limit(Limit::IdleInTransactionSession, 0)
+	    .limit(Limit::Session, 0);
+	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from));
+	/* Of the age of a session only whoever may have paused its pipeline hangs on it. */
+	policy.limit(Limit::Session, threshold);
+	EXPECT_EQ(wants_switches(session, memo, policy, asked_from), GetParam().counts_from_look);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Policy, Seeming,
+    testing::Values(SeemingCase{"PausedPipeline", Limit::IdleInTransactionSession,
+                                SessionBuilder().paused(noon), true},
+                    SeemingCase{"PausedPipelineWithoutTransaction", Limit::IdleSession,
+                                SessionBuilder().paused(noon).transaction_since(unknown_time),
+                                true},
+                    SeemingCase{"IdleWithTransaction", Limit::IdleInTransactionSession,
+                                SessionBuilder().idle(noon).with_transaction_id(), true},
+                    SeemingCase{"Idle", Limit::IdleSession, SessionBuilder().idle(noon), false},
+                    SeemingCase{"IdleInTransaction", Limit::IdleInTransactionSession,
+                                SessionBuilder().idle_in_transaction(noon), false},
+                    SeemingCase{"IdleInFailedTransaction", Limit::IdleInTransactionSession,
+                                SessionBuilder().aborted(noon), false}),
+    [](const auto &test) { return std::string(test.param.name); });
+
+TEST(WantsSwitches, NotOfWhoeverWorks)
+{
+	Policy policy = PolicyBuilder().all_limits_at(threshold);
+
+	for (const Session &session :
+	     {Session(SessionBuilder().running(noon)), Session(SessionBuilder().fastpath(noon)),
+	      Session(SessionBuilder().paused(noon).copying()),
+	      Session(SessionBuilder().running(noon).maintaining(noon)),
+	      Session(SessionBuilder().disabled()),
+	      Session(SessionBuilder().idle(noon).state(State::Unknown))})
+		EXPECT_FALSE(wants_switches(session, memo_of(session), policy, noon + day));
+}
+
+TEST(WantsSwitches, FromTheShortestIdleLimitOn)
+{
+	Session session = SessionBuilder().idle(noon);
+	Policy policy = PolicyBuilder()
+	                    .limit(Limit::IdleSession, smallest_threshold)
+	                    .limit(Limit::IdleInTransactionSession, smallest_threshold / 2);
+	Instant first = noon + smallest_threshold - smallest_threshold / 2 * 9 / 8;
+
+	EXPECT_FALSE(wants_switches(session, memo_of(session), policy, first - 1));
+	EXPECT_TRUE(wants_switches(session, memo_of(session), policy, first));
+}
+
+TEST(WantsSwitches, NotForALimitThatNeverComes)
+{
+	Session session = SessionBuilder().idle(noon);
+
+	EXPECT_FALSE(wants_switches(session, memo_of(session),
+	                            PolicyBuilder().limit(Limit::IdleSession, never), noon + day));
+}
+
+/* ---- A paused pipeline without a transaction is idle, but not at once. ---- */
+
+class OldPipeline : public testing::Test
+{
+  protected:
+	Session session =
+	    SessionBuilder().connected(noon - day).paused(noon).transaction_since(unknown_time);
+	Memo memo = memo_of(session);
+	Policy policy = PolicyBuilder().limit(Limit::Session, threshold);
+
+	Decision
+	look(Instant now, std::int64_t switches)
+	{
+		session.switches = switches;
+		observe(memo, session, now);
+		return decide(Limit::Session, session, memo, policy, now);
+	}
+};
+
+TEST_F(OldPipeline, IsEndedByTheAgeOfItsSessionOnceItIsStillForASecond)
+{
+	for (Instant now : {noon, noon + second / 2, noon + second - 1})
+	{
+		EXPECT_EQ(look(now, 7).outlook, Outlook::Spared);
+		EXPECT_EQ(look(now, 7).spared, Spared::InTransaction);
+	}
+	EXPECT_EQ(look(noon + second, 7).outlook, Outlook::Due);
+}
+
+TEST_F(OldPipeline, IsLeftAloneWhileItsMessagesCome)
+{
+	for (int i = 0; i < 100; i++)
+		EXPECT_EQ(look(noon + i * second, i).spared, Spared::InTransaction);
+}
+
+TEST_F(OldPipeline, IsLeftAloneIfNobodyCanTell)
+{
+	look(noon, switches_unreadable);
+	EXPECT_EQ(look(noon + hour, switches_unreadable).spared, Spared::InTransaction);
+}
+
+TEST_F(OldPipeline, IsLeftAloneWithATransaction)
+{
+	session = SessionBuilder().connected(noon - day).paused(noon);
+	look(noon, 7);
+	EXPECT_EQ(look(noon + hour, 7).spared, Spared::InTransaction);
+}
+
+TEST_F(OldPipeline, IdleNeedsNoStillness)
+{
+	session = SessionBuilder().connected(noon - day).idle(noon);
+	EXPECT_EQ(look(noon + 1, switches_not_read).outlook, Outlook::Due);
+}
+
+/* ---- An idle session with a transaction is bound by both limits of transactions. ---- */
+
+TEST(IdleWithTransaction, IsBoundByTransactionTimeoutFromTheFirstLookWhateverItStirs)
+{
+	Session session = SessionBuilder().idle(noon).with_transaction_id();
+	Memo memo = memo_of(session);
+	Policy policy = PolicyBuilder().limit(Limit::Transaction, threshold);
+	Instant first = noon + minute;
+
+	for (Instant now = first; now <= first + threshold; now += second)
+	{
+		session.switches++;
+		session.changes += 2;
+		observe(memo, session, now);
+		Decision decision = decide(Limit::Transaction, session, memo, policy, now);
+		ASSERT_EQ(decision.outlook, Outlook::Wait);
+		ASSERT_EQ(decision.at, first + threshold + 1);
+	}
+	EXPECT_EQ(decide(Limit::Transaction, session, memo, policy, first + threshold + 1).outlook,
+	          Outlook::Due);
+}
+
+TEST(IdleWithTransaction, HasItsWholeTimeInEachTransaction)
+{
+	/* It serves an interrupt of the server now and then, in a transaction of its own. */
+	Session session = SessionBuilder().idle(noon).switches(7);
+	Memo memo = memo_of(session);
+	Policy policy = PolicyBuilder()
+	                    .limit(Limit::Transaction, second)
+	                    .limit(Limit::IdleInTransactionSession, second);
+
+	for (Instant now = noon; now < noon + hour; now += minute)
+	{
+		session.transaction++;
+		observe(memo, session, now);
+		for (Limit limit : {Limit::Transaction, Limit::IdleInTransactionSession})
+			EXPECT_EQ(decide(limit, session, memo, policy, now).outlook, Outlook::Wait);
+	}
+}
+
+} // namespace
+} // namespace session_guard::test
