@@ -152,22 +152,32 @@ identify(Memo &memo, const Session &session, Instant now)
 }
 
 /*
- * Note since when nothing has stirred: neither has the status been written to,
- * nor has the process been woken, as by each piece of a message that arrives.
+ * Note since when the session has done nothing, as each message that runs
+ * something stamps its state, and since when its process has not even been
+ * woken, as it is by each piece of a message that arrives.
+ *
+ * The status may be written to by an idle session, too, when it serves an
+ * interrupt of the server.  And of the switches only more are somebody's doing:
+ * a signal is counted as it comes, and taken off as it is read.
  */
 void
 observe_stillness(Memo &memo, const Session &session, Instant now)
 {
 	Stillness found{.since = now,
-	                .changes = session.changes,
+	                .unchanged_since = now,
+	                .state_change = session.state_change,
 	                .switches = session.switches,
 	                .transaction = session.transaction};
 
 	if (session.switches < 0)
-		found.since = unknown_time;
-	else if (memo.still.since != unknown_time && memo.still.changes == found.changes &&
-	         memo.still.switches == found.switches && memo.still.transaction == found.transaction)
-		found.since = memo.still.since;
+		found.since = found.unchanged_since = unknown_time;
+	else if (memo.still.since != unknown_time && memo.still.state_change == found.state_change &&
+	         memo.still.transaction == found.transaction)
+	{
+		found.unchanged_since = memo.still.unchanged_since;
+		if (found.switches <= memo.still.switches)
+			found.since = memo.still.since;
+	}
 	memo.still = found;
 }
 

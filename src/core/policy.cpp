@@ -459,7 +459,7 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 	/* It goes on as it is, so it does not stir. */
 	Memo future = memo;
 	if (future.still.since == unknown_time)
-		future.still.since = now;
+		future.still.since = future.still.unchanged_since = now;
 	Decision decision = decide(limit, session, future, on, now);
 	forecast.due_at = forecast.verdict->deadline;
 	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)
