@@ -28,13 +28,18 @@ since_state_change(const Session &session)
 	return since(session.times.state_change, session.state_change);
 }
 
-/* Since the first look that found the session as still as it is now, if it is known to be. */
+/*
+ * Since the first look that found the session in what seems to be a pause, if its
+ * process can be asked.  Whether a message has been arriving all the time is asked
+ * at the deadline (see stillness_for()): were the pause counted from when the
+ * process was woken last, the server's own signals would make it one without end.
+ */
 std::optional<Episode>
-since_still(const Session &session, const Memo &memo)
+since_pause(const Session &session, const Memo &memo)
 {
-	if (memo.still.since == unknown_time)
+	if (memo.still.unchanged_since == unknown_time)
 		return std::nullopt;
-	return Episode{.start = memo.still.since, .stamp = session.state_change};
+	return Episode{.start = memo.still.unchanged_since, .stamp = session.state_change};
 }
 
 std::optional<Episode>
@@ -43,7 +48,7 @@ idle(const Session &session, const Memo &memo)
 	if (session.state == State::Idle)
 		return since_state_change(session);
 	if (awaits_message(session) && is_outside_transaction(session))
-		return since_still(session, memo);
+		return since_pause(session, memo);
 	return std::nullopt;
 }
 
@@ -58,11 +63,11 @@ idle_in_transaction(const Session &session, const Memo &memo)
 		case State::Active:
 			/* state_change is when the last message began to run, not when the pause began. */
 			if (awaits_message(session) && session.transaction != 0)
-				return since_still(session, memo);
+				return since_pause(session, memo);
 			return std::nullopt;
 		case State::Idle:
 			if (is_idle_with_transaction(session))
-				return since_still(session, memo);
+				return since_pause(session, memo);
 			return std::nullopt;
 		default:
 			return std::nullopt;

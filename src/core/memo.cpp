@@ -200,64 +200,33 @@ identify(Memo &memo, const Session &session, Instant now)
 }
 
 /*
- * How often a process may be woken since an earlier look without its session
- * having stirred.
+ * Note since when the session has done nothing, as each message that runs
+ * something stamps its state, and since when its process has not even been
+ * woken, as it is by each piece of a message that arrives.
  *
- * Interrupts wake it too: a reload of the configuration, messages about
- * changed catalogs.  Who is idle by its status is not taken for somebody who
- * sends by a few of them; who may only have paused is by the first.
- */
-std::int64_t
-wakings_allowed(const Session &session, Duration time)
-{
-	constexpr std::int64_t interrupts_per_second = 2;
-
-	if (awaits_message(session) || is_idle_with_transaction(session))
-		return 0;
-	return interrupts_per_second * (1 + time / second);
-}
-
-bool
-has_stirred(const Stillness &before, const Session &session, Instant now)
-{
-	return before.changes != session.changes || before.transaction != session.transaction ||
-	       session.switches - before.switches >
-	           wakings_allowed(session, now - before.compared_with);
-}
-
-/*
- * Note since when nothing has stirred: neither has the status been written to,
- * nor has the process been woken, as by each piece of a message that arrives.
+ * The status may be written to by an idle session, too, when it serves an
+ * interrupt of the server.  And of the switches only more are somebody's doing:
+ * a signal is counted as it comes, and taken off as it is read.
  */
 void
 observe_stillness(Memo &memo, const Session &session, Instant now)
 {
+	const Stillness &before = memo.still;
+	bool is_same = before.since != unknown_time && before.state_change == session.state_change &&
+	               before.transaction == session.transaction;
 	Stillness found{.since = now,
-	                .compared_with = now,
-	                .changes = session.changes,
+	                .unchanged_since = is_same ? before.unchanged_since : now,
+	                .state_change = session.state_change,
 	                .switches = session.switches,
 	                .transaction = session.transaction};
 
+	/* A scan that did not ask knows no better than the look before. */
+	if (session.switches == switches_not_read && is_same)
+		return;
 	if (session.switches < 0)
-	{
-		/* A scan that did not ask knows no better than the look before. */
-		bool is_known = session.switches == switches_not_read &&
-		                memo.still.changes == session.changes &&
-		                memo.still.transaction == session.transaction;
-
-		if (is_known)
-			found = memo.still;
-		else
-			found.since = unknown_time;
-	}
-	else if (memo.still.since != unknown_time && !has_stirred(memo.still, session, now))
-	{
-		/* A second at least lies between two looks that are compared, to tell few from many. */
-		if (now - memo.still.compared_with < second)
-			found = memo.still;
-		else
-			found.since = memo.still.since;
-	}
+		found.since = found.unchanged_since = unknown_time;
+	else if (is_same && found.switches <= before.switches)
+		found.since = before.since;
 	memo.still = found;
 }
 

@@ -50,14 +50,17 @@ struct WaitAccount
 	Waits in_maintenance;
 };
 
-/* Since when nothing has stirred in a session, and what would tell. */
+/* Since when a session has done nothing, and nothing has stirred in it, and what would tell. */
 struct Stillness
 {
-	/* The first look that found it so; unknown_time if none has asked since the status changed. */
+	/* The first look that found its process not woken since; unknown_time if none has asked. */
 	Instant since;
-	/* The look that the next is compared with, and what it found. */
-	Instant compared_with;
-	std::int32_t changes;
+	/*
+	 * The first look that found no message taken in since, and its transaction as it
+	 * is.  The process may have been woken meanwhile, as by a piece of a message.
+	 */
+	Instant unchanged_since;
+	Timestamp state_change;
 	std::int64_t switches;
 	std::uint32_t transaction;
 };

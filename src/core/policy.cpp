@@ -110,18 +110,29 @@ first_verdict(Limit limit, const Episode &episode, const Session &session, const
 }
 
 /*
- * When a session that is idle by its status has been still for long enough to be
- * ended, if it goes on like that; long ago if nobody asks, or nobody can tell.
+ * When a session has been still for long enough to be ended, if it goes on like
+ * that; long ago if nobody asks, or nobody can tell.
+ *
+ * A message may take its time.  But whoever is idle by its status and sends one
+ * byte a second must not keep its locks by that: from its deadline, or the
+ * first look after it, it has as much time again.  The server says itself that
+ * it is idle; of one that is active nobody can tell better.
  */
 Instant
 settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Instant now)
 {
+	Duration threshold = verdict.threshold.value;
+
 	if (!depends_on_stillness(verdict.limit) || session.switches == switches_unreadable)
 		return beginning;
 	/* What was not asked for before is asked for at that look. */
 	if (memo.still.since == unknown_time)
 		return now + 1;
-	return later(memo.still.since, stillness_for(verdict.threshold.value));
+	Instant settled = later(memo.still.since, stillness_for(threshold));
+	if (session.state == State::Active)
+		return settled;
+	return std::min(settled, later(std::max(verdict.deadline, memo.still.unchanged_since),
+	                               std::max(threshold, minute)));
 }
 
 /* What is due for a session whose limit is exceeded, after the steps already taken. */
@@ -159,7 +170,8 @@ wants_switches(const Session &session, const Memo &memo, const Policy &policy, I
                Asker asker)
 {
 	bool is_pause = awaits_message(session) || is_idle_with_transaction(session);
-	bool is_known = memo.still.since != unknown_time && memo.still.changes == session.changes;
+	bool is_known =
+	    memo.still.since != unknown_time && memo.still.state_change == session.state_change;
 	auto asks_for = [&](Limit limit)
 	{
 		Duration threshold = threshold_of(policy.limits, limit).value;
@@ -461,7 +473,7 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 	/* It goes on as it is, so it does not stir. */
 	Memo future = memo;
 	if (future.still.since == unknown_time)
-		future.still.since = future.still.asked_since = now;
+		future.still.since = future.still.unchanged_since = now;
 	Decision decision = decide(limit, session, future, on, now);
 	forecast.due_at = forecast.verdict->deadline;
 	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)

@@ -156,9 +156,8 @@ struct Session
 	std::uint32_t transaction;
 	/* When its last transaction failed; unknown_time if none has. */
 	Instant failed_at;
-	/* How often its status entry has been written to (st_changecount). */
-	std::int32_t changes;
-	/* How often its process has gone to sleep by itself (see wants_switches()). */
+	/* How often its process has slept until something came from its client (see wants_switches()).
+	 */
 	std::int64_t switches = switches_not_read;
 	Timestamp xact_start;
 	Timestamp query_start;

@@ -240,7 +240,6 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, const Published
 	    .maintenance = published.maintenance,
 	    .transaction = local_transaction(proc),
 	    .failed_at = published.failed_at,
-	    .changes = entry.st_changecount,
 	    .switches = switches_not_read,
 	    .xact_start = entry.st_xact_start_timestamp,
 	    .query_start = entry.st_activity_start_timestamp,
