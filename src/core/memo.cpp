@@ -211,14 +211,20 @@ observe(Memo &memo, const Session &session, Instant now)
 	Instant over = had_waited ? end_of_last_wait(memo, session, now) : memo.looked_at;
 	Same same = identify(memo, session, now);
 
+	Instant known_from = now;
 	if (had_waited)
 		continue_wait(memo, same, over);
 	if (wait != SeenWait::None)
 	{
 		Instant from = start_of_wait(memo, session, wait, now);
 
-		begin_wait(memo, session, wait, is_first ? from : std::max(from, over), now);
+		known_from = is_first ? from : std::max(from, over);
+		begin_wait(memo, session, wait, known_from, now);
 	}
+	if (!same.statement)
+		memo.statement_waits.known_from = std::max(known_from, statement_start(session));
+	if (!same.transaction)
+		memo.transaction_waits.known_from = std::max(known_from, session.times.xact_start);
 	observe_stillness(memo, session, now);
 	memo.waited_for = wait;
 	memo.was_maintaining = runs_spared_maintenance(session);

@@ -48,6 +48,8 @@ struct WaitAccount
 {
 	Waits all;
 	Waits in_maintenance;
+	/* From when they are known: the first look at it, or the start of the wait that it found. */
+	Instant known_from;
 };
 
 /* Since when nothing has stirred in a session, and what would tell. */
