@@ -3,12 +3,13 @@
  */
 #include "backend/commands.h"
 
+#include "backend/temporary.h"
+
 #include "server/clock.h"
 #include "server/shared.h"
 
 #include "shmem/published.h"
 
-#include <cstring>
 #include <optional>
 
 namespace session_guard
@@ -61,32 +62,21 @@ may_rewrite(const AlterTableStmt &statement)
 	return false;
 }
 
-/*
- * Is it a table, index or view of the session's own temporary schema?  Asked
- * without its rights, which the command itself will do, and without any lock.
- */
+/* Does the command, which may name a table, maintain one of the session's own temporary tables? */
 bool
-is_own_temporary(const RangeVar *relation)
+is_on_own_temporary(const RangeVar *named)
 {
-	if (relation == nullptr)
-		return false;
-	if (relation->schemaname != nullptr)
-	{
-		Oid schema = get_namespace_oid(relation->schemaname, true);
-
-		return strcmp(relation->schemaname, "pg_temp") == 0 ||
-		       (OidIsValid(schema) && isTempNamespace(schema));
-	}
-	Oid found = RelnameGetRelid(relation->relname);
-	return OidIsValid(found) && isTempNamespace(get_rel_namespace(found));
+	return named != nullptr ? is_own_temporary(named) : has_temporary_expressions();
 }
 
-/* Is one of the tables that VACUUM or ANALYZE names one of these? */
+/* The same of VACUUM or ANALYZE. */
 bool
-names_own_temporary(const VacuumStmt &statement)
+is_on_own_temporary(const VacuumStmt &statement)
 {
 	const ListCell *cell;
 
+	if (statement.rels == NIL)
+		return has_temporary_expressions();
 	foreach (cell, statement.rels)
 		if (is_own_temporary(static_cast<const VacuumRelation *>(lfirst(cell))->relation))
 			return true;
@@ -105,7 +95,7 @@ mark_of(Node *node)
 	using enum MaintenanceCommand;
 
 	if (std::optional<const RangeVar *> relation = clustered_relation(node))
-		return maintenance_mark(is_repack(node) ? Repack : Cluster, is_own_temporary(*relation));
+		return maintenance_mark(is_repack(node) ? Repack : Cluster, is_on_own_temporary(*relation));
 	switch (nodeTag(node))
 	{
 		case T_VacuumStmt:
@@ -113,14 +103,14 @@ mark_of(Node *node)
 			auto statement = reinterpret_cast<VacuumStmt *>(node);
 
 			return maintenance_mark(statement->is_vacuumcmd ? Vacuum : Analyze,
-			                        names_own_temporary(*statement));
+			                        is_on_own_temporary(*statement));
 		}
 		case T_IndexStmt:
 			return maintenance_mark(
 			    CreateIndex, is_own_temporary(reinterpret_cast<IndexStmt *>(node)->relation));
 		case T_ReindexStmt:
 			return maintenance_mark(
-			    Reindex, is_own_temporary(reinterpret_cast<ReindexStmt *>(node)->relation));
+			    Reindex, is_on_own_temporary(reinterpret_cast<ReindexStmt *>(node)->relation));
 		case T_RefreshMatViewStmt:
 			return maintenance_mark(RefreshMaterializedView, false);
 		case T_AlterTableStmt:

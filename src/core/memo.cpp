@@ -273,6 +273,7 @@ observe(Memo &memo, const Session &session, Instant now)
 	/* A wait within maintenance ended with it. */
 	if (memo.was_maintaining && same.is_maintained_known)
 		over = std::min(over, memo.looked_at + same.maintained);
+	Instant known_from = now;
 	if (had_waited)
 		continue_wait(memo, session, same, over);
 	if (wait != SeenWait::None)
@@ -282,8 +283,13 @@ observe(Memo &memo, const Session &session, Instant now)
 		/* Without a start of its own it began after the maintenance before it. */
 		if (wait != SeenWait::Lock && !runs_spared_maintenance(session))
 			from += same.maintained;
-		begin_wait(memo, session, wait, is_first ? from : std::max(from, over), now);
+		known_from = is_first ? from : std::max(from, over);
+		begin_wait(memo, session, wait, known_from, now);
 	}
+	if (!same.statement)
+		memo.statement_waits.known_from = std::max(known_from, statement_start(session));
+	if (!same.transaction)
+		memo.transaction_waits.known_from = std::max(known_from, session.times.xact_start);
 	observe_stillness(memo, session, now);
 	memo.waited_for = wait;
 	memo.was_maintaining = runs_spared_maintenance(session);

@@ -48,6 +48,8 @@ struct WaitAccount
 {
 	Waits all;
 	Waits in_maintenance;
+	/* From when they are known: the first look at it, or the start of the wait that it found. */
+	Instant known_from;
 };
 
 /* Since when a session has done nothing, and nothing has stirred in it, and what would tell. */

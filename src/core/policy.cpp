@@ -89,13 +89,24 @@ spared_by_state(Limit limit, const Session &session, const Memo &memo, const Pol
 	return Spared::No;
 }
 
+/* The share of a time that has the ratio of a part to its whole; none of nothing. */
+Duration
+share_of(Duration time, Duration part, Duration whole)
+{
+	if (time <= 0 || part <= 0 || whole <= 0)
+		return 0;
+	return static_cast<Duration>(
+	    static_cast<double>(time) *
+	    std::min(1.0, static_cast<double>(part) / static_cast<double>(whole)));
+}
+
 /* What a limit asks for in an episode, before the steps already taken are thought of. */
 Verdict
 first_verdict(Limit limit, const Episode &episode, const Session &session, const Memo &memo,
               const Policy &policy, Instant now)
 {
 	Threshold threshold = threshold_of(policy.limits, limit);
-	Duration off = excluded(limit, session, memo, policy);
+	Duration off = excluded(limit, episode.start, session, memo, policy);
 	/* Maintenance that is over counts before the command's own start. */
 	Instant deadline = later(episode.start + off, threshold.value);
 
@@ -191,7 +202,7 @@ wants_switches(const Session &session, const Memo &memo, const Policy &policy, I
 }
 
 Duration
-excluded(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+excluded(Limit limit, Instant start, const Session &session, const Memo &memo, const Policy &policy)
 {
 	/* Of waits; those for the client are a statement's only. */
 	auto sum = [&](const Waits &waits)
@@ -204,12 +215,21 @@ excluded(Limit limit, const Session &session, const Memo &memo, const Policy &po
 			time += waits[static_cast<std::size_t>(SeenWait::Client)];
 		return time;
 	};
-	/* The waits, and maintenance but for its waits. */
+	/*
+	 * The waits, and maintenance but for its waits.  Before the first look at an
+	 * episode nobody knows: it has waited for as large a part of it as since then.
+	 */
 	auto waits_and = [&](const WaitAccount &account, Duration maintenance)
 	{
+		Duration unknown = account.known_from - start;
+		Duration known = memo.looked_at - account.known_from;
+		Duration waits = sum(account.all);
+
 		if (!policy.spare_maintenance)
-			return sum(account.all);
-		return sum(account.all) + std::max<Duration>(0, maintenance - sum(account.in_maintenance));
+			return waits + share_of(unknown, waits, known);
+		Duration in_maintenance = sum(account.in_maintenance);
+		return waits + std::max<Duration>(0, maintenance - in_maintenance) +
+		       share_of(unknown - maintenance, waits - in_maintenance, known);
 	};
 	const Maintenance &maintenance = session.maintenance;
 	bool is_of_statement = maintenance.statement == statement_stamp(session);

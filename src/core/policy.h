@@ -124,11 +124,12 @@ struct Decision
 static_assert(std::is_trivially_destructible_v<Decision>);
 
 /*
- * What is taken off the time of an episode: waits for somebody else's lock and
- * spared maintenance if the policy says so, waits for a synchronous standby,
- * and, for a statement, pauses of its client.  As of the last look.
+ * What is taken off the time of an episode that began at a moment: waits for somebody else's lock
+ * and spared maintenance if the policy says so, waits for a synchronous standby, and, for a
+ * statement, pauses of its client.  As of the last look.
  */
-Duration excluded(Limit limit, const Session &session, const Memo &memo, const Policy &policy);
+Duration excluded(Limit limit, Instant start, const Session &session, const Memo &memo,
+                  const Policy &policy);
 
 /*
  * Can only the process itself tell whether the session is what its status says?

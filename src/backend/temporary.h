@@ -1,0 +1,26 @@
+/*
+ * What is of the session's own temporary schema.
+ *
+ * Anybody can make a temporary table with an index on a function of his own, so
+ * that maintenance of it lasts as long as he likes; it is not spared.
+ */
+#pragma once
+
+#include "server/pg.h"
+
+namespace session_guard
+{
+
+/*
+ * Is it a table, index or view of the session's own temporary schema?  Asked
+ * without its rights, which the command itself will do, and without any lock.
+ */
+bool is_own_temporary(const RangeVar *relation);
+
+/*
+ * Has one of its tables an index or statistics on an expression, so that a
+ * command without names, which maintains all that it may, calls functions for it?
+ */
+bool has_temporary_expressions();
+
+} // namespace session_guard
