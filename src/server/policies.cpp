@@ -49,6 +49,9 @@ Duration in_doubt_since = 0;
 bool has_failed = false;
 bool said_locked = false;
 
+/* What is done about damaged rows, from the first reading that has failed on. */
+Damaged damaged = Damaged::IsError;
+
 CatalogWork reading{.what = "read the catalog of settings for roles and databases",
                     .has_failed = false};
 
@@ -190,9 +193,14 @@ read_now()
 	                                           {
 		                                           is_locked = !lock_settings();
 		                                           if (!is_locked)
-			                                           fresh = read_stored(stored, LOG);
+			                                           fresh = read_stored(stored, LOG, damaged);
 	                                           }))
+	{
+		/* Once a row may be damaged, the others shall not be lost for it. */
+		if (reading.has_failed)
+			damaged = Damaged::IsSpared;
 		return false;
+	}
 	if (is_locked)
 	{
 		say_locked();

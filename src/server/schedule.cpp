@@ -88,7 +88,7 @@ StoredReading
 read_stored_now()
 {
 	LockRelationOid(DbRoleSettingRelationId, AccessShareLock);
-	std::optional<StoredReading> reading = read_stored({}, DEBUG1);
+	std::optional<StoredReading> reading = read_stored({}, DEBUG1, Damaged::IsError);
 	UnlockRelationOid(DbRoleSettingRelationId, AccessShareLock);
 	return *reading;
 }

@@ -3,6 +3,7 @@
  */
 #include "server/stored.h"
 
+#include "server/attempt.h"
 #include "server/growing.h"
 #include "server/settings.h"
 
@@ -76,12 +77,15 @@ key_of(const StoredFor &row)
 	return std::tuple(row.role, row.database);
 }
 
-/* A row with settings of ours, which are yet to be made sense of. */
+/* A row with settings of ours, which are yet to be made sense of; or one that could not be read. */
 struct RawRow
 {
 	StoredFor row;
 	Datum settings;
+	const ErrorData *error;
 };
+
+constexpr char unreadable[] = "unreadable";
 
 /* A reading in the making, in the current memory context; sorted by role and database. */
 struct Draft
@@ -106,12 +110,40 @@ write_text(Draft &draft)
 	initStringInfo(&draft.text);
 	std::ranges::sort(draft.rows.all(), {}, [](const RawRow &raw) { return key_of(raw.row); });
 	for (const RawRow &raw : draft.rows.all())
-		for_each_of_ours(raw.settings, [&](char *setting)
-		                 { appendStringInfoString(&draft.text, line_of(raw.row, setting)); });
+		if (raw.error != nullptr)
+			appendStringInfoString(&draft.text, line_of(raw.row, unreadable));
+		else
+			for_each_of_ours(raw.settings, [&](char *setting)
+			                 { appendStringInfoString(&draft.text, line_of(raw.row, setting)); });
+}
+
+/* Take a row up; one that cannot be read, in a subtransaction, so that the others can. */
+void
+add_row(Draft &draft, RawRow raw, Datum settings, Damaged damaged)
+{
+	ErrorData *error = nullptr;
+	auto copy = [&]
+	{
+		if (has_any_of_ours(settings))
+			raw.settings = PointerGetDatum(DatumGetArrayTypePCopy(settings));
+	};
+
+	if (damaged == Damaged::IsError)
+		copy();
+	else if (!attempt(copy, any_error, &error))
+	{
+		/* That says nothing about the row. */
+		if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		    error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
+		raw.error = error;
+	}
+	if (raw.settings != Datum{0} || raw.error != nullptr)
+		draft.rows.add(raw);
 }
 
 Draft
-read_rows()
+read_rows(Damaged damaged)
 {
 	Draft draft{};
 	Relation relation = table_open(DbRoleSettingRelationId, NoLock);
@@ -124,15 +156,30 @@ read_rows()
 		Datum settings = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
 		                              RelationGetDescr(relation), &isnull);
 
-		if (!isnull && has_any_of_ours(settings))
-			draft.rows.add(
-			    {.row = {.role = form->setrole, .database = form->setdatabase, .settings = {}},
-			     .settings = PointerGetDatum(DatumGetArrayTypePCopy(settings))});
+		if (!isnull)
+			add_row(draft,
+			        {.row = {.role = form->setrole, .database = form->setdatabase, .settings = {}},
+			         .settings = Datum{0},
+			         .error = nullptr},
+			        settings, damaged);
 	}
 	systable_endscan(scan);
 	table_close(relation, NoLock);
 	write_text(draft);
 	return draft;
+}
+
+/* In doubt, spare: nobody knows what was stored for them. */
+void
+spare_unreadable(const RawRow &raw, StoredFor &row, const char *text_before, int elevel)
+{
+	row.settings.exempt = true;
+	if (text_before != nullptr && strstr(text_before, line_of(row, unreadable)) != nullptr)
+		elevel = DEBUG1;
+	ereport(elevel, (errcode(raw.error->sqlerrcode),
+	                 errmsg("could not read what is stored for role %u, database %u: %s", row.role,
+	                        row.database, raw.error->message),
+	                 errdetail("The session guard spares their sessions.")));
 }
 
 /* Make sense of what was read. */
@@ -145,8 +192,11 @@ understood(const Draft &draft, const char *text_before, int elevel)
 	{
 		StoredFor row = raw.row;
 
-		for_each_of_ours(raw.settings,
-		                 [&](char *setting) { store_setting(setting, row, text_before, elevel); });
+		if (raw.error != nullptr)
+			spare_unreadable(raw, row, text_before, elevel);
+		else
+			for_each_of_ours(raw.settings, [&](char *setting)
+			                 { store_setting(setting, row, text_before, elevel); });
 		rows.add(row);
 	}
 	return rows.all();
@@ -155,7 +205,7 @@ understood(const Draft &draft, const char *text_before, int elevel)
 } // namespace
 
 std::optional<StoredReading>
-read_stored(const StoredReading &before, int elevel)
+read_stored(const StoredReading &before, int elevel, Damaged damaged)
 {
 	MemoryContext context = AllocSetContextCreate(
 	    CurrentMemoryContext, "session guard stored settings", ALLOCSET_DEFAULT_SIZES);
@@ -163,7 +213,7 @@ read_stored(const StoredReading &before, int elevel)
 
 	/* A change can be visible before the message about it has come. */
 	InvalidateCatalogSnapshot();
-	Draft draft = read_rows();
+	Draft draft = read_rows(damaged);
 	bool is_alike = before.text != nullptr && strcmp(draft.text.data, before.text) == 0;
 	StoredReading reading{.context = context,
 	                      .text = draft.text.data,

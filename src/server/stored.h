@@ -31,12 +31,20 @@ struct StoredReading
 	std::span<StoredFor> rows;
 };
 
+/* What to do about a row that cannot be read. */
+enum class Damaged
+{
+	IsError,
+	/* Spare those that it is about.  Each row then takes a subtransaction. */
+	IsSpared,
+};
+
 /*
  * Read the catalog, which the caller has locked; none if it says the same as
  * the reading before.  A value that cannot be valid today counts as not stored,
  * and is reported at this level.
  */
-std::optional<StoredReading> read_stored(const StoredReading &before, int elevel);
+std::optional<StoredReading> read_stored(const StoredReading &before, int elevel, Damaged damaged);
 
 /* What is stored for exactly this role and database; nullptr if nothing is. */
 const Stored *stored_for(const StoredReading &reading, Oid role, Oid database);

@@ -22,7 +22,7 @@ our @EXPORT = qw(
   start_query wait_for_state wait_until_unchanged_for close_sessions
   wait_until wait_for_status guard_lines log_size living fates
   place_of connect_to_place stubborn_statement create_gate create_parallel_table
-  call_verb freeze_process thaw_process wait_for_outcome wait_for_history
+  call_verb freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
   canceled_text terminated_text
 );
 
@@ -424,6 +424,22 @@ sub freeze_process
 	wait_until(sub { slurp_file("/proc/$pid/stat") =~ /\) T / }, "process $pid is stopped")
 	  if -e "/proc/$pid/stat";
 	return;
+}
+
+# The same for a worker, while it is in no transaction: it keeps no lock that somebody
+# would wait for.  The raw session of a superuser looks.
+sub freeze_asleep
+{
+	my ($session, $pid) = @_;
+
+	return wait_until(
+		sub {
+			freeze_process($pid);
+			return 1 if $session->query("SELECT count(*) FROM pg_locks WHERE pid = $pid") eq '0';
+			thaw_process($pid);
+			return 0;
+		},
+		"process $pid is stopped in its sleep");
 }
 
 sub thaw_process

@@ -63,7 +63,7 @@ for my $lock (@locks)
 	my $culprit = shift @culprits;
 	my $offset = log_size($node);
 
-	freeze_process($guard);
+	freeze_asleep($admin, $guard);
 	run($admin, $many_changes, 'ALTER ROLE web CONNECTION LIMIT 50');
 	run($locker, 'BEGIN', $lock);
 	thaw_process($guard);

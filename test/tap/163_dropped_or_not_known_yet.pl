@@ -95,7 +95,7 @@ is(scalar(grep { !is_alive($node, $_->pid) } @innocent), 0, 'superusers that are
 # Roles that were made after the last reading that was possible.
 my $known = RawSession->connect($node);
 $guard = wait_for_guard($node);
-freeze_process($guard);
+freeze_asleep($admin, $guard);
 run($admin, 'CREATE ROLE late_boss LOGIN SUPERUSER', 'CREATE ROLE late LOGIN');
 my ($late_boss, $late) = map { RawSession->connect($node, user => $_) } qw(late_boss late);
 run($locker, 'BEGIN', 'LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE');
