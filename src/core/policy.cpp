@@ -78,7 +78,11 @@ spared_by_state(Limit limit, const Session &session, const Memo &memo, const Pol
 				return Spared::Listener;
 			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
 		case Limit::IdleInTransactionSession:
-			return cannot_be_told(session) ? Spared::NotTold : Spared::No;
+			if (cannot_be_told(session))
+				return Spared::NotTold;
+			/* The server is shown as before while it Describes a statement, and may wait there. */
+			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
+			                                                            : Spared::No;
 		case Limit::Session:
 			/* Between two messages of a pipeline a client that works on is no longer than that. */
 			if (!is_outside_transaction(session) ||
