@@ -144,7 +144,7 @@ struct Session
 	SessionId id;
 	State state;
 	Wait wait;
-	/* One of its parallel workers waits for a lock. */
+	/* One of its parallel workers waits for a lock, and no process of the query does anything. */
 	bool worker_waits_for_lock;
 	/* It runs COPY from or to its client, whose reading from the client is work and not a pause. */
 	bool copying;

@@ -131,12 +131,26 @@ wait_start_of(PGPROC *proc)
 	return static_cast<Timestamp>(pg_atomic_read_u64(&proc->waitStart));
 }
 
+/*
+ * Does a process of a parallel query do anything for it?  The others wait for
+ * a lock, or for each other.
+ */
+bool
+is_at_work(uint32 wait_event_info)
+{
+	constexpr uint32 class_mask = 0xFF000000U;
+
+	return wait_from_info(wait_event_info) != Wait::Lock &&
+	       (wait_event_info & class_mask) != PG_WAIT_IPC;
+}
+
 /* What the parallel workers of a process are at. */
 struct Workers
 {
 	int count;
+	bool one_is_at_work;
 	bool one_waits_for_lock;
-	/* The first of them to wait. */
+	/* Of the last of them to wait: since then all do, if none is at work. */
 	Timestamp wait_start;
 };
 
@@ -156,13 +170,17 @@ workers_of(PGPROC *leader)
 	for (dlist_node *link = head->next; link != head; link = link->next)
 	{
 		PGPROC *member = lock_group_member(link);
+		uint32 wait_event_info = member->wait_event_info;
 
 		if (member != leader)
+		{
 			workers.count++;
-		if (wait_from_info(member->wait_event_info) != Wait::Lock)
+			workers.one_is_at_work = workers.one_is_at_work || is_at_work(wait_event_info);
+		}
+		if (wait_from_info(wait_event_info) != Wait::Lock)
 			continue;
 		Timestamp start = wait_start_of(member);
-		if (!workers.one_waits_for_lock || start < workers.wait_start)
+		if (!workers.one_waits_for_lock || start > workers.wait_start)
 			workers.wait_start = start;
 		workers.one_waits_for_lock = true;
 	}
@@ -221,19 +239,26 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, const Published
      PGPROC *proc)
 {
 	Workers workers = workers_of(proc);
-	Wait wait = wait_from_info(proc->wait_event_info);
+	uint32 wait_event_info = proc->wait_event_info;
+	Wait wait = wait_from_info(wait_event_info);
 	Timestamp wait_start = unknown_time;
+
+	/* A query waits for a lock only if all of it does: one process may wait on purpose. */
+	if (wait == Wait::Lock && workers.one_is_at_work)
+		wait = Wait::Other;
+	bool worker_waits = workers.one_waits_for_lock && !workers.one_is_at_work &&
+	                    !is_at_work(wait_event_info);
 
 	if (wait == Wait::Lock)
 		wait_start = wait_start_of(proc);
-	else if (workers.one_waits_for_lock)
+	else if (worker_waits)
 		wait_start = workers.wait_start;
 
 	sighting.session = {
 	    .id = {.pid = entry.st_procpid, .backend_start = entry.st_proc_start_timestamp},
 	    .state = state_of(entry.st_state),
 	    .wait = wait,
-	    .worker_waits_for_lock = workers.one_waits_for_lock,
+	    .worker_waits_for_lock = worker_waits,
 	    .copying = published.copying,
 	    .listening = is_listening(slot, entry.st_proc_start_timestamp),
 	    .superuser = Superuser::Unknown,
@@ -252,7 +277,7 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, const Published
 	sighting.database = entry.st_databaseid;
 	sighting.kind = entry.st_backendType;
 	sighting.process = proc;
-	sighting.wait_event_info = proc->wait_event_info;
+	sighting.wait_event_info = wait_event_info;
 	sighting.backend_xid = proc->xid;
 	sighting.backend_xmin = proc->xmin;
 	sighting.parallel_workers = workers.count;
