@@ -289,6 +289,11 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
 	if (Instant settled = settled_at(verdict, session, memo, now); settled > now)
 		return wait_until(settled);
+	/* Whoever stirred at its deadline came to be due only when it was still again. */
+	if (depends_on_stillness(limit) && memo.still.since > memo.still.asked_since)
+		verdict.due = std::min(
+		    now,
+		    std::max(verdict.due, later(memo.still.since, stillness_for(verdict.threshold.value))));
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
 	    session, memo, policy, now);
