@@ -307,7 +307,9 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 	Instant settled = settled_at(verdict, session, memo, now);
 	if (settled > now)
 		return {.outlook = Outlook::Wait, .spared = Spared::No, .at = settled, .verdict = verdict};
-	verdict.due = std::max(verdict.due, settled);
+	/* Whoever stirred at its deadline came to be due only when it was still again. */
+	if (memo.still.since > memo.still.unchanged_since)
+		verdict.due = std::max(verdict.due, settled);
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
 	    session, memo, policy, now);

@@ -246,8 +246,8 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, const Published
 	/* A query waits for a lock only if all of it does: one process may wait on purpose. */
 	if (wait == Wait::Lock && workers.one_is_at_work)
 		wait = Wait::Other;
-	bool worker_waits = workers.one_waits_for_lock && !workers.one_is_at_work &&
-	                    !is_at_work(wait_event_info);
+	bool worker_waits =
+	    workers.one_waits_for_lock && !workers.one_is_at_work && !is_at_work(wait_event_info);
 
 	if (wait == Wait::Lock)
 		wait_start = wait_start_of(proc);

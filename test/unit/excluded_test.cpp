@@ -522,6 +522,14 @@ TEST_F(MaintenanceTimeout, TakesOffTheWaitsOfCommandsThatAreOver)
 	}
 }
 
+TEST_F(MaintenanceTimeout, TakesNoWaitOffThatWasAnEarlierStatements)
+{
+	measured(waiting(0).maintaining(noon), at(10));
+	EXPECT_EQ(measured(SessionBuilder().running(at(20)).transaction_since(noon).maintaining(at(21)),
+	                   at(30)),
+	          9 * second);
+}
+
 TEST_F(MaintenanceTimeout, AWaitEndsWithItsCommand)
 {
 	measured(waiting(0).maintaining(noon), at(10));

@@ -97,6 +97,7 @@ TEST_P(Seeming, IsDueAtItsDeadlineIfItNeverStirs)
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	EXPECT_EQ(decision.verdict.action, Action::Terminate);
 	EXPECT_EQ(decision.verdict.deadline, deadline_after(noon + second));
+	EXPECT_EQ(decision.verdict.due, deadline_after(noon + second));
 	EXPECT_EQ(decision.verdict.measured, threshold + 1);
 }
 
@@ -135,6 +136,9 @@ TEST_P(Seeming, IsNotDueIfItStirsBeforeItsDeadline)
 	EXPECT_EQ(look_until_no_wait(decision.at, decision),
 	          GetParam().counts_from_look ? deadline + threshold + 2 : deadline + second + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
+	/* It is not late because it stirred. */
+	EXPECT_EQ(decision.verdict.due,
+	          deadline + 1 + (GetParam().counts_from_look ? threshold : second));
 }
 
 TEST_P(Seeming, StartsOverWithEachStir)
@@ -173,6 +177,7 @@ TEST_P(Seeming, DoesNotStayForEverByStirring)
 	}
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	EXPECT_EQ(now, end + 1);
+	EXPECT_EQ(decision.verdict.due, now);
 }
 
 TEST_P(Seeming, HasAMinuteForAMessageThatHasBegunUnderAShortLimit)
@@ -209,6 +214,8 @@ TEST_P(Seeming, IsAskedForAtALookThatComesAfterItsDeadline)
 	EXPECT_EQ(look_until_no_wait(late, decision),
 	          GetParam().counts_from_look ? late + threshold + 1 : late + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
+	/* It has not stirred: it is late because nobody looked. */
+	EXPECT_EQ(decision.verdict.due, deadline_after(late));
 }
 
 TEST_P(Seeming, IsOnlyLoggedAndOnlyIfItIsStill)
