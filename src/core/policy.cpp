@@ -93,6 +93,78 @@ spared_by_state(Limit limit, const Session &session, const Memo &memo, const Pol
 	return Spared::No;
 }
 
+/* What does not count of an episode, and from when that is known. */
+struct TimeOff
+{
+	Duration waits;
+	Duration maintenance;
+	/* Waits that fell into maintenance. */
+	Duration both;
+	Instant known_from;
+};
+
+/* The waits that do not count for a limit; those for the client are a statement's only. */
+Duration
+waits_off(Limit limit, const Waits &waits, const Policy &policy)
+{
+	Duration time = waits[static_cast<std::size_t>(SeenWait::Standby)];
+
+	if (policy.spare_lock_waiters)
+		time += waits[static_cast<std::size_t>(SeenWait::Lock)];
+	if (limit == Limit::Statement)
+		time += waits[static_cast<std::size_t>(SeenWait::Client)];
+	return time;
+}
+
+TimeOff
+time_off(Limit limit, const WaitAccount &account, Duration maintenance, const Policy &policy)
+{
+	TimeOff off{.waits = waits_off(limit, account.all, policy),
+	            .maintenance = 0,
+	            .both = 0,
+	            .known_from = account.known_from};
+
+	if (policy.spare_maintenance)
+	{
+		off.maintenance = maintenance;
+		off.both = waits_off(limit, account.in_maintenance, policy);
+	}
+	return off;
+}
+
+TimeOff
+time_off(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+{
+	const Maintenance &maintenance = session.maintenance;
+	bool is_of_statement = maintenance.statement == statement_stamp(session);
+	Duration running = runs_spared_maintenance(session)
+	                       ? std::max<Duration>(0, memo.looked_at - maintenance.spared_since)
+	                       : 0;
+
+	switch (limit)
+	{
+		case Limit::Statement:
+			return time_off(limit, memo.statement_waits,
+			                running + (is_of_statement ? maintenance.spared_in_statement : 0),
+			                policy);
+		case Limit::Transaction:
+			/* A failed one has neither. */
+			if (session.transaction == 0)
+				return {};
+			return time_off(limit, memo.transaction_waits,
+			                running + maintenance.spared_in_transaction, policy);
+		case Limit::Maintenance:
+			/* What is over of it counts before the command's own start. */
+			return {.waits = waits_off(limit, memo.maintenance_waits, policy) -
+			                 (is_of_statement ? maintenance.in_statement : 0),
+			        .maintenance = 0,
+			        .both = 0,
+			        .known_from = beginning};
+		default:
+			return {};
+	}
+}
+
 /* The share of a time that has the ratio of a part to its whole; none of nothing. */
 Duration
 share_of(Duration time, Duration part, Duration whole)
@@ -110,8 +182,8 @@ first_verdict(Limit limit, const Episode &episode, const Session &session, const
               const Policy &policy, Instant now)
 {
 	Threshold threshold = threshold_of(policy.limits, limit);
-	Duration off = excluded(limit, episode.start, session, memo, policy);
-	/* Maintenance that is over counts before the command's own start. */
+	Duration off = excluded(limit, session, memo, policy) +
+	               presumed(limit, episode.start, session, memo, policy);
 	Instant deadline = later(episode.start + off, threshold.value);
 
 	return {.limit = limit,
@@ -206,56 +278,20 @@ wants_switches(const Session &session, const Memo &memo, const Policy &policy, I
 }
 
 Duration
-excluded(Limit limit, Instant start, const Session &session, const Memo &memo, const Policy &policy)
+excluded(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
 {
-	/* Of waits; those for the client are a statement's only. */
-	auto sum = [&](const Waits &waits)
-	{
-		Duration time = waits[static_cast<std::size_t>(SeenWait::Standby)];
+	TimeOff off = time_off(limit, session, memo, policy);
 
-		if (policy.spare_lock_waiters)
-			time += waits[static_cast<std::size_t>(SeenWait::Lock)];
-		if (limit == Limit::Statement)
-			time += waits[static_cast<std::size_t>(SeenWait::Client)];
-		return time;
-	};
-	/*
-	 * The waits, and maintenance but for its waits.  Before the first look at an
-	 * episode nobody knows: it has waited for as large a part of it as since then.
-	 */
-	auto waits_and = [&](const WaitAccount &account, Duration maintenance)
-	{
-		Duration unknown = account.known_from - start;
-		Duration known = memo.looked_at - account.known_from;
-		Duration waits = sum(account.all);
+	return off.waits + std::max<Duration>(0, off.maintenance - off.both);
+}
 
-		if (!policy.spare_maintenance)
-			return waits + share_of(unknown, waits, known);
-		Duration in_maintenance = sum(account.in_maintenance);
-		return waits + std::max<Duration>(0, maintenance - in_maintenance) +
-		       share_of(unknown - maintenance, waits - in_maintenance, known);
-	};
-	const Maintenance &maintenance = session.maintenance;
-	bool is_of_statement = maintenance.statement == statement_stamp(session);
-	Duration running = runs_spared_maintenance(session)
-	                       ? std::max<Duration>(0, memo.looked_at - maintenance.spared_since)
-	                       : 0;
+Duration
+presumed(Limit limit, Instant start, const Session &session, const Memo &memo, const Policy &policy)
+{
+	TimeOff off = time_off(limit, session, memo, policy);
 
-	switch (limit)
-	{
-		case Limit::Statement:
-			return waits_and(memo.statement_waits,
-			                 running + (is_of_statement ? maintenance.spared_in_statement : 0));
-		case Limit::Transaction:
-			/* A failed one has neither. */
-			if (session.transaction == 0)
-				return 0;
-			return waits_and(memo.transaction_waits, running + maintenance.spared_in_transaction);
-		case Limit::Maintenance:
-			return sum(memo.maintenance_waits) - (is_of_statement ? maintenance.in_statement : 0);
-		default:
-			return 0;
-	}
+	return share_of(off.known_from - start - off.maintenance, off.waits - off.both,
+	                memo.looked_at - off.known_from);
 }
 
 Spared

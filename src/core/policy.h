@@ -124,11 +124,18 @@ struct Decision
 static_assert(std::is_trivially_destructible_v<Decision>);
 
 /*
- * What is taken off the time of an episode that began at a moment: waits for somebody else's lock
- * and spared maintenance if the policy says so, waits for a synchronous standby, and, for a
- * statement, pauses of its client.  As of the last look.
+ * What is taken off the time of an episode: waits for somebody else's lock and
+ * spared maintenance if the policy says so, waits for a synchronous standby,
+ * and, for a statement, pauses of its client.  As of the last look.
  */
-Duration excluded(Limit limit, Instant start, const Session &session, const Memo &memo,
+Duration excluded(Limit limit, const Session &session, const Memo &memo, const Policy &policy);
+
+/*
+ * What is taken off besides of an episode that had begun before the first look
+ * at it: it is presumed to have waited then for as large a part of the time as
+ * it has since.
+ */
+Duration presumed(Limit limit, Instant start, const Session &session, const Memo &memo,
                   const Policy &policy);
 
 /*

@@ -180,12 +180,6 @@ class SessionBuilder
 		session_.transaction = id;
 		return *this;
 	}
-	SessionBuilder &
-	status_changes(std::int32_t count)
-	{
-		session_.changes = count;
-		return *this;
-	}
 	/* How often its process has gone to sleep. */
 	SessionBuilder &
 	switches(std::int64_t count)

@@ -458,11 +458,11 @@ fate_of(Limit limit, Session session, Memo memo, const Policy &policy, Instant n
 		fate.at = fate.decision.at;
 		if (is_readable)
 			session.switches =
-			    wants_switches(session, memo, policy, fate.at) ? 7 : switches_not_read;
+			    wants_switches(session, memo, policy, fate.at, Asker::Look) ? 7 : switches_not_read;
 		if (is_followed)
 			observe(memo, session, fate.at);
 		else if (session.switches >= 0 && memo.still.since == unknown_time)
-			memo.still.since = memo.still.asked_since = fate.at;
+			memo.still.since = memo.still.unchanged_since = fate.at;
 		fate.decision = decide(limit, session, memo, policy, fate.at);
 	}
 	return fate;

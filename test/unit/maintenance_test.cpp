@@ -70,18 +70,6 @@ TEST(Maintenance, IsNamed)
 	EXPECT_EQ(maintenance_in("SELECT 1"), "");
 }
 
-TEST(Maintenance, IsTheOnlyCommandIfNothingFollows)
-{
-	for (const char *query : {"VACUUM t", "VACUUM t;", "VACUUM t ; ", "REINDEX TABLE t; -- done",
-	                          "/* nightly */ ANALYZE; /* done */"})
-		EXPECT_TRUE(is_only_maintenance(query)) << query;
-	for (const char *query : {"ANALYZE; SELECT 1", "ANALYZE;;", "ANALYZE; /* */ SELECT 1",
-	                          "SELECT 1", "SELECT 1; VACUUM", "",
-	                          /* A semicolon in quotes may as well be one. */
-	                          "CREATE INDEX ON t ((a || ';'))"})
-		EXPECT_FALSE(is_only_maintenance(query)) << query;
-}
-
 TEST(Maintenance, IsNotLookedForBehindTheEndOfTheText)
 {
 	std::string_view text = "VACUUM";

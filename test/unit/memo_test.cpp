@@ -50,7 +50,11 @@ full_memo(const SessionId &session)
 	memo.transaction_waits.in_maintenance.fill(17);
 	memo.maintenance = 18;
 	memo.maintenance_waits.fill(19);
-	memo.still = {.since = 20, .asked_since = 24, .changes = 21, .switches = 22, .transaction = 23};
+	memo.still = {.since = 20,
+	              .unchanged_since = 24,
+	              .state_change = 21,
+	              .switches = 22,
+	              .transaction = 23};
 	memo.spared_looks.fill(5);
 	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
 	memo.logged.fill(8);
@@ -447,11 +451,11 @@ TEST(ObserveWaitOfKinds, CopyThatReadsItsDataDoesNotWait)
 
 /* ---- Stillness. ---- */
 
-/* An idle session whose process has gone to sleep so often. */
+/* An idle session whose process has been woken by its client so often. */
 SessionBuilder
-asleep(std::int64_t switches, std::int32_t changes = 4)
+asleep(std::int64_t switches)
 {
-	return SessionBuilder().idle(noon).switches(switches).status_changes(changes);
+	return SessionBuilder().idle(noon).switches(switches);
 }
 
 TEST(ObserveStillness, BeginsAtTheFirstLookThatAsks)
@@ -460,50 +464,88 @@ TEST(ObserveStillness, BeginsAtTheFirstLookThatAsks)
 
 	observe(memo, asleep(switches_not_read), first_look);
 	EXPECT_EQ(memo.still.since, unknown_time);
+	EXPECT_EQ(memo.still.unchanged_since, unknown_time);
 	observe(memo, asleep(0), second_look);
 	EXPECT_EQ(memo.still.since, second_look);
-	EXPECT_EQ(memo.still.asked_since, second_look);
+	EXPECT_EQ(memo.still.unchanged_since, second_look);
 	observe(memo, asleep(0), third_look);
 	EXPECT_EQ(memo.still.since, second_look);
 }
 
-TEST(ObserveStillness, StartsOverWhenAnythingStirs)
+TEST(ObserveStillness, StartsOverWhenTheProcessIsWoken)
 {
-	Session stirred[] = {
-	    asleep(8),
-	    asleep(6),
-	    asleep(7, 6),
+	Memo memo = memo_of(asleep(7));
+
+	observe(memo, asleep(7), first_look);
+	observe(memo, asleep(8), second_look);
+	EXPECT_EQ(memo.still.since, second_look);
+	observe(memo, asleep(8), third_look);
+	EXPECT_EQ(memo.still.since, second_look);
+	/* No message was taken in all the time. */
+	EXPECT_EQ(memo.still.unchanged_since, first_look);
+}
+
+TEST(ObserveStillness, GoesOnWhenASignalIsTakenOffLaterThanItWasCounted)
+{
+	Memo memo = memo_of(asleep(7));
+
+	observe(memo, asleep(7), first_look);
+	observe(memo, asleep(6), second_look);
+	EXPECT_EQ(memo.still.since, first_look);
+	observe(memo, asleep(7), third_look);
+	EXPECT_EQ(memo.still.since, third_look);
+}
+
+TEST(ObserveStillness, IsAnotherWithAnotherMessageOrTransaction)
+{
+	Session others[] = {
+	    SessionBuilder().idle(noon + second).switches(7),
 	    asleep(7).with_transaction_id(1),
 	};
 
-	for (const Session &session : stirred)
+	for (const Session &session : others)
 	{
 		Memo memo = memo_of(session);
 
 		observe(memo, asleep(7), first_look);
 		observe(memo, session, second_look);
 		EXPECT_EQ(memo.still.since, second_look);
-		observe(memo, session, third_look);
-		EXPECT_EQ(memo.still.since, second_look);
-		/* It was asked all the time. */
-		EXPECT_EQ(memo.still.asked_since, first_look);
+		EXPECT_EQ(memo.still.unchanged_since, second_look);
 	}
 }
 
-TEST(ObserveStillness, IsUnknownAfterALookThatDidNotAskOrCouldNotRead)
+TEST(ObserveStillness, IsKeptOverALookThatDoesNotAsk)
 {
-	for (std::int64_t none : {switches_not_read, switches_unreadable})
-	{
-		Memo memo = memo_of(asleep(7));
+	Memo memo = memo_of(asleep(7));
 
-		observe(memo, asleep(7), first_look);
-		observe(memo, asleep(none), second_look);
-		EXPECT_EQ(memo.still.since, unknown_time);
-		EXPECT_EQ(memo.still.asked_since, unknown_time);
-		observe(memo, asleep(7), third_look);
-		EXPECT_EQ(memo.still.since, third_look);
-		EXPECT_EQ(memo.still.asked_since, third_look);
-	}
+	observe(memo, asleep(7), first_look);
+	observe(memo, asleep(switches_not_read), second_look);
+	EXPECT_EQ(memo.still.since, first_look);
+	EXPECT_EQ(memo.still.switches, 7);
+	observe(memo, asleep(7), third_look);
+	EXPECT_EQ(memo.still.since, first_look);
+}
+
+TEST(ObserveStillness, IsForgottenByALookThatDoesNotAskAboutAnotherMessage)
+{
+	Memo memo = memo_of(asleep(7));
+
+	observe(memo, asleep(7), first_look);
+	observe(memo, SessionBuilder().idle(noon + second).switches(switches_not_read), second_look);
+	EXPECT_EQ(memo.still.since, unknown_time);
+}
+
+TEST(ObserveStillness, IsUnknownAfterALookThatCouldNotRead)
+{
+	Memo memo = memo_of(asleep(7));
+
+	observe(memo, asleep(7), first_look);
+	observe(memo, asleep(switches_unreadable), second_look);
+	EXPECT_EQ(memo.still.since, unknown_time);
+	EXPECT_EQ(memo.still.unchanged_since, unknown_time);
+	observe(memo, asleep(7), third_look);
+	EXPECT_EQ(memo.still.since, third_look);
+	EXPECT_EQ(memo.still.unchanged_since, third_look);
 }
 
 /* ---- Transactions. ---- */

@@ -1079,7 +1079,7 @@ TEST(ShortestPause, FindsEachEpisodeInTimeForTheLooksThatItNeeds)
 				{
 					Session seen = session;
 
-					if (!wants_switches(session, memo, policy, now))
+					if (!wants_switches(session, memo, policy, now, Asker::Look))
 						seen.switches = switches_not_read;
 					observe(memo, seen, now);
 					decision = decide(limit, seen, memo, policy, now);

@@ -67,7 +67,7 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 		Session seen = session;
 
 		place(memo, seen, Clock{}, now);
-		if (wants_switches(seen, memo, policy, now))
+		if (wants_switches(seen, memo, policy, now, Asker::Look))
 			seen.switches = switches;
 		observe(memo, seen, now);
 		return decide(limit, seen, memo, policy, now);
@@ -202,7 +202,7 @@ TEST_P(Seeming, StartsOverWithEachChangeOfItsStatus)
 
 	look(noon + second);
 	look(deadline - second);
-	session.changes += 2;
+	session.state_change += 2;
 	EXPECT_EQ(look(deadline + 1).outlook, Outlook::Wait);
 }
 
@@ -258,23 +258,23 @@ TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 {
 	Instant asked_from = GetParam().counts_from_look ? noon : noon + threshold - lead;
 
-	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from));
-	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from + day));
-	EXPECT_EQ(wants_switches(session, memo, policy, asked_from - 1), GetParam().counts_from_look);
+	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
+	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from + day, Asker::Look));
+	EXPECT_EQ(wants_switches(session, memo, policy, asked_from - 1, Asker::Look), GetParam().counts_from_look);
 	policy.mode(Mode::Log);
-	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from));
+	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	policy.mode(Mode::Off);
-	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from));
+	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	policy.mode(Mode::Enforce);
 	/* For limits of work nothing does. */
 	policy.all_limits_at(threshold)
 	    .limit(Limit::IdleSession, 0)
 	    .limit(Limit::IdleInTransactionSession, 0)
 	    .limit(Limit::Session, 0);
-	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from));
+	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	/* Of the age of a session only whoever may have paused its pipeline hangs on it. */
 	policy.limit(Limit::Session, threshold);
-	EXPECT_EQ(wants_switches(session, memo, policy, asked_from), GetParam().counts_from_look);
+	EXPECT_EQ(wants_switches(session, memo, policy, asked_from, Asker::Look), GetParam().counts_from_look);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -303,7 +303,7 @@ TEST(WantsSwitches, NotOfWhoeverWorks)
 	      Session(SessionBuilder().running(noon).maintaining(noon)),
 	      Session(SessionBuilder().disabled()),
 	      Session(SessionBuilder().idle(noon).state(State::Unknown))})
-		EXPECT_FALSE(wants_switches(session, memo_of(session), policy, noon + day));
+		EXPECT_FALSE(wants_switches(session, memo_of(session), policy, noon + day, Asker::Look));
 }
 
 TEST(WantsSwitches, FromTheShortestIdleLimitOn)
@@ -314,8 +314,8 @@ TEST(WantsSwitches, FromTheShortestIdleLimitOn)
 	                    .limit(Limit::IdleInTransactionSession, smallest_threshold / 2);
 	Instant first = noon + smallest_threshold - smallest_threshold / 2 * 9 / 8;
 
-	EXPECT_FALSE(wants_switches(session, memo_of(session), policy, first - 1));
-	EXPECT_TRUE(wants_switches(session, memo_of(session), policy, first));
+	EXPECT_FALSE(wants_switches(session, memo_of(session), policy, first - 1, Asker::Look));
+	EXPECT_TRUE(wants_switches(session, memo_of(session), policy, first, Asker::Look));
 }
 
 TEST(WantsSwitches, NotForALimitThatNeverComes)
@@ -323,7 +323,8 @@ TEST(WantsSwitches, NotForALimitThatNeverComes)
 	Session session = SessionBuilder().idle(noon);
 
 	EXPECT_FALSE(wants_switches(session, memo_of(session),
-	                            PolicyBuilder().limit(Limit::IdleSession, never), noon + day));
+	                            PolicyBuilder().limit(Limit::IdleSession, never), noon + day,
+	                            Asker::Look));
 }
 
 /* ---- A paused pipeline without a transaction is idle, but not at once. ---- */
@@ -392,7 +393,6 @@ TEST(IdleWithTransaction, IsBoundByTransactionTimeoutFromTheFirstLookWhateverItS
 	for (Instant now = first; now <= first + threshold; now += second)
 	{
 		session.switches++;
-		session.changes += 2;
 		observe(memo, session, now);
 		Decision decision = decide(Limit::Transaction, session, memo, policy, now);
 		ASSERT_EQ(decision.outlook, Outlook::Wait);
