@@ -174,8 +174,7 @@ identify(Memo &memo, const Session &session, Instant now)
 	{
 		same.maintenance = memo.maintenance != unknown_time;
 		same.maintained = std::max<Duration>(0, maintained - memo.maintained);
-		same.is_maintained_known = session.maintenance.statement == statement_stamp(session) ||
-		                           session.maintenance.since == memo.maintenance;
+		same.is_maintained_known = session.maintenance.statement == statement_stamp(session);
 	}
 	else
 	{
