@@ -51,6 +51,8 @@ bool scan_is_asked_for;
 int scans_for_waits;
 /* Has the last scan found a statement or transaction that is measured without its waits? */
 bool saw_running;
+/* What the pause to the next sample is multiplied by, lest anything keep step with the samples. */
+double unevenness = 1;
 
 Pace
 pace()
@@ -68,7 +70,9 @@ scan_pause()
 	Duration with_waits = shortest_with_waits_of_all();
 
 	if (with_waits != 0)
-		pause = std::min(pause, sampling_pause(with_waits, pace()));
+		pause = std::min(pause,
+		                 static_cast<Duration>(
+		                     unevenness * static_cast<double>(sampling_pause(with_waits, pace()))));
 	return pause;
 }
 
@@ -266,6 +270,7 @@ scan(Instant start)
 		}
 	}
 	last_scan = start;
+	unevenness = 0.7 + 0.3 * pg_prng_double(&pg_global_prng_state);
 	if (is_full)
 		last_full_scan = start;
 	scan_is_asked_for = false;
