@@ -270,7 +270,7 @@ scan(Instant start)
 		}
 	}
 	last_scan = start;
-	unevenness = 0.7 + 0.3 * pg_prng_double(&pg_global_prng_state);
+	unevenness = 0.5 + 0.5 * pg_prng_double(&pg_global_prng_state);
 	if (is_full)
 		last_full_scan = start;
 	scan_is_asked_for = false;

@@ -104,8 +104,8 @@ grace_of(const Stored *place)
 void
 note_grace(const StoredReading &now, const StoredReading &before)
 {
-	for (const StoredReading *reading : {&now, &before})
-		for (const StoredFor &row : reading->rows)
+	for (const StoredReading *one : {&now, &before})
+		for (const StoredFor &row : one->rows)
 			grace_is_shorter =
 			    grace_is_shorter ||
 			    is_shorter_grace(grace_of(stored_for(now, row.role, row.database)),
