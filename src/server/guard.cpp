@@ -49,6 +49,12 @@ bool scan_is_asked_for;
 
 /* How many more scans are to go on at the pace of waiting. */
 int scans_for_waits;
+/*
+ * The part of the pause before the next scan that is kept while somebody waits.
+ * Nobody is to know when it comes: who waits at each scan, and only then, would
+ * seem to wait all the time.
+ */
+double kept_part = 1;
 /* Has the last scan found a statement or transaction that is measured without its waits? */
 bool saw_running;
 
@@ -69,6 +75,8 @@ scan_pause()
 
 	if (with_waits != 0)
 		pause = std::min(pause, sampling_pause(with_waits, pace()));
+	if (pace() == Pace::Waiting)
+		pause = static_cast<Duration>(static_cast<double>(pause) * kept_part);
 	return pause;
 }
 
@@ -264,6 +272,7 @@ scan(Instant start)
 		}
 	}
 	last_scan = start;
+	kept_part = (1 + pg_prng_double(&pg_global_prng_state)) / 2;
 	if (is_full)
 		last_full_scan = start;
 	scan_is_asked_for = false;
