@@ -51,8 +51,12 @@ bool scan_is_asked_for;
 int scans_for_waits;
 /* Has the last scan found a statement or transaction that is measured without its waits? */
 bool saw_running;
-/* What the pause to the next sample is multiplied by, lest anything keep step with the samples. */
-double unevenness = 1;
+/*
+ * The part of the pause to the next sample that is kept.  Nobody is to know when
+ * it comes: who waits at each sample, and only then, would seem to wait all the
+ * time.
+ */
+double kept_part = 1;
 
 Pace
 pace()
@@ -72,7 +76,7 @@ scan_pause()
 	if (with_waits != 0)
 		pause = std::min(pause,
 		                 static_cast<Duration>(
-		                     unevenness * static_cast<double>(sampling_pause(with_waits, pace()))));
+		                     kept_part * static_cast<double>(sampling_pause(with_waits, pace()))));
 	return pause;
 }
 
@@ -270,7 +274,7 @@ scan(Instant start)
 		}
 	}
 	last_scan = start;
-	unevenness = 0.5 + 0.5 * pg_prng_double(&pg_global_prng_state);
+	kept_part = (1 + pg_prng_double(&pg_global_prng_state)) / 2;
 	if (is_full)
 		last_full_scan = start;
 	scan_is_asked_for = false;

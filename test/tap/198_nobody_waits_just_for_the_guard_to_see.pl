@@ -1,0 +1,77 @@
+# Whoever wants the guard to find him waiting, and runs in between, does not know
+# when it looks: he asks the schedule what was measured of him and shifts his
+# short waits until little is, and he ends all the same.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use GuardTest;
+use RawSession;
+use Test::More;
+
+my $limit = 3;
+my $node = guard_node(
+	'main',
+	'pg_session_guard.naptime' => '1s',
+	'pg_session_guard.statement_timeout' => "${limit}s");
+
+# The steps are those of a guard that looks at a twentieth of the limit.
+my $step = $limit / 20;
+$node->safe_psql(
+	'postgres', qq{
+	CREATE SEQUENCE waits;
+	GRANT ALL ON waits TO web;
+	CREATE PROCEDURE pretend() LANGUAGE plpgsql AS \$\$
+	DECLARE
+		shift float8 := 0;
+		next float8;
+		before float8 := 0;
+		now float8;
+	BEGIN
+		PERFORM set_config('lock_timeout', '30', false);
+		LOOP
+			next := (floor(extract(epoch FROM clock_timestamp()) / $step - shift) + 1 + shift) * $step;
+			WHILE extract(epoch FROM clock_timestamp()) < next LOOP
+				PERFORM pg_sleep(0.001);
+			END LOOP;
+			BEGIN
+				PERFORM pg_advisory_xact_lock(5);
+			EXCEPTION WHEN lock_not_available THEN
+				PERFORM nextval('waits');
+			END;
+			SELECT extract(epoch FROM measured) INTO now FROM session_guard.schedule
+				WHERE pid = pg_backend_pid() AND limit_name = 'statement_timeout';
+			IF now - before > 0.3 * $step THEN
+				shift := shift + 0.13 - floor(shift + 0.13);
+			END IF;
+			before := now;
+		END LOOP;
+	END
+	\$\$;
+});
+
+my $helper = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
+my $culprit = RawSession->connect($node);
+
+$helper->query('SELECT pg_advisory_lock(5)');
+# The server's own limit, so that the test ends if the guard is deceived.
+$culprit->query('SET statement_timeout = 30000');
+$culprit->send_query('CALL pretend()');
+$culprit->read_result;
+is($culprit->sqlstate, '57014', 'who pretends to wait is canceled');
+is(scalar guard_lines($node, qr/canceling statement of session ${\ $culprit->pid } /),
+	1, 'by the guard');
+
+# By his own account he has waited for at least 30 ms each time.
+my $ran = $node->safe_psql(
+	'postgres', "SELECT extract(epoch FROM acted_at - query_start)
+		- 0.03 * (SELECT last_value FROM waits)
+	 FROM session_guard.event JOIN pg_stat_activity USING (pid) WHERE pid = ${\ $culprit->pid }");
+cmp_ok($ran, '<', 2 * $limit, 'not long after he has run for the limit');
+
+$_->quit for $helper, $culprit;
+$node->stop;
+done_testing();
