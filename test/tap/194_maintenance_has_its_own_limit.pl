@@ -51,9 +51,9 @@ $node->safe_psql(
 	CREATE INDEX long_index ON web.long (n);
 	CREATE MATERIALIZED VIEW web.view AS SELECT web.nap(1, 600) WITH NO DATA;
 	CREATE PROCEDURE web.build() LANGUAGE plpgsql AS
-		'BEGIN COMMIT; CREATE INDEX ON web.t (web.nap(n, 600)); END';
+		'BEGIN COMMIT; CREATE INDEX in_procedure ON web.t (web.nap(n, 600)); END';
 	CREATE FUNCTION web.build_in_function() RETURNS void LANGUAGE plpgsql AS
-		'BEGIN CREATE INDEX ON web.t (web.nap(n, 600)); END';
+		'BEGIN CREATE INDEX in_function ON web.t (web.nap(n, 600)); END';
 	RESET ROLE;
 	GRANT ALL ON ALL TABLES IN SCHEMA web TO patient;
 });
@@ -64,17 +64,24 @@ $snapshot->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 my $locker = RawSession->connect($node, user => $superuser);
 $locker->query('BEGIN; LOCK TABLE web.locked');
 
-my $build = 'CREATE INDEX ON web.t (web.nap(n, 600))';
+# Each has a name of its own: whoever chose the same would wait for the first.
+my $number = 0;
+
+sub build
+{
+	return 'CREATE INDEX by_nap_' . ++$number . ' ON web.t (web.nap(n, 600))';
+}
+
 my %statement = (
-	'plain' => $build,
-	'in a string' => "SELECT 1; $build; SELECT 2",
-	'in DO' => "DO \$\$ BEGIN EXECUTE '$build'; END \$\$",
+	'plain' => build(),
+	'in a string' => 'SELECT 1; ' . build() . '; SELECT 2',
+	'in DO' => "DO \$\$ BEGIN EXECUTE '${\ build() }'; END \$\$",
 	'in a function' => 'SELECT web.build_in_function()',
 	'in a procedure' => 'CALL web.build()',
 	'after a caught error' =>
-	  "DO \$\$ BEGIN BEGIN PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '$build'; END \$\$",
+	  "DO \$\$ BEGIN BEGIN PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '${\ build() }'; END \$\$",
 	'after an error of maintenance' =>
-	  "DO \$\$ BEGIN BEGIN CREATE INDEX ON web.t ((1/(n-1))); EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '$build'; END \$\$",
+	  "DO \$\$ BEGIN BEGIN CREATE INDEX ON web.t ((1/(n-1))); EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '${\ build() }'; END \$\$",
 	'REFRESH' => 'REFRESH MATERIALIZED VIEW web.view',
 	'ALTER TABLE' => 'ALTER TABLE web.altered ALTER n TYPE int8 USING web.nap(n, 600)',
 	'short ones' => 'DO $$ BEGIN LOOP ANALYZE web.short; END LOOP; END $$');
@@ -88,6 +95,9 @@ my $stubborn = RawSession->connect($node);
 
 set_limits($node, statement_timeout => '1s', transaction_timeout => '1500ms');
 $session{$_}->send_query($statement{$_}) for sort keys %statement;
+# They have their locks before anybody asks for one that would stand in their way.
+wait_for_status($node, $session{$_}->pid, "wait_event = 'PgSleep'")
+  for grep { $_ ne 'short ones' } keys %statement;
 $session{CONCURRENTLY}->send_query('CREATE INDEX CONCURRENTLY ON web.concurrent (n)');
 $session{waiting}->send_query('ANALYZE web.t, web.locked; SELECT 1');
 $patient->send_query('CREATE INDEX ON web.other (web.nap(n, 600))');
