@@ -110,9 +110,11 @@ mark_of(Node *node)
 		{
 			auto statement = reinterpret_cast<AlterTableStmt *>(node);
 
-			if (may_rewrite(*statement))
-				return maintenance_mark(is_own_temporary(statement->relation));
-			return {};
+			if (!may_rewrite(*statement))
+				return {};
+			CommandMark mark = maintenance_mark(is_own_temporary(statement->relation));
+			mark.is_alter = true;
+			return mark;
 		}
 		case T_CopyStmt:
 			/* From or to a file it does not wait for the client. */
@@ -181,7 +183,11 @@ begin_command(Node *statement)
 	CommandMark mark = mark_of(statement);
 
 	if (mark.is_maintenance)
+	{
+		if (maintenance_depth == 0)
+			present.altering = mark.is_alter;
 		begin_maintenance(mark.is_spared);
+	}
 	if (mark.is_copy)
 	{
 		copy_depth++;

@@ -22,6 +22,8 @@ struct CommandMark
 	/* Maintenance that is spared by default: not on the session's own temporary tables. */
 	bool is_spared;
 	bool is_copy;
+	/* Maintenance that changes a table, too: who stands in its way is in the way of a user. */
+	bool is_alter = false;
 
 	/* Is there anything to be ended? */
 	bool

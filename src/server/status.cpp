@@ -396,7 +396,7 @@ is_maintaining(int pid)
 
 	return slot >= 0 && copy_entry(entry_at(slot), entry, application_name, start) &&
 	       published_by(slot, entry, start, published) &&
-	       published.maintenance.since != unknown_time;
+	       published.maintenance.since != unknown_time && !published.altering;
 }
 
 } // namespace session_guard

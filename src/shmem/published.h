@@ -25,6 +25,8 @@ struct Published
 	/* COPY from or to the client runs. */
 	bool copying;
 	Maintenance maintenance;
+	/* The outermost command of it, if one runs, is an ALTER TABLE. */
+	bool altering;
 	/* When its last transaction failed, its own ROLLBACK included; unknown_time if none has. */
 	Instant failed_at;
 };
