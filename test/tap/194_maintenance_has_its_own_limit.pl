@@ -45,6 +45,7 @@ $node->safe_psql(
 	CREATE TABLE web.concurrent AS SELECT 1 AS n;
 	CREATE TABLE web.altered AS SELECT 1 AS n;
 	CREATE TABLE web.locked AS SELECT 1 AS n;
+	CREATE TABLE web.calm AS SELECT 1 AS n;
 	CREATE TABLE web.short AS SELECT 1 AS n;
 	CREATE INDEX ON web.short (web.nap(n, 0.1));
 	CREATE TABLE web.long AS SELECT 1 AS n;
@@ -89,7 +90,7 @@ my $stubborn = RawSession->connect($node);
 set_limits($node, statement_timeout => '1s', transaction_timeout => '1500ms');
 $session{$_}->send_query($statement{$_}) for sort keys %statement;
 $session{CONCURRENTLY}->send_query('CREATE INDEX CONCURRENTLY ON web.concurrent (n)');
-$session{waiting}->send_query('ANALYZE web.t, web.locked; SELECT 1');
+$session{waiting}->send_query('ANALYZE web.calm, web.locked; SELECT 1');
 $patient->send_query('CREATE INDEX ON web.other (web.nap(n, 600))');
 $runs->query('SELECT web.nap(1, 600)');
 is($runs->sqlstate, '57014', 'what is no maintenance goes by the statement limit');
