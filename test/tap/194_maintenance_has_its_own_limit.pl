@@ -52,9 +52,9 @@ $node->safe_psql(
 	CREATE INDEX long_index ON web.long (n);
 	CREATE MATERIALIZED VIEW web.view AS SELECT web.nap(1, 600) WITH NO DATA;
 	CREATE PROCEDURE web.build() LANGUAGE plpgsql AS
-		'BEGIN COMMIT; CREATE INDEX ON web.t (web.nap(n, 600)); END';
+		'BEGIN COMMIT; CREATE INDEX in_procedure ON web.t (web.nap(n, 600)); END';
 	CREATE FUNCTION web.build_in_function() RETURNS void LANGUAGE plpgsql AS
-		'BEGIN CREATE INDEX ON web.t (web.nap(n, 600)); END';
+		'BEGIN CREATE INDEX in_function ON web.t (web.nap(n, 600)); END';
 	RESET ROLE;
 	GRANT ALL ON ALL TABLES IN SCHEMA web TO patient;
 });
@@ -65,17 +65,24 @@ $snapshot->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 my $locker = RawSession->connect($node, user => $superuser);
 $locker->query('BEGIN; LOCK TABLE web.locked');
 
-my $build = 'CREATE INDEX ON web.t (web.nap(n, 600))';
+# Two of one name would wait for each other.
+sub build
+{
+	my ($name) = @_;
+
+	return "CREATE INDEX $name ON web.t (web.nap(n, 600))";
+}
+
 my %statement = (
-	'plain' => $build,
-	'in a string' => "SELECT 1; $build; SELECT 2",
-	'in DO' => "DO \$\$ BEGIN EXECUTE '$build'; END \$\$",
+	'plain' => build('plain'),
+	'in a string' => 'SELECT 1; ' . build('in_string') . '; SELECT 2',
+	'in DO' => "DO \$\$ BEGIN EXECUTE '${\ build('in_do') }'; END \$\$",
 	'in a function' => 'SELECT web.build_in_function()',
 	'in a procedure' => 'CALL web.build()',
 	'after a caught error' =>
-	  "DO \$\$ BEGIN BEGIN PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '$build'; END \$\$",
+	  "DO \$\$ BEGIN BEGIN PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '${\ build('after_error') }'; END \$\$",
 	'after an error of maintenance' =>
-	  "DO \$\$ BEGIN BEGIN CREATE INDEX ON web.t ((1/(n-1))); EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '$build'; END \$\$",
+	  "DO \$\$ BEGIN BEGIN CREATE INDEX ON web.t ((1/(n-1))); EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '${\ build('after_own_error') }'; END \$\$",
 	'REFRESH' => 'REFRESH MATERIALIZED VIEW web.view',
 	'ALTER TABLE' => 'ALTER TABLE web.altered ALTER n TYPE int8 USING web.nap(n, 600)',
 	'short ones' => 'DO $$ BEGIN LOOP ANALYZE web.short; END LOOP; END $$');
