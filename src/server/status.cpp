@@ -132,16 +132,22 @@ wait_start_of(PGPROC *proc)
 }
 
 /*
- * Does a process of a parallel query do anything for it?  The others wait for
- * a lock, or for each other.
+ * Does a process of a parallel query do anything for it?  The others wait: for a
+ * lock, for each other, or for time to pass.
  */
 bool
 is_at_work(uint32 wait_event_info)
 {
 	constexpr uint32 class_mask = 0xFF000000U;
 
-	return wait_from_info(wait_event_info) != Wait::Lock &&
-	       (wait_event_info & class_mask) != PG_WAIT_IPC;
+	switch (wait_event_info & class_mask)
+	{
+		case PG_WAIT_IPC:
+		case PG_WAIT_TIMEOUT:
+			return false;
+		default:
+			return wait_from_info(wait_event_info) != Wait::Lock;
+	}
 }
 
 /* What the parallel workers of a process are at. */

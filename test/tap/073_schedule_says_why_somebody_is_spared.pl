@@ -62,7 +62,7 @@ my %case = (
 	'waiting' =>
 	  [ 'web', 'postgres', 'SELECT FROM web.locked', 1, 'statement_timeout', 'waits for a lock' ],
 	'maintenance' =>
-	  [ 'web', 'postgres', 'CREATE INDEX ON web.built (web.hang(n))', 1, 'statement_timeout', 'CREATE INDEX' ],
+	  [ 'web', 'postgres', 'CREATE INDEX ON web.built (web.hang(n))', 1, 'statement_timeout', 'maintenance command' ],
 	'untracked' => [
 		'untracked', 'postgres', 'BEGIN', 0, 'transaction_timeout',
 		'not measurable: track_activities is off'
@@ -100,7 +100,7 @@ sub spared_by
 
 is(spared_by($_), $case{$_}[5], "$_: why") for sort keys %case;
 
-# Of the same session another limit may have another word.
+# Of the same session every limit has its word.
 is( $node->safe_psql('postgres',
 		"SELECT string_agg(concat_ws(' ', limit_name, spared), ', ' ORDER BY limit_name COLLATE \"C\")
 		 FROM session_guard.schedule WHERE pid = ${\$session{waiting}->pid} AND since IS NOT NULL"),

@@ -45,6 +45,7 @@ $node->safe_psql(
 	CREATE TABLE web.concurrent AS SELECT 1 AS n;
 	CREATE TABLE web.altered AS SELECT 1 AS n;
 	CREATE TABLE web.locked AS SELECT 1 AS n;
+	CREATE TABLE web.calm AS SELECT 1 AS n;
 	CREATE TABLE web.short AS SELECT 1 AS n;
 	CREATE INDEX ON web.short (web.nap(n, 0.1));
 	CREATE TABLE web.long AS SELECT 1 AS n;
@@ -64,24 +65,24 @@ $snapshot->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 my $locker = RawSession->connect($node, user => $superuser);
 $locker->query('BEGIN; LOCK TABLE web.locked');
 
-# Each has a name of its own: whoever chose the same would wait for the first.
-my $number = 0;
-
+# Two of one name would wait for each other.
 sub build
 {
-	return 'CREATE INDEX by_nap_' . ++$number . ' ON web.t (web.nap(n, 600))';
+	my ($name) = @_;
+
+	return "CREATE INDEX $name ON web.t (web.nap(n, 600))";
 }
 
 my %statement = (
-	'plain' => build(),
-	'in a string' => 'SELECT 1; ' . build() . '; SELECT 2',
-	'in DO' => "DO \$\$ BEGIN EXECUTE '${\ build() }'; END \$\$",
+	'plain' => build('plain'),
+	'in a string' => 'SELECT 1; ' . build('in_string') . '; SELECT 2',
+	'in DO' => "DO \$\$ BEGIN EXECUTE '${\ build('in_do') }'; END \$\$",
 	'in a function' => 'SELECT web.build_in_function()',
 	'in a procedure' => 'CALL web.build()',
 	'after a caught error' =>
-	  "DO \$\$ BEGIN BEGIN PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '${\ build() }'; END \$\$",
+	  "DO \$\$ BEGIN BEGIN PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '${\ build('after_error') }'; END \$\$",
 	'after an error of maintenance' =>
-	  "DO \$\$ BEGIN BEGIN CREATE INDEX ON web.t ((1/(n-1))); EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '${\ build() }'; END \$\$",
+	  "DO \$\$ BEGIN BEGIN CREATE INDEX ON web.t ((1/(n-1))); EXCEPTION WHEN division_by_zero THEN NULL; END; EXECUTE '${\ build('after_own_error') }'; END \$\$",
 	'REFRESH' => 'REFRESH MATERIALIZED VIEW web.view',
 	'ALTER TABLE' => 'ALTER TABLE web.altered ALTER n TYPE int8 USING web.nap(n, 600)',
 	'short ones' => 'DO $$ BEGIN LOOP ANALYZE web.short; END LOOP; END $$');
@@ -95,11 +96,8 @@ my $stubborn = RawSession->connect($node);
 
 set_limits($node, statement_timeout => '1s', transaction_timeout => '1500ms');
 $session{$_}->send_query($statement{$_}) for sort keys %statement;
-# They have their locks before anybody asks for one that would stand in their way.
-wait_for_status($node, $session{$_}->pid, "wait_event = 'PgSleep'")
-  for grep { $_ ne 'short ones' } keys %statement;
 $session{CONCURRENTLY}->send_query('CREATE INDEX CONCURRENTLY ON web.concurrent (n)');
-$session{waiting}->send_query('ANALYZE web.t, web.locked; SELECT 1');
+$session{waiting}->send_query('ANALYZE web.calm, web.locked; SELECT 1');
 $patient->send_query('CREATE INDEX ON web.other (web.nap(n, 600))');
 $runs->query('SELECT web.nap(1, 600)');
 is($runs->sqlstate, '57014', 'what is no maintenance goes by the statement limit');

@@ -35,7 +35,7 @@ $node->safe_psql(
 		LOOP
 			next := (floor(extract(epoch FROM clock_timestamp()) / $step - shift) + 1 + shift) * $step;
 			WHILE extract(epoch FROM clock_timestamp()) < next LOOP
-				PERFORM pg_sleep(0.001);
+				NULL;
 			END LOOP;
 			BEGIN
 				PERFORM pg_advisory_xact_lock(5);
