@@ -158,7 +158,8 @@ identify(Memo &memo, const Session &session, Instant now)
  *
  * The status may be written to by an idle session, too, when it serves an
  * interrupt of the server.  And of the switches only more are somebody's doing:
- * a signal is counted as it comes, and taken off as it is read.
+ * a signal is counted as it comes, and taken off as it is read.  A process that
+ * works on a whole message, before it says so, does not sleep at all.
  */
 void
 observe_stillness(Memo &memo, const Session &session, Instant now)
@@ -175,7 +176,7 @@ observe_stillness(Memo &memo, const Session &session, Instant now)
 	         memo.still.transaction == found.transaction)
 	{
 		found.unchanged_since = memo.still.unchanged_since;
-		if (found.switches <= memo.still.switches)
+		if (!session.awake && found.switches <= memo.still.switches)
 			found.since = memo.still.since;
 	}
 	memo.still = found;

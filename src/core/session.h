@@ -118,8 +118,11 @@ struct Session
 	std::uint32_t transaction;
 	/* When its last transaction failed; unknown_time if none has. */
 	Instant failed_at;
-	/* How often its process has slept until something came from its client (see wants_switches()). */
+	/* How often its process has slept until something came from its client (see wants_switches()).
+	 */
 	std::int64_t switches = switches_not_read;
+	/* The process was found running then, or waiting for a processor or a disk. */
+	bool awake = false;
 	Timestamp xact_start;
 	Timestamp query_start;
 	Timestamp state_change;
