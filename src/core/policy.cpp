@@ -276,7 +276,7 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 	if (spared != Spared::No)
 		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
 	if (Instant settled = settled_at(verdict, session, memo, now); settled > now)
-		return wait_until(settled);
+		return {.outlook = Outlook::Wait, .spared = Spared::No, .at = settled, .verdict = verdict};
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
 	    session, memo, policy, now);

@@ -126,6 +126,15 @@ spared_looks(int slot, Limit limit)
 	return memo_of(slot).spared_looks[index_of(limit)];
 }
 
+/* Has a session been over its limit before, and is it to be ended? */
+bool
+is_over(const Decision &decision, Instant now)
+{
+	return decision.outlook == Outlook::Due ||
+	       (decision.outlook == Outlook::Wait && decision.verdict.deadline != 0 &&
+	        decision.verdict.deadline < now);
+}
+
 /* Put a decision about a limit of a session where it will be acted on. */
 void
 plan(Limit limit, SessionId session, int slot, const Decision &decision, Instant now)
@@ -138,6 +147,9 @@ plan(Limit limit, SessionId session, int slot, const Decision &decision, Instant
 		case Outlook::Nothing:
 			return;
 		case Outlook::Wait:
+			/* Of many who are over a limit when it comes into force the oldest go first. */
+			if (is_over(decision, now))
+				deadline.due = decision.verdict.deadline;
 			pending.push(deadline);
 			return;
 		case Outlook::Spared:
@@ -223,15 +235,6 @@ note_pace(const Session &session, const Memo &memo, const Policy &policy)
 	saw_running = true;
 	if (memo.waited_for == SeenWait::Lock || memo.waited_for == SeenWait::Standby)
 		scans_for_waits = scans_after_wait;
-}
-
-/* Has a session been over its limit before, and is it to be ended? */
-bool
-is_over(const Decision &decision, Instant now)
-{
-	return decision.outlook == Outlook::Due ||
-	       (decision.outlook == Outlook::Wait && decision.verdict.deadline != 0 &&
-	        decision.verdict.deadline < now);
 }
 
 /* Read all sessions, and make the heaps anew. */
