@@ -205,7 +205,8 @@ identify(Memo &memo, const Session &session, Instant now)
  *
  * The status may be written to by an idle session, too, when it serves an
  * interrupt of the server.  And of the switches only more are somebody's doing:
- * a signal is counted as it comes, and taken off as it is read.
+ * a signal is counted as it comes, and taken off as it is read.  A process that
+ * works on a whole message, before it says so, does not sleep at all.
  */
 void
 observe_stillness(Memo &memo, const Session &session, Instant now)
@@ -224,7 +225,7 @@ observe_stillness(Memo &memo, const Session &session, Instant now)
 		return;
 	if (session.switches < 0)
 		found.since = found.unchanged_since = unknown_time;
-	else if (is_same && found.switches <= before.switches)
+	else if (is_same && !session.awake && found.switches <= before.switches)
 		found.since = before.since;
 	memo.still = found;
 }

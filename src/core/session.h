@@ -159,6 +159,8 @@ struct Session
 	/* How often its process has slept until something came from its client (see wants_switches()).
 	 */
 	std::int64_t switches = switches_not_read;
+	/* The process was found running then, or waiting for a processor or a disk. */
+	bool awake = false;
 	Timestamp xact_start;
 	Timestamp query_start;
 	Timestamp state_change;

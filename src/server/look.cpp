@@ -34,7 +34,7 @@ take_in(int slot, Session &session, const Policy &policy, Instant now, Asker ask
 
 	place(memo, session, shared()->clock, now);
 	if (wants_switches(session, memo, policy, now, asker))
-		session.switches = read_switches(session.id.pid);
+		read_switches(session);
 	observe(memo, session, now);
 }
 

@@ -212,7 +212,7 @@ put_rows(ReturnSetInfo &result, const Sighting &sighting, const StoredReading &s
 	apply_stored(stored, is_dropped ? InvalidOid : sighting.role, sighting.database, entry.policy);
 	place(memo, entry.sighting.session, present.clock, present.now);
 	if (wants_switches(entry.sighting.session, memo, entry.policy, present.now, Asker::Look))
-		entry.sighting.session.switches = read_switches(entry.sighting.session.id.pid);
+		read_switches(entry.sighting.session);
 	observe(memo, entry.sighting.session, present.now);
 	for (Limit limit : all_limits)
 		if (threshold_of(entry.policy.limits, limit).value != 0)

@@ -272,6 +272,7 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, const Published
 	    .transaction = local_transaction(proc),
 	    .failed_at = published.failed_at,
 	    .switches = switches_not_read,
+	    .awake = false,
 	    .xact_start = entry.st_xact_start_timestamp,
 	    .query_start = entry.st_activity_start_timestamp,
 	    .state_change = entry.st_state_start_timestamp,

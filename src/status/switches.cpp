@@ -4,7 +4,6 @@
  */
 #include "server/pg.h"
 
-#include "core/session.h"
 #include "core/text.h"
 
 #include "status/switches.h"
@@ -37,22 +36,33 @@ read_file(const char *path, std::span<char> buffer)
 	                  : std::string_view{};
 }
 
-/* The number behind a label in a file of a process, if it can be read. */
-std::optional<std::int64_t>
-read_number(int pid, std::string_view file, std::string_view label)
+/* A file of a process; empty if it cannot be read. */
+std::string_view
+read_file_of(int pid, std::string_view file, std::span<char> buffer)
 {
 	std::array<char, 64> path_buffer;
-	std::array<char, 8192> buffer;
 	Text path(path_buffer);
-	std::int64_t number = 0;
 
 	path.append("/proc/").append(pid).append("/").append(file);
-	std::string_view content = read_file(path.c_str(), buffer);
+	return read_file(path.c_str(), buffer);
+}
+
+/* What comes behind a label; empty if the label is not there. */
+std::string_view
+behind(std::string_view content, std::string_view label)
+{
 	std::size_t at = content.find(label);
-	if (at == content.npos)
-		return std::nullopt;
-	const char *digits = content.data() + at + label.size();
-	auto result = std::from_chars(digits, content.data() + content.size(), number);
+
+	return at == content.npos ? std::string_view{} : content.substr(at + label.size());
+}
+
+std::optional<std::int64_t>
+number_behind(std::string_view content, std::string_view label)
+{
+	std::string_view digits = behind(content, label);
+	std::int64_t number = 0;
+	auto result = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+
 	return result.ec == std::errc{} ? std::optional(number) : std::nullopt;
 }
 
@@ -61,14 +71,21 @@ constexpr std::int64_t most_reads = std::int64_t{1} << 48;
 
 } // namespace
 
-std::int64_t
-read_switches(int pid)
+void
+read_switches(Session &session)
 {
-	std::optional<std::int64_t> sleeps = read_number(pid, "status", "\nvoluntary_ctxt_switches:\t");
+	std::array<char, 8192> buffer;
+	std::string_view status = read_file_of(session.id.pid, "status", buffer);
+	std::optional<std::int64_t> sleeps = number_behind(status, "\nvoluntary_ctxt_switches:\t");
+	std::string_view state = behind(status, "\nState:\t");
 
+	session.switches = switches_unreadable;
+	session.awake = state.starts_with('R') || state.starts_with('D');
 	if (!sleeps)
-		return switches_unreadable;
-	return most_reads + *sleeps - read_number(pid, "io", "\nsyscr: ").value_or(0);
+		return;
+
+	std::string_view io = read_file_of(session.id.pid, "io", buffer);
+	session.switches = most_reads + *sleeps - number_behind(io, "\nsyscr: ").value_or(0);
 }
 
 } // namespace session_guard

@@ -5,14 +5,15 @@
  */
 #pragma once
 
-#include <cstdint>
+#include "core/session.h"
 
 namespace session_guard
 {
 
 /*
- * The number for a process, which counts from anywhere: voluntary_ctxt_switches
- * of /proc/PID/status, less syscr of /proc/PID/io (Linux).
+ * Fill in the number for the process of a session, and whether it is awake.  The
+ * number counts from anywhere: voluntary_ctxt_switches of /proc/PID/status, less
+ * syscr of /proc/PID/io (Linux).
  *
  * A process that the server's own signals wake sleeps again, too, and everybody
  * can have them sent to all: creating temporary tables does, when the others are
@@ -23,6 +24,6 @@ namespace session_guard
  * switches_unreadable where /proc is not there or hidden; where only the reads
  * are, as in a kernel that does not count them, nothing is taken off.
  */
-std::int64_t read_switches(int pid);
+void read_switches(Session &session);
 
 } // namespace session_guard
