@@ -47,7 +47,7 @@ may_rewrite(const AlterTableCmd &command)
 		case AT_AttachPartition:
 			return true;
 		default:
-			return false;
+			return sets_expression(command.subtype);
 	}
 }
 

@@ -42,11 +42,12 @@ depends_on_stillness(Limit limit)
 	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
 }
 
-/* Has the session been as still as it was found last for so long? */
+/* Had the session taken in no message for so long at the last look? */
 bool
-is_still_for(const Memo &memo, Duration time, Instant now)
+was_unchanged_for(const Memo &memo, Duration time)
 {
-	return memo.still.since != unknown_time && now - memo.still.since >= time;
+	return memo.still.unchanged_since != unknown_time &&
+	       memo.looked_at - memo.still.unchanged_since >= time;
 }
 
 /* Has it paused its pipeline, or is it in the middle of a message, and nobody can tell? */
@@ -84,9 +85,9 @@ spared_by_state(Limit limit, const Session &session, const Memo &memo, const Pol
 			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
 			                                                            : Spared::No;
 		case Limit::Session:
-			/* Between two messages of a pipeline a client that works on is no longer than that. */
+			/* Between two messages of a pipeline a client that works on is not for that long. */
 			if (!is_outside_transaction(session) ||
-			    (awaits_message(session) && !is_still_for(memo, second, memo.looked_at)))
+			    (awaits_message(session) && !was_unchanged_for(memo, second)))
 				return Spared::InTransaction;
 			return Spared::No;
 	}

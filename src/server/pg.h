@@ -170,6 +170,18 @@ clustered_relation(const Node *node)
 #endif
 }
 
+/* 17: the expression of a generated column can be changed, which computes it anew. */
+inline bool
+sets_expression(AlterTableType command)
+{
+#if PG_VERSION_NUM >= 170000
+	return command == AT_SetExpression;
+#else
+	(void)command;
+	return false;
+#endif
+}
+
 /* Is a command that names such a table (above) REPACK, and not CLUSTER? */
 inline bool
 is_repack(const Node *node)
