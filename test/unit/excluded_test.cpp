@@ -117,7 +117,9 @@ TEST_P(Excluded, IsNeverMoreThanHasPassed)
 
 		if (!episode)
 			continue;
-		EXPECT_LE(excluded(limit, last(), memo, PolicyBuilder()), now - episode->start);
+		EXPECT_LE(excluded(limit, last(), memo, PolicyBuilder()) +
+		              presumed(limit, episode->start, last(), memo, PolicyBuilder()),
+		          now - episode->start);
 	}
 }
 
@@ -133,7 +135,8 @@ TEST_P(Excluded, IsTakenOffWhatDecideMeasures)
 
 		if (!episode)
 			continue;
-		Duration off = excluded(limit, last(), memo, policy);
+		Duration off = excluded(limit, last(), memo, policy) +
+		               presumed(limit, episode->start, last(), memo, policy);
 		Forecast found = forecast(limit, last(), memo, policy, now);
 		EXPECT_EQ(found.verdict->measured, now - episode->start - off);
 		EXPECT_EQ(found.verdict->deadline, episode->start + off + threshold);

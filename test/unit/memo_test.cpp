@@ -50,11 +50,8 @@ full_memo(const SessionId &session)
 	memo.transaction_waits.in_maintenance.fill(17);
 	memo.maintenance = 18;
 	memo.maintenance_waits.fill(19);
-	memo.still = {.since = 20,
-	              .unchanged_since = 24,
-	              .state_change = 21,
-	              .switches = 22,
-	              .transaction = 23};
+	memo.still = {
+	    .since = 20, .unchanged_since = 24, .state_change = 21, .switches = 22, .transaction = 23};
 	memo.spared_looks.fill(5);
 	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
 	memo.logged.fill(8);

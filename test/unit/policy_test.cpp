@@ -109,7 +109,7 @@ class Culprit : public testing::TestWithParam<CulpritCase>
 		bool has_to_be_still =
 		    GetParam().session.switches >= 0 && GetParam().limit == Limit::IdleInTransactionSession;
 
-		return has_to_be_still ? deadline - (second + second / 8) : deadline + 1;
+		return has_to_be_still ? deadline - (second + second / 4) : deadline + 1;
 	}
 };
 
@@ -543,6 +543,7 @@ TEST(Decide, WhoHasJustGotItsLockHasTheTimeThatIsLeft)
 	Session waiting = SessionBuilder().running(noon).waiting_for_lock(noon + minute);
 
 	/* It had run for a minute, and the wait was over at the latest after two hours. */
+	observe(situation.memo, situation.session, noon);
 	observe(situation.memo, waiting, noon + hour);
 	observe(situation.memo, situation.session, noon + 2 * hour);
 	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour - minute);
@@ -611,17 +612,25 @@ TEST(SparedFrom, EverythingButItsAgeWhoIsNotTracked)
 		          limit == Limit::Session ? Spared::No : Spared::NotMeasurable);
 }
 
-TEST(SparedFrom, OnlyTheLimitsOfWorkWhoWaitsForALock)
+TEST(SparedFrom, OnlyTheLimitsThatALockHoldsUpWhoWaitsForOne)
 {
-	for (Limit limit : all_limits)
-	{
-		Session session = SessionBuilder().running(noon).waiting_for(Wait::Lock);
-		Spared spared = spared_at_first(limit, session);
+	Session waiting[] = {
+	    SessionBuilder().running(noon).waiting_for(Wait::Lock),
+	    SessionBuilder().running(noon).worker_waiting_for_lock(),
+	    /* It Describes a statement. */
+	    SessionBuilder().idle_in_transaction(noon).waiting_for(Wait::Lock),
+	    SessionBuilder().idle(noon).with_transaction_id().switches(7).waiting_for(Wait::Lock),
+	};
 
-		EXPECT_EQ(spared == Spared::LockWait, limit == Limit::Statement ||
-		                                          limit == Limit::Transaction ||
-		                                          limit == Limit::Maintenance);
-	}
+	for (const Session &session : waiting)
+		for (Limit limit : all_limits)
+		{
+			EXPECT_EQ(spared_at_first(limit, session) == Spared::LockWait,
+			          limit == Limit::IdleInTransactionSession || limit == Limit::Statement ||
+			              limit == Limit::Transaction || limit == Limit::Maintenance);
+			EXPECT_NE(spared_at_first(limit, session, PolicyBuilder().spare_lock_waiters(false)),
+			          Spared::LockWait);
+		}
 }
 
 TEST(SparedFrom, OnlyTheLimitsOutsideTransactionsWhoIsInOne)
@@ -1017,7 +1026,7 @@ pause_of(Limit limit, Duration value)
 	{
 		case Limit::IdleSession:
 		case Limit::IdleInTransactionSession:
-			return value - stillness_for(value) * 9 / 8;
+			return value - stillness_for(value) * 5 / 4;
 		case Limit::Session:
 			return value;
 		default:
@@ -1028,9 +1037,9 @@ pause_of(Limit limit, Duration value)
 TEST(ShortestPause, IsHalfTheThresholdOfWhatMayWaitAndLeavesTheIdleTimeToBeStill)
 {
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleSession, minute)),
-	          minute - 1125 * millisecond);
+	          minute - 1250 * millisecond);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleInTransactionSession, second)),
-	          second - 562500);
+	          second - 625 * millisecond);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Statement, minute)), minute / 2);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Transaction, minute)), minute / 2);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Maintenance, minute)), minute / 2);

@@ -18,7 +18,7 @@ namespace
 
 constexpr Duration threshold = 5 * minute;
 /* How long before its deadline to look at who must be still for a second. */
-constexpr Duration lead = second + second / 8;
+constexpr Duration lead = second + second / 4;
 
 TEST(StillnessFor, IsASecondOrHalfOfAShortThreshold)
 {
@@ -83,9 +83,28 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 	}
 	/* The deadline of somebody who was looked at from this moment on. */
 	Instant
-	deadline_after(Instant first_look) const
+	deadline_after(Instant first_look, Duration of = threshold) const
 	{
-		return (GetParam().counts_from_look ? first_look : noon) + threshold;
+		return (GetParam().counts_from_look ? first_look : noon) + of;
+	}
+	/* Does the server say that it is idle?  Otherwise it may have paused its pipeline. */
+	bool
+	is_idle_by_status() const
+	{
+		return session.state != State::Active;
+	}
+	/* Look every so often, each time to find that it has stirred, while there is only to wait. */
+	Instant
+	stir_until_no_wait(Instant now, Duration every, Decision &decision)
+	{
+		decision = look(now);
+		while (decision.outlook == Outlook::Wait && now < noon + hour)
+		{
+			switches++;
+			now = std::min(now + every, decision.at);
+			decision = look(now);
+		}
+		return now;
 	}
 };
 
@@ -129,19 +148,43 @@ TEST_P(Seeming, IsNotDueIfItStirsBeforeItsDeadline)
 	switches++;
 	Decision decision = look(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
-	/* Another pause has begun, or what was taken for one must be still for a second now. */
-	EXPECT_EQ(decision.at, GetParam().counts_from_look ? deadline + threshold - lead + 1
-	                                                   : deadline + second + 1);
-	look(decision.at - 1);
-	EXPECT_EQ(look_until_no_wait(decision.at, decision),
-	          GetParam().counts_from_look ? deadline + threshold + 2 : deadline + second + 1);
+	/* It is over its limit, and must be still for a second now. */
+	EXPECT_EQ(decision.at, deadline + 1 + second);
+	EXPECT_EQ(decision.verdict.deadline, deadline);
+	EXPECT_EQ(look(decision.at - 1).outlook, Outlook::Wait);
+	EXPECT_EQ(look_until_no_wait(decision.at, decision), deadline + 1 + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
-	/* It is not late because it stirred. */
-	EXPECT_EQ(decision.verdict.due,
-	          deadline + 1 + (GetParam().counts_from_look ? threshold : second));
+	/* What it is measured by has not begun anew, and it is not late because it stirred. */
+	EXPECT_EQ(decision.verdict.deadline, deadline);
+	EXPECT_EQ(decision.verdict.measured, threshold + 1 + second);
+	EXPECT_EQ(decision.verdict.due, deadline + 1 + second);
 }
 
-TEST_P(Seeming, StartsOverWithEachStir)
+TEST_P(Seeming, IsDueInTimeIfItStirredOnlyLongBeforeItsDeadline)
+{
+	Instant deadline = deadline_after(noon + second);
+
+	look(noon + second);
+	switches++;
+	look(noon + minute);
+	switches++;
+	look(deadline - second);
+	Decision decision = look(deadline + 1);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(decision.verdict.due, deadline);
+}
+
+TEST_P(Seeming, HasNotStirredIfOnlyAnInterruptWasTakenOffLater)
+{
+	Instant deadline = deadline_after(noon + second);
+
+	look(noon + second);
+	look(deadline - lead);
+	switches--;
+	EXPECT_EQ(look(deadline + 1).outlook, Outlook::Due);
+}
+
+TEST_P(Seeming, MustBeStillAnewAfterEachStir)
 {
 	Instant now = noon + second;
 
@@ -154,46 +197,65 @@ TEST_P(Seeming, StartsOverWithEachStir)
 	}
 	now -= second / 2;
 	Decision decision{};
-	EXPECT_EQ(look_until_no_wait(now, decision),
-	          GetParam().counts_from_look ? now + threshold + 1 : now + second);
+	EXPECT_EQ(look_until_no_wait(now, decision), now + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(decision.verdict.due, now + second);
 }
 
-TEST_P(Seeming, DoesNotStayForEverByStirring)
+TEST_P(Seeming, DoesNotStayForEverByStirringIfItsStatusSaysThatItIsIdle)
 {
-	Instant now = noon + second;
-	Instant end = noon + 2 * threshold;
+	Instant deadline = deadline_after(noon + second);
+	Decision decision{};
+	Instant end = stir_until_no_wait(noon + second, second / 2, decision);
 
 	/* Of whoever may have paused its pipeline this is another limit's matter. */
-	if (GetParam().counts_from_look)
-		return;
-	Decision decision = look(now);
-	while (decision.outlook == Outlook::Wait && now < noon + hour)
+	if (!is_idle_by_status())
 	{
-		switches++;
-		now = std::min(now + second / 2, decision.at);
-		decision = look(now);
-		ASSERT_EQ(decision.outlook == Outlook::Due, now > end);
+		EXPECT_EQ(decision.outlook, Outlook::Wait);
+		EXPECT_GE(end, noon + hour);
+		EXPECT_EQ(look_until_no_wait(end, decision), end + second);
+		EXPECT_EQ(decision.verdict.deadline, deadline);
+		EXPECT_EQ(decision.verdict.due, end + second);
+	}
+	else
+	{
+		EXPECT_EQ(end, deadline + threshold);
+		EXPECT_EQ(decision.verdict.due, deadline + threshold);
 	}
 	EXPECT_EQ(decision.outlook, Outlook::Due);
-	EXPECT_EQ(now, end + 1);
-	EXPECT_EQ(decision.verdict.due, now);
 }
 
 TEST_P(Seeming, HasAMinuteForAMessageThatHasBegunUnderAShortLimit)
 {
-	Instant now = noon;
+	Instant first = noon + 100 * millisecond;
 	Decision decision{};
 
-	if (GetParam().counts_from_look)
-		return;
 	policy.limit(limit, second);
-	do
+	Instant end = stir_until_no_wait(first, 100 * millisecond, decision);
+	if (is_idle_by_status())
 	{
-		switches++;
-		decision = look(now += 100 * millisecond);
-	} while (decision.outlook == Outlook::Wait && now < noon + hour);
-	EXPECT_EQ(now, noon + second + minute + 100 * millisecond);
+		EXPECT_EQ(end, deadline_after(first, second) + minute);
+		EXPECT_EQ(decision.outlook, Outlook::Due);
+	}
+	else
+	{
+		EXPECT_GE(end, noon + hour);
+		EXPECT_EQ(decision.outlook, Outlook::Wait);
+	}
+}
+
+TEST_P(Seeming, HasItsPatienceFromTheFirstLookThatComesAfterItsDeadline)
+{
+	Instant late = noon + 2 * threshold;
+	Decision decision{};
+	Instant end = stir_until_no_wait(late, second / 2, decision);
+
+	/* A pause begins with that look. */
+	if (is_idle_by_status())
+		EXPECT_EQ(end, late + (GetParam().counts_from_look ? 2 : 1) * threshold);
+	else
+		EXPECT_GE(end, noon + hour);
+	EXPECT_EQ(decision.outlook, is_idle_by_status() ? Outlook::Due : Outlook::Wait);
 }
 
 TEST_P(Seeming, StartsOverWithEachChangeOfItsStatus)
@@ -260,7 +322,8 @@ TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from + day, Asker::Look));
-	EXPECT_EQ(wants_switches(session, memo, policy, asked_from - 1, Asker::Look), GetParam().counts_from_look);
+	EXPECT_EQ(wants_switches(session, memo, policy, asked_from - 1, Asker::Look),
+	          GetParam().counts_from_look);
 	policy.mode(Mode::Log);
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	policy.mode(Mode::Off);
@@ -274,7 +337,8 @@ TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	/* Of the age of a session only whoever may have paused its pipeline hangs on it. */
 	policy.limit(Limit::Session, threshold);
-	EXPECT_EQ(wants_switches(session, memo, policy, asked_from, Asker::Look), GetParam().counts_from_look);
+	EXPECT_EQ(wants_switches(session, memo, policy, asked_from, Asker::Look),
+	          GetParam().counts_from_look);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -312,7 +376,7 @@ TEST(WantsSwitches, FromTheShortestIdleLimitOn)
 	Policy policy = PolicyBuilder()
 	                    .limit(Limit::IdleSession, smallest_threshold)
 	                    .limit(Limit::IdleInTransactionSession, smallest_threshold / 2);
-	Instant first = noon + smallest_threshold - smallest_threshold / 2 * 9 / 8;
+	Instant first = noon + smallest_threshold - smallest_threshold / 2 * 5 / 4;
 
 	EXPECT_FALSE(wants_switches(session, memo_of(session), policy, first - 1, Asker::Look));
 	EXPECT_TRUE(wants_switches(session, memo_of(session), policy, first, Asker::Look));
