@@ -392,6 +392,13 @@ takes_waits_off(Limit limit)
 	return limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
 }
 
+/* May a session be spared from this limit because it waits for a lock? */
+bool
+spares_lock_waiters(Limit limit)
+{
+	return takes_waits_off(limit) || limit == Limit::IdleInTransactionSession;
+}
+
 /* How soon an episode that nobody has seen yet needs a look for a threshold; 0: it is off. */
 Duration
 pause_for(Limit limit, Duration threshold)
@@ -491,7 +498,7 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_s
 	/* What was spared before, roles and databases with limits of their own included. */
 	if (before.mode != now.mode || (before.exempt_superusers && !now.exempt_superusers) ||
 	    (before.exempt.value && !now.exempt.value) ||
-	    (takes_waits_off(limit) && before.spare_lock_waiters && !now.spare_lock_waiters) ||
+	    (spares_lock_waiters(limit) && before.spare_lock_waiters && !now.spare_lock_waiters) ||
 	    (limit == Limit::IdleSession && before.spare_listeners && !now.spare_listeners) ||
 	    ((limit == Limit::Statement || limit == Limit::Transaction) && before.spare_maintenance &&
 	     !now.spare_maintenance))

@@ -1351,8 +1351,10 @@ TEST_P(ComesIntoForce, NotWhenLockWaitersAreNewlySpared)
 TEST_P(ComesIntoForce, WhenLockWaitersAreNoLongerSparedFromIt)
 {
 	now.spare_lock_waiters(false);
-	EXPECT_EQ(comes(), limit == Limit::Statement || limit == Limit::Transaction ||
-	                       limit == Limit::Maintenance);
+	EXPECT_EQ(comes(), limit == Limit::IdleInTransactionSession || limit == Limit::Statement ||
+	                       limit == Limit::Transaction || limit == Limit::Maintenance);
+	before.spare_lock_waiters(false);
+	EXPECT_FALSE(comes());
 }
 
 INSTANTIATE_TEST_SUITE_P(Policy, ComesIntoForce, testing::ValuesIn(all_limits),
