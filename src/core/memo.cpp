@@ -91,18 +91,24 @@ add(WaitAccount &account, SeenWait wait, bool in_maintenance, Instant from, Inst
 		add(account.in_maintenance, wait, from, until);
 }
 
+/* How long the spared maintenance has run that runs now. */
+Duration
+running_maintenance(const Session &session, Instant now)
+{
+	return runs_spared_maintenance(session)
+	           ? std::max<Duration>(0, now - session.maintenance.spared_since)
+	           : 0;
+}
+
 /* How much spared maintenance the statement has run. */
 Duration
 spared_maintenance(const Session &session, Instant now)
 {
 	const Maintenance &maintenance = session.maintenance;
-	Duration time = 0;
+	bool is_of_statement = maintenance.statement == statement_stamp(session);
 
-	if (maintenance.statement == statement_stamp(session))
-		time += maintenance.spared_in_statement;
-	if (runs_spared_maintenance(session))
-		time += std::max<Duration>(0, now - maintenance.spared_since);
-	return time;
+	return (is_of_statement ? maintenance.spared_in_statement : 0) +
+	       running_maintenance(session, now);
 }
 
 /* What belongs to the same episode as at the last look. */
@@ -286,9 +292,20 @@ observe(Memo &memo, const Session &session, Instant now)
 		begin_wait(memo, session, wait, known_from, now);
 	}
 	if (!same.statement)
-		memo.statement_waits.known_from = std::max(known_from, statement_start(session));
+	{
+		Instant from = std::max(known_from, statement_start(session));
+
+		memo.statement_waits.known_from = from;
+		memo.statement_waits.maintained_before = spared_maintenance(session, from);
+	}
 	if (!same.transaction)
-		memo.transaction_waits.known_from = std::max(known_from, session.times.xact_start);
+	{
+		Instant from = std::max(known_from, session.times.xact_start);
+
+		memo.transaction_waits.known_from = from;
+		memo.transaction_waits.maintained_before =
+		    session.maintenance.spared_in_transaction + running_maintenance(session, from);
+	}
 	observe_stillness(memo, session, now);
 	memo.waited_for = wait;
 	memo.was_maintaining = runs_spared_maintenance(session);

@@ -50,6 +50,8 @@ struct WaitAccount
 	Waits in_maintenance;
 	/* From when they are known: the first look at it, or the start of the wait that it found. */
 	Instant known_from;
+	/* The spared maintenance of the episode before that. */
+	Duration maintained_before;
 };
 
 /* Since when a session has done nothing, and nothing has stirred in it, and what would tell. */

@@ -93,7 +93,7 @@ spared_by_state(Limit limit, const Session &session, const Memo &memo, const Pol
 	return Spared::No;
 }
 
-/* What does not count of an episode, and from when that is known. */
+/* What does not count of an episode, and from when its waits are known. */
 struct TimeOff
 {
 	Duration waits;
@@ -101,6 +101,8 @@ struct TimeOff
 	/* Waits that fell into maintenance. */
 	Duration both;
 	Instant known_from;
+	/* The maintenance before that. */
+	Duration maintained_before;
 };
 
 /* The waits that do not count for a limit; those for the client are a statement's only. */
@@ -122,12 +124,14 @@ time_off(Limit limit, const WaitAccount &account, Duration maintenance, const Po
 	TimeOff off{.waits = waits_off(limit, account.all, policy),
 	            .maintenance = 0,
 	            .both = 0,
-	            .known_from = account.known_from};
+	            .known_from = account.known_from,
+	            .maintained_before = 0};
 
 	if (policy.spare_maintenance)
 	{
 		off.maintenance = maintenance;
 		off.both = waits_off(limit, account.in_maintenance, policy);
+		off.maintained_before = account.maintained_before;
 	}
 	return off;
 }
@@ -159,7 +163,8 @@ time_off(Limit limit, const Session &session, const Memo &memo, const Policy &po
 			                 (is_of_statement ? maintenance.in_statement : 0),
 			        .maintenance = 0,
 			        .both = 0,
-			        .known_from = beginning};
+			        .known_from = beginning,
+			        .maintained_before = 0};
 		default:
 			return {};
 	}
@@ -290,8 +295,11 @@ presumed(Limit limit, Instant start, const Session &session, const Memo &memo, c
 {
 	TimeOff off = time_off(limit, session, memo, policy);
 
-	return share_of(off.known_from - start - off.maintenance, off.waits - off.both,
-	                memo.looked_at - off.known_from);
+	/* Of maintenance all is known, and it tells nothing of the time outside of it. */
+	Duration unknown = off.known_from - start - off.maintained_before;
+	Duration known = memo.looked_at - off.known_from - (off.maintenance - off.maintained_before);
+
+	return share_of(unknown, off.waits - off.both, known);
 }
 
 Spared
