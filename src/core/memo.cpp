@@ -210,15 +210,18 @@ identify(Memo &memo, const Session &session, Instant now)
  * woken, as it is by each piece of a message that arrives.
  *
  * The status may be written to by an idle session, too, when it serves an
- * interrupt of the server.  And of the switches only more are somebody's doing:
- * a signal is counted as it comes, and taken off as it is read.
+ * interrupt of the server.  It is not when it Describes a statement: only its wait
+ * for a lock shows that it has taken a message in.  And of the switches only more
+ * are somebody's doing: a signal is counted as it comes, and taken off as it is
+ * read.
  */
 void
 observe_stillness(Memo &memo, const Session &session, Instant now)
 {
 	const Stillness &before = memo.still;
+	bool got_lock = memo.waited_for == SeenWait::Lock && !waits_for_lock(session);
 	bool is_same = before.since != unknown_time && before.state_change == session.state_change &&
-	               before.transaction == session.transaction;
+	               before.transaction == session.transaction && !got_lock;
 	Stillness found{.since = now,
 	                .unchanged_since = is_same ? before.unchanged_since : now,
 	                .state_change = session.state_change,
