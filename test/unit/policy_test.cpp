@@ -516,6 +516,37 @@ TEST(Decide, LockWaiterIsDueIfWaitersAreNotSpared)
 		}
 }
 
+/* What nobody saw of it before the first look may have been waits as well. */
+TEST(Decide, WhoWasFoundWaitingAtFirstHasItsWholeTime)
+{
+	Situation situation(Limit::Statement, SessionBuilder().running(noon));
+	Session waiting = SessionBuilder().running(noon).waiting_for_lock(noon + minute);
+
+	observe(situation.memo, waiting, noon + hour);
+	observe(situation.memo, situation.session, noon + 2 * hour);
+	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour);
+	expect_due(situation.decide_at(over_limit + 2 * hour), Action::Cancel);
+	EXPECT_EQ(situation.decide_at(over_limit + 2 * hour).verdict.measured, threshold + 1);
+}
+
+TEST(Decide, WaitHasAVerdictOnlyIfItIsOverTheLimit)
+{
+	Situation situation(Limit::IdleSession, SessionBuilder().idle(noon).switches(7));
+
+	EXPECT_EQ(situation.decide_at(noon + minute).verdict.deadline, unknown_time);
+	EXPECT_EQ(situation.decide_at(at_limit).verdict.deadline, unknown_time);
+
+	/* It has not been asked for yet. */
+	Decision decision = situation.decide_at(over_limit);
+	expect_wait_until(decision, over_limit + 1);
+	EXPECT_EQ(decision.verdict.deadline, at_limit);
+	EXPECT_EQ(decision.verdict.measured, threshold + 1);
+	observe(situation.memo, situation.session, over_limit + 1);
+	decision = situation.decide_at(over_limit + 1);
+	expect_wait_until(decision, over_limit + 1 + second);
+	EXPECT_EQ(decision.verdict.deadline, at_limit);
+}
+
 TEST(Decide, ListenerIsDueIfListenersAreNotSpared)
 {
 	Situation situation(Limit::IdleSession, SessionBuilder().idle(noon).listening());

@@ -391,6 +391,187 @@ TEST(WantsSwitches, NotForALimitThatNeverComes)
 	                            Asker::Look));
 }
 
+/* ---- Who is asked at a scan, and who at a look. ---- */
+
+class AskedOfTheIdle : public testing::Test
+{
+  protected:
+	Session session = SessionBuilder().idle(noon).switches(switches_not_read);
+	Memo memo = memo_of(session);
+	PolicyBuilder policy = PolicyBuilder().limit(Limit::IdleSession, threshold);
+
+	bool
+	asks(Asker asker, Instant now)
+	{
+		return wants_switches(session, memo, policy, now, asker);
+	}
+	/* Someone has asked its process. */
+	void
+	answer(Instant now)
+	{
+		Session seen = session;
+
+		seen.switches = 7;
+		observe(memo, seen, now);
+	}
+};
+
+TEST_F(AskedOfTheIdle, AScanAsksOnceAndALookAlways)
+{
+	for (Instant now = noon + threshold - lead; now < noon + threshold + minute; now += second)
+	{
+		EXPECT_TRUE(asks(Asker::Look, now));
+		EXPECT_EQ(asks(Asker::Scan, now), now == noon + threshold - lead);
+		answer(now);
+	}
+}
+
+TEST_F(AskedOfTheIdle, AScanAsksAgainOfWhoeverHasTakenAMessageIn)
+{
+	answer(noon + threshold);
+	session = SessionBuilder().idle(noon + minute).switches(switches_not_read);
+	EXPECT_TRUE(asks(Asker::Scan, noon + threshold + minute));
+	/* But not long before its deadline, as at a look. */
+	EXPECT_FALSE(asks(Asker::Scan, noon + threshold + minute - lead - 1));
+	EXPECT_FALSE(asks(Asker::Look, noon + threshold + minute - lead - 1));
+}
+
+TEST_F(AskedOfTheIdle, AScanAsksAgainIfNobodyCouldTell)
+{
+	session.switches = switches_unreadable;
+	observe(memo, session, noon + threshold);
+	EXPECT_TRUE(asks(Asker::Scan, noon + threshold));
+}
+
+TEST_F(AskedOfTheIdle, AScanThatDoesNotAskLeavesWhatIsKnown)
+{
+	answer(noon + threshold - second);
+	observe(memo, session, noon + threshold);
+	EXPECT_FALSE(asks(Asker::Scan, noon + threshold));
+	EXPECT_EQ(decide(Limit::IdleSession, session, memo, policy, noon + threshold + 1).outlook,
+	          Outlook::Due);
+}
+
+TEST_F(AskedOfTheIdle, NobodyAsksOfTheSpared)
+{
+	Instant late = noon + day;
+
+	ASSERT_TRUE(asks(Asker::Scan, late));
+	policy.exempt(true);
+	EXPECT_FALSE(asks(Asker::Scan, late));
+	EXPECT_FALSE(asks(Asker::Look, late));
+	policy.exempt(false);
+	for (SessionBuilder spared :
+	     {SessionBuilder().superuser(Superuser::Yes),
+	      SessionBuilder().superuser(Superuser::Unknown), SessionBuilder().listening(),
+	      SessionBuilder().waiting_for(Wait::SyncRep)})
+	{
+		session = spared.idle(noon).switches(switches_not_read);
+		EXPECT_FALSE(asks(Asker::Scan, late));
+		EXPECT_FALSE(asks(Asker::Look, late));
+	}
+	/* From another limit it is not. */
+	policy.limit(Limit::IdleInTransactionSession, threshold);
+	session = SessionBuilder().idle_in_transaction(noon).listening().switches(switches_not_read);
+	EXPECT_TRUE(asks(Asker::Scan, late));
+	session.wait = Wait::Lock;
+	EXPECT_FALSE(asks(Asker::Scan, late));
+	policy.spare_lock_waiters(false);
+	EXPECT_TRUE(asks(Asker::Scan, late));
+}
+
+TEST_F(AskedOfTheIdle, OfWhoeverSeemsToPauseEverybodyAsksAlways)
+{
+	policy.limit(Limit::IdleInTransactionSession, threshold);
+	for (SessionBuilder pause :
+	     {SessionBuilder().paused(noon), SessionBuilder().idle(noon).with_transaction_id()})
+	{
+		session = pause.switches(switches_not_read);
+		memo = memo_of(session);
+		for (Instant now = noon; now < noon + minute; now += second)
+		{
+			EXPECT_TRUE(asks(Asker::Scan, now));
+			EXPECT_TRUE(asks(Asker::Look, now));
+			answer(now);
+		}
+	}
+}
+
+/* ---- A Describe that waits for a lock while the session is shown as idle. ---- */
+
+class Describing : public testing::TestWithParam<bool>
+{
+  protected:
+	static constexpr Limit limit = Limit::IdleInTransactionSession;
+	/* Long after its deadline. */
+	static constexpr Instant late = noon + 3 * threshold;
+
+	bool is_idle = GetParam();
+	Session session = is_idle ? SessionBuilder().idle(noon).with_transaction_id().switches(7)
+	                          : SessionBuilder().idle_in_transaction(noon).switches(7);
+	Memo memo = memo_after_look(session, noon);
+	PolicyBuilder policy = PolicyBuilder().limit(limit, threshold);
+
+	Decision
+	look(Instant now, Wait wait)
+	{
+		session.wait = wait;
+		session.wait_start = session.times.wait_start = wait == Wait::Lock ? noon + second : 0;
+		observe(memo, session, now);
+		return decide(limit, session, memo, policy, now);
+	}
+};
+
+TEST_P(Describing, IsSparedWhileItWaits)
+{
+	Decision decision = look(late, Wait::Lock);
+
+	EXPECT_EQ(decision.outlook, Outlook::Spared);
+	EXPECT_EQ(decision.spared, Spared::LockWait);
+	EXPECT_TRUE(may_pass_soon(decision.spared));
+	EXPECT_EQ(decision.verdict.deadline, noon + threshold);
+}
+
+TEST_P(Describing, IsDueIfLockWaitersAreNotSpared)
+{
+	policy.spare_lock_waiters(false);
+	EXPECT_EQ(look(late, Wait::Lock).outlook, Outlook::Due);
+}
+
+TEST_P(Describing, IsNotEndedWhenItGetsItsLock)
+{
+	look(late, Wait::Lock);
+	session.switches++;
+	Decision decision = look(late + second / 2, Wait::ClientRead);
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	/* Another pause has begun; of whoever is idle in transaction the server says since when. */
+	Instant since = is_idle ? late + second / 2 : noon;
+	EXPECT_EQ(decision.at, is_idle ? since + threshold - lead : late + second / 2 + second);
+
+	/* Its patience begins anew, too. */
+	Instant end = std::max(since + threshold, late + second / 2) + threshold;
+	for (Instant now = late + second; now < end; now += second / 2)
+	{
+		session.switches++;
+		ASSERT_EQ(look(now, Wait::ClientRead).outlook, Outlook::Wait);
+	}
+	session.switches++;
+	EXPECT_EQ(look(end, Wait::ClientRead).outlook, Outlook::Due);
+}
+
+TEST_P(Describing, IsNotEndedWhenItGetsItsLockThoughNobodyHadAskedWhileItWaited)
+{
+	session.switches = switches_not_read;
+	look(late, Wait::Lock);
+	EXPECT_NE(look(late + second / 2, Wait::ClientRead).outlook, Outlook::Due);
+	session.switches = 8;
+	EXPECT_EQ(look(late + second / 2 + 1, Wait::ClientRead).outlook, Outlook::Wait);
+}
+
+INSTANTIATE_TEST_SUITE_P(Policy, Describing, testing::Bool(),
+                         [](const auto &test)
+                         { return std::string(test.param ? "Idle" : "IdleInTransaction"); });
+
 /* ---- A paused pipeline without a transaction is idle, but not at once. ---- */
 
 class OldPipeline : public testing::Test
