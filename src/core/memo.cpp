@@ -91,18 +91,24 @@ add(WaitAccount &account, SeenWait wait, bool in_maintenance, Instant from, Inst
 		add(account.in_maintenance, wait, from, until);
 }
 
+/* How long the spared maintenance has run that runs now. */
+Duration
+running_maintenance(const Session &session, Instant now)
+{
+	return runs_spared_maintenance(session)
+	           ? std::max<Duration>(0, now - session.maintenance.spared_since)
+	           : 0;
+}
+
 /* How much spared maintenance the statement has run. */
 Duration
 spared_maintenance(const Session &session, Instant now)
 {
 	const Maintenance &maintenance = session.maintenance;
-	Duration time = 0;
+	bool is_of_statement = maintenance.statement == statement_stamp(session);
 
-	if (maintenance.statement == statement_stamp(session))
-		time += maintenance.spared_in_statement;
-	if (runs_spared_maintenance(session))
-		time += std::max<Duration>(0, now - maintenance.spared_since);
-	return time;
+	return (is_of_statement ? maintenance.spared_in_statement : 0) +
+	       running_maintenance(session, now);
 }
 
 /* What belongs to the same episode as at the last look. */
@@ -204,20 +210,24 @@ identify(Memo &memo, const Session &session, Instant now)
  * woken, as it is by each piece of a message that arrives.
  *
  * The status may be written to by an idle session, too, when it serves an
- * interrupt of the server.  And of the switches only more are somebody's doing:
- * a signal is counted as it comes, and taken off as it is read.  A process that
- * works on a whole message, before it says so, does not sleep at all.
+ * interrupt of the server.  It is not when it Describes a statement: only its wait
+ * for a lock shows that it has taken a message in.  And of the switches only more
+ * are somebody's doing: a signal is counted as it comes, and taken off as it is
+ * read.  A process that works on a whole message, before it says so, does not
+ * sleep at all, and what is counted of it then cannot be compared with.
  */
 void
 observe_stillness(Memo &memo, const Session &session, Instant now)
 {
 	const Stillness &before = memo.still;
+	bool got_lock = memo.waited_for == SeenWait::Lock && !waits_for_lock(session);
 	bool is_same = before.since != unknown_time && before.state_change == session.state_change &&
-	               before.transaction == session.transaction;
+	               before.transaction == session.transaction && !got_lock;
 	Stillness found{.since = now,
 	                .unchanged_since = is_same ? before.unchanged_since : now,
 	                .state_change = session.state_change,
 	                .switches = session.switches,
+	                .is_awake = session.awake,
 	                .transaction = session.transaction};
 
 	/* A scan that did not ask knows no better than the look before. */
@@ -225,8 +235,12 @@ observe_stillness(Memo &memo, const Session &session, Instant now)
 		return;
 	if (session.switches < 0)
 		found.since = found.unchanged_since = unknown_time;
-	else if (is_same && !session.awake && found.switches <= before.switches)
+	else if (is_same && !found.is_awake && !before.is_awake && found.switches <= before.switches)
+	{
 		found.since = before.since;
+		/* It may just be about to sleep again after a signal. */
+		found.switches = before.switches;
+	}
 	memo.still = found;
 }
 
@@ -287,9 +301,20 @@ observe(Memo &memo, const Session &session, Instant now)
 		begin_wait(memo, session, wait, known_from, now);
 	}
 	if (!same.statement)
-		memo.statement_waits.known_from = std::max(known_from, statement_start(session));
+	{
+		Instant from = std::max(known_from, statement_start(session));
+
+		memo.statement_waits.known_from = from;
+		memo.statement_waits.maintained_before = spared_maintenance(session, from);
+	}
 	if (!same.transaction)
-		memo.transaction_waits.known_from = std::max(known_from, session.times.xact_start);
+	{
+		Instant from = std::max(known_from, session.times.xact_start);
+
+		memo.transaction_waits.known_from = from;
+		memo.transaction_waits.maintained_before =
+		    session.maintenance.spared_in_transaction + running_maintenance(session, from);
+	}
 	observe_stillness(memo, session, now);
 	memo.waited_for = wait;
 	memo.was_maintaining = runs_spared_maintenance(session);

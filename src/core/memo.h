@@ -50,6 +50,8 @@ struct WaitAccount
 	Waits in_maintenance;
 	/* From when they are known: the first look at it, or the start of the wait that it found. */
 	Instant known_from;
+	/* The spared maintenance of the episode before that. */
+	Duration maintained_before;
 };
 
 /* Since when a session has done nothing, and nothing has stirred in it, and what would tell. */
@@ -64,6 +66,8 @@ struct Stillness
 	Instant unchanged_since;
 	Timestamp state_change;
 	std::int64_t switches;
+	/* The last look found it awake: what was counted then cannot be compared with. */
+	bool is_awake;
 	std::uint32_t transaction;
 };
 

@@ -94,7 +94,7 @@ spared_by_state(Limit limit, const Session &session, const Memo &memo, const Pol
 	return Spared::No;
 }
 
-/* What does not count of an episode, and from when that is known. */
+/* What does not count of an episode, and from when its waits are known. */
 struct TimeOff
 {
 	Duration waits;
@@ -102,6 +102,8 @@ struct TimeOff
 	/* Waits that fell into maintenance. */
 	Duration both;
 	Instant known_from;
+	/* The maintenance before that. */
+	Duration maintained_before;
 };
 
 /* The waits that do not count for a limit; those for the client are a statement's only. */
@@ -123,12 +125,14 @@ time_off(Limit limit, const WaitAccount &account, Duration maintenance, const Po
 	TimeOff off{.waits = waits_off(limit, account.all, policy),
 	            .maintenance = 0,
 	            .both = 0,
-	            .known_from = account.known_from};
+	            .known_from = account.known_from,
+	            .maintained_before = 0};
 
 	if (policy.spare_maintenance)
 	{
 		off.maintenance = maintenance;
 		off.both = waits_off(limit, account.in_maintenance, policy);
+		off.maintained_before = account.maintained_before;
 	}
 	return off;
 }
@@ -160,7 +164,8 @@ time_off(Limit limit, const Session &session, const Memo &memo, const Policy &po
 			                 (is_of_statement ? maintenance.in_statement : 0),
 			        .maintenance = 0,
 			        .both = 0,
-			        .known_from = beginning};
+			        .known_from = beginning,
+			        .maintained_before = 0};
 		default:
 			return {};
 	}
@@ -217,6 +222,9 @@ settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Ins
 	if (memo.still.since == unknown_time)
 		return now + 1;
 	Instant settled = later(memo.still.since, stillness_for(threshold));
+	/* What it does takes but a moment, unless it works on a message. */
+	if (memo.still.is_awake)
+		settled = std::min(settled, later(memo.looked_at, 100 * millisecond));
 	if (session.state == State::Active)
 		return settled;
 	return std::min(settled, later(std::max(verdict.deadline, memo.still.unchanged_since),
@@ -291,8 +299,11 @@ presumed(Limit limit, Instant start, const Session &session, const Memo &memo, c
 {
 	TimeOff off = time_off(limit, session, memo, policy);
 
-	return share_of(off.known_from - start - off.maintenance, off.waits - off.both,
-	                memo.looked_at - off.known_from);
+	/* Of maintenance all is known, and it tells nothing of the time outside of it. */
+	Duration unknown = off.known_from - start - off.maintained_before;
+	Duration known = memo.looked_at - off.known_from - (off.maintenance - off.maintained_before);
+
+	return share_of(unknown, off.waits - off.both, known);
 }
 
 Spared
@@ -391,6 +402,13 @@ bool
 takes_waits_off(Limit limit)
 {
 	return limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
+}
+
+/* May a session be spared from this limit because it waits for a lock? */
+bool
+spares_lock_waiters(Limit limit)
+{
+	return takes_waits_off(limit) || limit == Limit::IdleInTransactionSession;
 }
 
 /* How soon an episode that nobody has seen yet needs a look for a threshold; 0: it is off. */
@@ -492,7 +510,7 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_s
 	/* What was spared before, roles and databases with limits of their own included. */
 	if (before.mode != now.mode || (before.exempt_superusers && !now.exempt_superusers) ||
 	    (before.exempt.value && !now.exempt.value) ||
-	    (takes_waits_off(limit) && before.spare_lock_waiters && !now.spare_lock_waiters) ||
+	    (spares_lock_waiters(limit) && before.spare_lock_waiters && !now.spare_lock_waiters) ||
 	    (limit == Limit::IdleSession && before.spare_listeners && !now.spare_listeners) ||
 	    ((limit == Limit::Statement || limit == Limit::Transaction) && before.spare_maintenance &&
 	     !now.spare_maintenance))

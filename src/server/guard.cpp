@@ -397,6 +397,8 @@ plan_anew()
 			to_be_announced &= ~bit_of(limit);
 	pending.clear();
 	forget_turns();
+	/* A reload wakes each process: the scan that follows is to find them asleep again. */
+	last_scan = now;
 	scan_is_asked_for = shortest_pause_of_all() != 0;
 	if (!scan_is_asked_for)
 		pgstat_report_activity(STATE_IDLE,

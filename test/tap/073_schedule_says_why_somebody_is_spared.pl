@@ -62,7 +62,7 @@ my %case = (
 	'waiting' =>
 	  [ 'web', 'postgres', 'SELECT FROM web.locked', 1, 'statement_timeout', 'waits for a lock' ],
 	'maintenance' =>
-	  [ 'web', 'postgres', 'CREATE INDEX ON web.built (web.hang(n))', 1, 'statement_timeout', 'maintenance command' ],
+	  [ 'web', 'postgres', 'CREATE INDEX ON web.built (web.hang(n))', 1, 'statement_timeout', 'CREATE INDEX' ],
 	'untracked' => [
 		'untracked', 'postgres', 'BEGIN', 0, 'transaction_timeout',
 		'not measurable: track_activities is off'

@@ -117,7 +117,9 @@ TEST_P(Excluded, IsNeverMoreThanHasPassed)
 
 		if (!episode)
 			continue;
-		EXPECT_LE(excluded(limit, last(), memo, PolicyBuilder()), now - episode->start);
+		EXPECT_LE(excluded(limit, last(), memo, PolicyBuilder()) +
+		              presumed(limit, episode->start, last(), memo, PolicyBuilder()),
+		          now - episode->start);
 	}
 }
 
@@ -133,7 +135,8 @@ TEST_P(Excluded, IsTakenOffWhatDecideMeasures)
 
 		if (!episode)
 			continue;
-		Duration off = excluded(limit, last(), memo, policy);
+		Duration off = excluded(limit, last(), memo, policy) +
+		               presumed(limit, episode->start, last(), memo, policy);
 		Forecast found = forecast(limit, last(), memo, policy, now);
 		EXPECT_EQ(found.verdict->measured, now - episode->start - off);
 		EXPECT_EQ(found.verdict->deadline, episode->start + off + threshold);
@@ -429,6 +432,303 @@ TEST(ExcludedOfMaintenance, DoesNotCountAWaitThatBeganAfterIt)
 	EXPECT_EQ(excluded(Limit::Statement, session, memo, PolicyBuilder()), 6 * second);
 }
 
+/* ---- What is presumed of the time before the first look. ---- */
+
+/* A course of looks, and what is presumed as of the last. */
+struct PresumedCourse
+{
+	const char *name;
+	std::vector<Look> looks;
+	Duration statement;
+	Duration transaction;
+	/* Of the statement if lock waiters, or maintenance, are not spared. */
+	Duration with_locks;
+	Duration with_maintenance;
+
+	friend std::ostream &
+	operator<<(std::ostream &out, const PresumedCourse &test)
+	{
+		return out << test.name;
+	}
+};
+
+class Presumed : public testing::TestWithParam<PresumedCourse>
+{
+  protected:
+	Memo memo{};
+
+	const Session &
+	last() const
+	{
+		return GetParam().looks.back().session;
+	}
+	void
+	SetUp() override
+	{
+		memo = memo_of(last());
+		for (const Look &look : GetParam().looks)
+			observe(memo, look.session, at(look.seconds));
+	}
+	Duration
+	presumed_of(Limit limit, const Policy &policy) const
+	{
+		std::optional<Episode> episode = episode_of(limit, last(), memo);
+
+		return episode ? presumed(limit, episode->start, last(), memo, policy) : 0;
+	}
+};
+
+TEST_P(Presumed, IsThis)
+{
+	Policy policy = PolicyBuilder();
+
+	EXPECT_EQ(presumed_of(Limit::Statement, policy), GetParam().statement);
+	EXPECT_EQ(presumed_of(Limit::Transaction, policy), GetParam().transaction);
+	/* Waits are not taken off these, and of maintenance all is known. */
+	for (Limit limit :
+	     {Limit::IdleSession, Limit::IdleInTransactionSession, Limit::Maintenance, Limit::Session})
+		EXPECT_EQ(presumed_of(limit, policy), 0);
+}
+
+TEST_P(Presumed, IsAsThePolicySaysNow)
+{
+	EXPECT_EQ(presumed_of(Limit::Statement, PolicyBuilder().spare_lock_waiters(false)),
+	          GetParam().with_locks);
+	EXPECT_EQ(presumed_of(Limit::Statement, PolicyBuilder().spare_maintenance(false)),
+	          GetParam().with_maintenance);
+}
+
+TEST_P(Presumed, IsTakenOffWhatDecideMeasures)
+{
+	Instant now = at(GetParam().looks.back().seconds);
+
+	for (Limit limit : {Limit::Statement, Limit::Transaction})
+	{
+		Policy policy = PolicyBuilder().limit(limit, hour);
+		std::optional<Episode> episode = episode_of(limit, last(), memo);
+
+		if (!episode)
+			continue;
+		Duration off = (limit == Limit::Statement ? GetParam().statement : GetParam().transaction) +
+		               excluded(limit, last(), memo, policy);
+		Forecast found = forecast(limit, last(), memo, policy, now);
+		EXPECT_EQ(found.verdict->deadline, episode->start + off + hour);
+		EXPECT_EQ(found.verdict->measured, std::max<Duration>(0, now - episode->start - off));
+		EXPECT_EQ(decide(limit, last(), memo, policy, now).at, found.verdict->deadline + 1);
+	}
+}
+
+/* The transaction began a second before the statement, at noon. */
+INSTANTIATE_TEST_SUITE_P(
+    Waits, Presumed,
+    testing::Values(
+        PresumedCourse{"FoundRunning", {{100, running()}}, 0, 0, 0, 0},
+        PresumedCourse{"FoundRunningTwice", {{100, running()}, {110, running()}}, 0, 0, 0, 0},
+        /* It has waited all the time that is known of. */
+        PresumedCourse{
+            "FoundWaiting", {{100, waiting(60)}}, 60 * second, 61 * second, 0, 60 * second},
+        PresumedCourse{"FoundWaitingAndWaitingStill",
+                       {{100, waiting(60)}, {160, waiting(60)}},
+                       60 * second,
+                       61 * second,
+                       0,
+                       60 * second},
+        PresumedCourse{"FoundWaitingAndThenRunningForAsLong",
+                       {{100, waiting(60)}, {110, running()}, {160, running()}},
+                       30 * second,
+                       30500 * millisecond,
+                       0,
+                       30 * second},
+        PresumedCourse{"FoundWaitingSinceBeforeIt", {{100, waiting(-30)}}, 0, 0, 0, 0},
+        /* Nothing is known yet of how long it has waited. */
+        PresumedCourse{"FoundWaitingNotStamped", {{100, running().waiting_for_lock()}}, 0, 0, 0, 0},
+        PresumedCourse{"FoundWaitingNotStampedTwice",
+                       {{100, running().waiting_for_lock()}, {110, running().waiting_for_lock()}},
+                       100 * second,
+                       101 * second,
+                       0,
+                       100 * second},
+        PresumedCourse{"FoundRunningAndThenWaitingForHalfOfIt",
+                       {{100, running()}, {110, waiting(105)}},
+                       50 * second,
+                       50500 * millisecond,
+                       0,
+                       50 * second},
+        PresumedCourse{"FoundRunningAndThenWaitingForATenth",
+                       {{100, running()}, {110, waiting(109)}},
+                       10 * second,
+                       10100 * millisecond,
+                       0,
+                       10 * second},
+        PresumedCourse{
+            "SeenFromItsBeginning", {{0, running()}, {10, waiting(5)}}, 0, 500 * millisecond, 0, 0},
+        PresumedCourse{
+            "FoundWaitingForAStandby", {{100, running().waiting_for(Wait::SyncRep)}}, 0, 0, 0, 0},
+        PresumedCourse{"WaitsForAStandby",
+                       {{100, running()}, {110, running().waiting_for(Wait::SyncRep)}},
+                       100 * second,
+                       101 * second,
+                       100 * second,
+                       100 * second},
+        PresumedCourse{"WaitsForItsClient",
+                       {{100, running()},
+                        {110, running().waiting_for(Wait::ClientRead)},
+                        {120, running()},
+                        {140, running()}},
+                       50 * second,
+                       0,
+                       50 * second,
+                       50 * second},
+        PresumedCourse{"OfALockAndAStandby",
+                       {{100, running()},
+                        {110, running().waiting_for(Wait::SyncRep)},
+                        {120, waiting(115)},
+                        {140, running()}},
+                       100 * second,
+                       101 * second,
+                       50 * second,
+                       100 * second},
+        /* Of the transaction the time before the first look only is not known. */
+        PresumedCourse{
+            "NextStatementFoundWaiting",
+            {{6, SessionBuilder().running(at(1)).transaction_since(noon)},
+             {10, SessionBuilder().running(at(1)).transaction_since(noon)},
+             {22,
+              SessionBuilder().running(at(14)).transaction_since(noon).waiting_for_lock(at(18))}},
+            4 * second,
+            1500 * millisecond,
+            0,
+            4 * second},
+        PresumedCourse{
+            "NextTransactionFoundWaiting",
+            {{5, running()},
+             {20,
+              SessionBuilder().running(at(14)).with_transaction_id(18).waiting_for_lock(at(17))}},
+            3 * second,
+            4 * second,
+            0,
+            3 * second},
+        PresumedCourse{"WaitOfAnEarlierStatementThatWasFoundWaiting",
+                       {{100, waiting(60)}, {200, SessionBuilder().running(at(150))}},
+                       0,
+                       0,
+                       0,
+                       0},
+        /* Whoever reads a copy of the memo may have read the clock before. */
+        PresumedCourse{"ByAReaderWhoseClockIsOlder",
+                       {{100, running()}, {110, waiting(101)}, {105, waiting(101)}},
+                       100 * second,
+                       101 * second,
+                       0,
+                       100 * second}),
+    [](const auto &test) { return std::string(test.param.name); });
+
+/* What is known of it exactly is not presumed, and it tells nothing of waits outside of it. */
+INSTANTIATE_TEST_SUITE_P(
+    Maintenance, Presumed,
+    testing::Values(
+        PresumedCourse{"FoundRunningIt",
+                       {{100, running().maintaining(at(40))}, {120, running().maintaining(at(40))}},
+                       0,
+                       0,
+                       0,
+                       0},
+        PresumedCourse{
+            "FoundWaitingWithinIt", {{100, waiting(60).maintaining(at(20))}}, 0, 0, 0, 60 * second},
+        PresumedCourse{
+            "OverBeforeTheFirstLook",
+            {{100, running().maintained(noon, 40 * second, 40 * second, 41 * second)},
+             {110, waiting(105).maintained(noon, 40 * second, 40 * second, 41 * second)}},
+            30 * second,
+            30 * second,
+            0,
+            50 * second},
+        PresumedCourse{
+            "OverAllTheTimeBeforeTheFirstLook",
+            {{100, running().maintained(noon, 100 * second, 100 * second, 101 * second)},
+             {110, waiting(105).maintained(noon, 100 * second, 100 * second, 101 * second)}},
+            0,
+            0,
+            0,
+            50 * second},
+        PresumedCourse{
+            "AtTheFirstLookAndOverSoonAfterIt",
+            {{100, running().maintaining(at(60))},
+             {110, running().maintained(noon, 50 * second, 50 * second, 50 * second)},
+             {120, waiting(115).maintained(noon, 50 * second, 50 * second, 50 * second)}},
+            30 * second,
+            30500 * millisecond,
+            0,
+            25 * second},
+        PresumedCourse{"AfterAWaitThatTheFirstLookFound",
+                       {{100, waiting(60)},
+                        {110, running().maintaining(at(110))},
+                        {910, running().maintaining(at(110))}},
+                       60 * second,
+                       61 * second,
+                       0,
+                       /* It waited for 50 seconds of 850. */
+                       60 * second * 50 / 850},
+        PresumedCourse{
+            "OverAfterAWaitThatTheFirstLookFound",
+            {{100, waiting(60)},
+             {110, running()},
+             {960, running().maintained(noon, 800 * second, 800 * second, 800 * second)}},
+            30 * second,
+            30500 * millisecond,
+            0,
+            60 * second * 50 / 900}),
+    [](const auto &test) { return std::string(test.param.name); });
+
+TEST(PresumedOfWaits, ConvergesWhateverTheFirstLookFound)
+{
+	for (const Session &first : {Session(waiting(900)), Session(running())})
+	{
+		Memo memo = memo_after_look(first, at(1000));
+		Instant now = at(1000);
+		Policy policy = PolicyBuilder();
+
+		/* From then on it waits for a quarter of each ten seconds, and each wait is seen. */
+		observe(memo, running(), now);
+		for (int i = 0; i < 1000; i++)
+		{
+			Instant begin = now + 7500 * millisecond;
+
+			observe(memo, running(), begin);
+			observe(memo, SessionBuilder().running(noon).waiting_for_lock(begin),
+			        now += 10 * second);
+			observe(memo, running(), now);
+		}
+		Duration unknown = memo.statement_waits.known_from - noon;
+		EXPECT_EQ(unknown, waits_for_lock(first) ? 900 * second : 1000 * second);
+		EXPECT_NEAR(static_cast<double>(presumed(Limit::Statement, noon, running(), memo, policy)) /
+		                static_cast<double>(unknown),
+		            0.25, 0.01);
+	}
+}
+
+TEST(PresumedOfWaits, AWaitWithinTheFirstLookIsNoReasonToEndAnybody)
+{
+	Session session = waiting(10);
+	Memo memo = memo_of(session);
+	Policy policy = PolicyBuilder().limit(Limit::Statement, minute);
+
+	/* Nobody looked for an hour; it waited for all but ten seconds of it. */
+	observe(memo, session, noon + hour);
+	EXPECT_EQ(decide(Limit::Statement, session, memo, policy, noon + hour).outlook, Outlook::Wait);
+	/* It gets its lock, and has its whole time from then on ... */
+	observe(memo, running(), noon + hour);
+	Decision decision = decide(Limit::Statement, running(), memo, policy, noon + hour);
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	EXPECT_EQ(decision.at, noon + hour + minute + 1);
+	/* ... but for what the looks since then have told of the ten seconds. */
+	observe(memo, running(), noon + hour + minute + 1);
+	decision = decide(Limit::Statement, running(), memo, policy, noon + hour + minute + 1);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_GT(decision.verdict.measured, minute);
+	EXPECT_LT(decision.verdict.measured, minute + second);
+}
+
 /* ---- maintenance_timeout. ---- */
 
 class MaintenanceTimeout : public testing::Test
@@ -718,6 +1018,39 @@ class RandomCourse : public testing::TestWithParam<unsigned>
 		}
 	}
 
+	/* The first look comes at any moment. */
+	void
+	look_from_the_middle()
+	{
+		Policy policy = PolicyBuilder();
+		Memo memo = memo_of(session_at(noon));
+		Duration before = 0;
+		bool counted = true;
+
+		for (Instant now = noon + up_to(20 * second); now < phases.back().span.until;
+		     now += up_to(3 * second))
+		{
+			Session session = session_at(now);
+
+			observe(memo, session, now);
+			Duration off = excluded(Limit::Statement, session, memo, policy);
+			Duration guess = presumed(Limit::Statement, noon, session, memo, policy);
+			ASSERT_GE(guess, 0);
+			ASSERT_LE(guess, memo.statement_waits.known_from - noon);
+			ASSERT_LE(off + guess, now - noon);
+			/* Nothing that counts has passed since the last look, nor has it been measured. */
+			Duration measured = now - noon - off - guess;
+			if (!counted && runs_spared_maintenance(session) &&
+			    session.maintenance.spared_since <= last_)
+			{
+				ASSERT_EQ(measured, before);
+			}
+			before = measured;
+			counted = !runs_spared_maintenance(session);
+			last_ = now;
+		}
+	}
+
   private:
 	/* Until when a wait that was seen has lasted at most, as a later look can know. */
 	Instant
@@ -732,6 +1065,8 @@ class RandomCourse : public testing::TestWithParam<unsigned>
 				end = std::min(end, phase.span.from);
 		return std::max(end, wait.span.from);
 	}
+
+	Instant last_ = noon;
 };
 
 TEST_P(RandomCourse, OfWaitsTakesOffWhatWasSeenAndNoMore)
@@ -744,6 +1079,18 @@ TEST_P(RandomCourse, OfWaitsAndMaintenanceTakesNoMomentOffTwice)
 {
 	make_phases(true);
 	look_all_along();
+}
+
+TEST_P(RandomCourse, OfWaitsPresumesNoMoreThanNobodyHasSeen)
+{
+	make_phases(false);
+	look_from_the_middle();
+}
+
+TEST_P(RandomCourse, OfWaitsAndMaintenancePresumesNothingOfMaintenance)
+{
+	make_phases(true);
+	look_from_the_middle();
 }
 
 INSTANTIATE_TEST_SUITE_P(Policy, RandomCourse, testing::Range(1U, 301U));

@@ -168,7 +168,7 @@ TEST(EpisodeStart, IdleInTransactionCountsFromStateChange)
 	EXPECT_EQ(start_of(idle_in_transaction_limit, SessionBuilder().aborted(noon)), noon);
 }
 
-TEST(EpisodeStart, PauseCountsFromTheLookThatFoundItStill)
+TEST(EpisodeStart, PauseCountsFromTheLookThatFoundNoMessageTakenInSince)
 {
 	Session with = SessionBuilder().paused(noon).switches(7);
 	Session without = SessionBuilder().paused(noon).transaction_since(unknown_time).switches(7);
@@ -182,14 +182,20 @@ TEST(EpisodeStart, PauseCountsFromTheLookThatFoundItStill)
 		EXPECT_EQ(episode.start, noon + minute);
 		EXPECT_EQ(episode.stamp, noon);
 
-		/* Another piece of a message has come. */
+		/* It was woken, be it by a piece of a message or by a signal. */
 		session.switches++;
 		observe(memo, session, noon + hour);
-		EXPECT_EQ(episode_of(limit, session, memo)->start, noon + hour);
+		EXPECT_EQ(memo.still.since, noon + hour);
+		EXPECT_EQ(episode_of(limit, session, memo)->start, noon + minute);
+		/* A message has come. */
+		session.state_change++;
+		observe(memo, session, noon + 2 * hour);
+		EXPECT_EQ(episode_of(limit, session, memo)->start, noon + 2 * hour);
+		EXPECT_EQ(episode_of(limit, session, memo)->stamp, noon + 1);
 	}
 }
 
-TEST(EpisodeStart, IdleWithATransactionCountsFromTheLookThatFoundItStill)
+TEST(EpisodeStart, IdleWithATransactionCountsFromTheLookThatFoundIt)
 {
 	Session session = SessionBuilder().idle(noon).with_transaction_id().switches(7);
 	Memo memo = memo_after_look(session, noon + minute);
@@ -199,6 +205,13 @@ TEST(EpisodeStart, IdleWithATransactionCountsFromTheLookThatFoundItStill)
 	EXPECT_EQ(episode.stamp, noon);
 	/* As an idle session it is one since its status says so. */
 	EXPECT_EQ(start_of(idle_limit, session, memo), noon);
+
+	session.switches++;
+	observe(memo, session, noon + hour);
+	EXPECT_EQ(episode_of(idle_in_transaction_limit, session, memo)->start, noon + minute);
+	session.transaction++;
+	observe(memo, session, noon + 2 * hour);
+	EXPECT_EQ(episode_of(idle_in_transaction_limit, session, memo)->start, noon + 2 * hour);
 }
 
 TEST(EpisodeStart, NobodyRunningIsIdleBecauseOfAnOldPause)

@@ -42,19 +42,20 @@ full_memo(const SessionId &session)
 	memo.maintained = 11;
 	memo.statement_waits.all.fill(12);
 	memo.statement_waits.in_maintenance.fill(13);
+	memo.statement_waits.known_from = 25;
+	memo.statement_waits.maintained_before = 26;
 	memo.transaction = 17;
 	memo.transaction_restarted = true;
 	memo.transaction_stamp = 14;
 	memo.transaction_seen = 15;
 	memo.transaction_waits.all.fill(16);
 	memo.transaction_waits.in_maintenance.fill(17);
+	memo.transaction_waits.known_from = 27;
+	memo.transaction_waits.maintained_before = 28;
 	memo.maintenance = 18;
 	memo.maintenance_waits.fill(19);
-	memo.still = {.since = 20,
-	              .unchanged_since = 24,
-	              .state_change = 21,
-	              .switches = 22,
-	              .transaction = 23};
+	memo.still = {
+	    .since = 20, .unchanged_since = 24, .state_change = 21, .switches = 22, .transaction = 23};
 	memo.spared_looks.fill(5);
 	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
 	memo.logged.fill(8);
@@ -86,6 +87,13 @@ expect_no_waits(const Memo &memo)
 	expect_none(memo.maintenance_waits);
 }
 
+void
+expect_known_from(const Memo &memo, Instant statement, Instant transaction)
+{
+	EXPECT_EQ(memo.statement_waits.known_from, statement);
+	EXPECT_EQ(memo.transaction_waits.known_from, transaction);
+}
+
 /* ---- Where stamps are placed. ---- */
 
 TEST(Place, ForgetsEverythingOfAnotherSession)
@@ -113,7 +121,11 @@ TEST(Place, ForgetsEverythingOfAnotherSession)
 		EXPECT_EQ(memo.transaction_seen, unknown_time);
 		EXPECT_EQ(memo.maintenance, unknown_time);
 		expect_no_waits(memo);
+		expect_known_from(memo, unknown_time, unknown_time);
+		EXPECT_EQ(memo.statement_waits.maintained_before, 0);
+		EXPECT_EQ(memo.transaction_waits.maintained_before, 0);
 		EXPECT_EQ(memo.still.since, unknown_time);
+		EXPECT_EQ(memo.still.unchanged_since, unknown_time);
 		EXPECT_EQ(memo.ladder.rung, Rung::Ground);
 		for (Limit limit : all_limits)
 		{
@@ -449,6 +461,79 @@ TEST(ObserveWaitOfKinds, CopyThatReadsItsDataDoesNotWait)
 	expect_no_waits(memo);
 }
 
+/* ---- From when waits are known. ---- */
+
+TEST(ObserveKnownFrom, IsTheFirstLookThatFindsItRunning)
+{
+	Memo memo = memo_of(running());
+
+	for (Instant look : {first_look, second_look, third_look})
+	{
+		observe(memo, running(), look);
+		expect_known_from(memo, first_look, first_look);
+	}
+	/* A wait that comes later tells nothing of what was before. */
+	observe(memo, SessionBuilder().running(noon).waiting_for_lock(noon + 1), third_look + second);
+	expect_known_from(memo, first_look, first_look);
+}
+
+TEST(ObserveKnownFrom, IsTheStartOfTheWaitThatTheFirstLookFinds)
+{
+	Memo memo =
+	    memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon + second), first_look);
+
+	expect_known_from(memo, noon + second, noon + second);
+	memo =
+	    memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon - hour), first_look);
+	/* A wait that began before them is theirs from their own beginning. */
+	expect_known_from(memo, noon, noon - second);
+	memo = memo_after_look(SessionBuilder().running(noon).waiting_for_lock(), first_look);
+	expect_known_from(memo, first_look, first_look);
+}
+
+TEST(ObserveKnownFrom, IsOfAnotherStatementOrTransactionTheLookThatFindsIt)
+{
+	Memo memo = memo_after_look(running(), first_look);
+	SessionBuilder next = SessionBuilder().running(first_look + second).transaction_since(noon);
+
+	observe(memo, next, second_look);
+	expect_known_from(memo, second_look, first_look);
+	next = SessionBuilder().running(second_look + second).with_transaction_id(18);
+	observe(memo, next, third_look);
+	expect_known_from(memo, third_look, third_look);
+}
+
+TEST(ObserveKnownFrom, IsNotBeforeTheWaitOfAnEarlierStatementWasOver)
+{
+	Memo memo =
+	    memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon + 1), first_look);
+	SessionBuilder next = SessionBuilder().running(first_look + second).with_transaction_id(18);
+
+	observe(memo, next.waiting_for_lock(first_look + minute / 2), second_look);
+	expect_known_from(memo, first_look + minute / 2, first_look + minute / 2);
+}
+
+TEST(ObserveKnownFrom, NotesTheMaintenanceBeforeIt)
+{
+	/* 20 seconds in the transaction, 7 of them in the statement, and what runs since 12:00:10. */
+	SessionBuilder session = SessionBuilder()
+	                             .running(noon)
+	                             .maintained(noon, 9 * second, 7 * second, 20 * second)
+	                             .maintaining(noon + 10 * second);
+	Memo memo = memo_after_look(session, first_look);
+
+	EXPECT_EQ(memo.statement_waits.maintained_before, 57 * second);
+	EXPECT_EQ(memo.transaction_waits.maintained_before, 70 * second);
+	observe(memo, session, second_look);
+	EXPECT_EQ(memo.statement_waits.maintained_before, 57 * second);
+	EXPECT_EQ(memo.transaction_waits.maintained_before, 70 * second);
+
+	/* A wait within it is known from its own start, before which there were ten seconds of it. */
+	memo = memo_after_look(session.waiting_for_lock(noon + 20 * second), first_look);
+	EXPECT_EQ(memo.statement_waits.maintained_before, 17 * second);
+	EXPECT_EQ(memo.transaction_waits.maintained_before, 30 * second);
+}
+
 /* ---- Stillness. ---- */
 
 /* An idle session whose process has been woken by its client so often. */
@@ -493,6 +578,23 @@ TEST(ObserveStillness, GoesOnWhenASignalIsTakenOffLaterThanItWasCounted)
 	observe(memo, asleep(6), second_look);
 	EXPECT_EQ(memo.still.since, first_look);
 	observe(memo, asleep(7), third_look);
+	EXPECT_EQ(memo.still.since, first_look);
+}
+
+TEST(ObserveStillness, IsNotKnownOfWhoIsAwakeAndCannotBeComparedWithThat)
+{
+	Session awake = asleep(6);
+	Memo memo = memo_of(asleep(7));
+
+	awake.awake = true;
+	observe(memo, asleep(7), first_look);
+	observe(memo, awake, second_look);
+	EXPECT_EQ(memo.still.since, second_look);
+	EXPECT_TRUE(memo.still.is_awake);
+	observe(memo, asleep(6), third_look);
+	EXPECT_EQ(memo.still.since, third_look);
+	EXPECT_EQ(memo.still.unchanged_since, first_look);
+	observe(memo, asleep(6), third_look + second);
 	EXPECT_EQ(memo.still.since, third_look);
 }
 

@@ -109,7 +109,7 @@ class Culprit : public testing::TestWithParam<CulpritCase>
 		bool has_to_be_still =
 		    GetParam().session.switches >= 0 && GetParam().limit == Limit::IdleInTransactionSession;
 
-		return has_to_be_still ? deadline - (second + second / 8) : deadline + 1;
+		return has_to_be_still ? deadline - (second + second / 4) : deadline + 1;
 	}
 };
 
@@ -516,6 +516,37 @@ TEST(Decide, LockWaiterIsDueIfWaitersAreNotSpared)
 		}
 }
 
+/* What nobody saw of it before the first look may have been waits as well. */
+TEST(Decide, WhoWasFoundWaitingAtFirstHasItsWholeTime)
+{
+	Situation situation(Limit::Statement, SessionBuilder().running(noon));
+	Session waiting = SessionBuilder().running(noon).waiting_for_lock(noon + minute);
+
+	observe(situation.memo, waiting, noon + hour);
+	observe(situation.memo, situation.session, noon + 2 * hour);
+	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour);
+	expect_due(situation.decide_at(over_limit + 2 * hour), Action::Cancel);
+	EXPECT_EQ(situation.decide_at(over_limit + 2 * hour).verdict.measured, threshold + 1);
+}
+
+TEST(Decide, WaitHasAVerdictOnlyIfItIsOverTheLimit)
+{
+	Situation situation(Limit::IdleSession, SessionBuilder().idle(noon).switches(7));
+
+	EXPECT_EQ(situation.decide_at(noon + minute).verdict.deadline, unknown_time);
+	EXPECT_EQ(situation.decide_at(at_limit).verdict.deadline, unknown_time);
+
+	/* It has not been asked for yet. */
+	Decision decision = situation.decide_at(over_limit);
+	expect_wait_until(decision, over_limit + 1);
+	EXPECT_EQ(decision.verdict.deadline, at_limit);
+	EXPECT_EQ(decision.verdict.measured, threshold + 1);
+	observe(situation.memo, situation.session, over_limit + 1);
+	decision = situation.decide_at(over_limit + 1);
+	expect_wait_until(decision, over_limit + 1 + second);
+	EXPECT_EQ(decision.verdict.deadline, at_limit);
+}
+
 TEST(Decide, ListenerIsDueIfListenersAreNotSpared)
 {
 	Situation situation(Limit::IdleSession, SessionBuilder().idle(noon).listening());
@@ -543,6 +574,7 @@ TEST(Decide, WhoHasJustGotItsLockHasTheTimeThatIsLeft)
 	Session waiting = SessionBuilder().running(noon).waiting_for_lock(noon + minute);
 
 	/* It had run for a minute, and the wait was over at the latest after two hours. */
+	observe(situation.memo, situation.session, noon);
 	observe(situation.memo, waiting, noon + hour);
 	observe(situation.memo, situation.session, noon + 2 * hour);
 	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour - minute);
@@ -611,17 +643,25 @@ TEST(SparedFrom, EverythingButItsAgeWhoIsNotTracked)
 		          limit == Limit::Session ? Spared::No : Spared::NotMeasurable);
 }
 
-TEST(SparedFrom, OnlyTheLimitsOfWorkWhoWaitsForALock)
+TEST(SparedFrom, OnlyTheLimitsThatALockHoldsUpWhoWaitsForOne)
 {
-	for (Limit limit : all_limits)
-	{
-		Session session = SessionBuilder().running(noon).waiting_for(Wait::Lock);
-		Spared spared = spared_at_first(limit, session);
+	Session waiting[] = {
+	    SessionBuilder().running(noon).waiting_for(Wait::Lock),
+	    SessionBuilder().running(noon).worker_waiting_for_lock(),
+	    /* It Describes a statement. */
+	    SessionBuilder().idle_in_transaction(noon).waiting_for(Wait::Lock),
+	    SessionBuilder().idle(noon).with_transaction_id().switches(7).waiting_for(Wait::Lock),
+	};
 
-		EXPECT_EQ(spared == Spared::LockWait, limit == Limit::Statement ||
-		                                          limit == Limit::Transaction ||
-		                                          limit == Limit::Maintenance);
-	}
+	for (const Session &session : waiting)
+		for (Limit limit : all_limits)
+		{
+			EXPECT_EQ(spared_at_first(limit, session) == Spared::LockWait,
+			          limit == Limit::IdleInTransactionSession || limit == Limit::Statement ||
+			              limit == Limit::Transaction || limit == Limit::Maintenance);
+			EXPECT_NE(spared_at_first(limit, session, PolicyBuilder().spare_lock_waiters(false)),
+			          Spared::LockWait);
+		}
 }
 
 TEST(SparedFrom, OnlyTheLimitsOutsideTransactionsWhoIsInOne)
@@ -1017,7 +1057,7 @@ pause_of(Limit limit, Duration value)
 	{
 		case Limit::IdleSession:
 		case Limit::IdleInTransactionSession:
-			return value - stillness_for(value) * 9 / 8;
+			return value - stillness_for(value) * 5 / 4;
 		case Limit::Session:
 			return value;
 		default:
@@ -1028,9 +1068,9 @@ pause_of(Limit limit, Duration value)
 TEST(ShortestPause, IsHalfTheThresholdOfWhatMayWaitAndLeavesTheIdleTimeToBeStill)
 {
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleSession, minute)),
-	          minute - 1125 * millisecond);
+	          minute - 1250 * millisecond);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::IdleInTransactionSession, second)),
-	          second - 562500);
+	          second - 625 * millisecond);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Statement, minute)), minute / 2);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Transaction, minute)), minute / 2);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Maintenance, minute)), minute / 2);
@@ -1342,8 +1382,10 @@ TEST_P(ComesIntoForce, NotWhenLockWaitersAreNewlySpared)
 TEST_P(ComesIntoForce, WhenLockWaitersAreNoLongerSparedFromIt)
 {
 	now.spare_lock_waiters(false);
-	EXPECT_EQ(comes(), limit == Limit::Statement || limit == Limit::Transaction ||
-	                       limit == Limit::Maintenance);
+	EXPECT_EQ(comes(), limit == Limit::IdleInTransactionSession || limit == Limit::Statement ||
+	                       limit == Limit::Transaction || limit == Limit::Maintenance);
+	before.spare_lock_waiters(false);
+	EXPECT_FALSE(comes());
 }
 
 INSTANTIATE_TEST_SUITE_P(Policy, ComesIntoForce, testing::ValuesIn(all_limits),

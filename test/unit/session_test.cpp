@@ -175,5 +175,18 @@ TEST(StatementStamp, OfAFunctionCallIsItsStateChange)
 	EXPECT_EQ(statement_stamp(SessionBuilder().fastpath(noon)), noon);
 }
 
+TEST(MaintenanceCommandNames, AreThoseOfTheCommands)
+{
+	EXPECT_EQ(name_of(MaintenanceCommand::None), "maintenance command");
+	EXPECT_EQ(name_of(MaintenanceCommand::Vacuum), "VACUUM");
+	EXPECT_EQ(name_of(MaintenanceCommand::Analyze), "ANALYZE");
+	EXPECT_EQ(name_of(MaintenanceCommand::CreateIndex), "CREATE INDEX");
+	EXPECT_EQ(name_of(MaintenanceCommand::Reindex), "REINDEX");
+	EXPECT_EQ(name_of(MaintenanceCommand::Cluster), "CLUSTER");
+	EXPECT_EQ(name_of(MaintenanceCommand::Repack), "REPACK");
+	EXPECT_EQ(name_of(MaintenanceCommand::RefreshMaterializedView), "REFRESH MATERIALIZED VIEW");
+	EXPECT_EQ(name_of(MaintenanceCommand::AlterTable), "ALTER TABLE");
+}
+
 } // namespace
 } // namespace session_guard::test

@@ -18,7 +18,7 @@ namespace
 
 constexpr Duration threshold = 5 * minute;
 /* How long before its deadline to look at who must be still for a second. */
-constexpr Duration lead = second + second / 8;
+constexpr Duration lead = second + second / 4;
 
 TEST(StillnessFor, IsASecondOrHalfOfAShortThreshold)
 {
@@ -83,9 +83,28 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 	}
 	/* The deadline of somebody who was looked at from this moment on. */
 	Instant
-	deadline_after(Instant first_look) const
+	deadline_after(Instant first_look, Duration of = threshold) const
 	{
-		return (GetParam().counts_from_look ? first_look : noon) + threshold;
+		return (GetParam().counts_from_look ? first_look : noon) + of;
+	}
+	/* Does the server say that it is idle?  Otherwise it may have paused its pipeline. */
+	bool
+	is_idle_by_status() const
+	{
+		return session.state != State::Active;
+	}
+	/* Look every so often, each time to find that it has stirred, while there is only to wait. */
+	Instant
+	stir_until_no_wait(Instant now, Duration every, Decision &decision)
+	{
+		decision = look(now);
+		while (decision.outlook == Outlook::Wait && now < noon + hour)
+		{
+			switches++;
+			now = std::min(now + every, decision.at);
+			decision = look(now);
+		}
+		return now;
 	}
 };
 
@@ -129,19 +148,43 @@ TEST_P(Seeming, IsNotDueIfItStirsBeforeItsDeadline)
 	switches++;
 	Decision decision = look(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
-	/* Another pause has begun, or what was taken for one must be still for a second now. */
-	EXPECT_EQ(decision.at, GetParam().counts_from_look ? deadline + threshold - lead + 1
-	                                                   : deadline + second + 1);
-	look(decision.at - 1);
-	EXPECT_EQ(look_until_no_wait(decision.at, decision),
-	          GetParam().counts_from_look ? deadline + threshold + 2 : deadline + second + 1);
+	/* It is over its limit, and must be still for a second now. */
+	EXPECT_EQ(decision.at, deadline + 1 + second);
+	EXPECT_EQ(decision.verdict.deadline, deadline);
+	EXPECT_EQ(look(decision.at - 1).outlook, Outlook::Wait);
+	EXPECT_EQ(look_until_no_wait(decision.at, decision), deadline + 1 + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
-	/* It is not late because it stirred. */
-	EXPECT_EQ(decision.verdict.due,
-	          deadline + 1 + (GetParam().counts_from_look ? threshold : second));
+	/* What it is measured by has not begun anew, and it is not late because it stirred. */
+	EXPECT_EQ(decision.verdict.deadline, deadline);
+	EXPECT_EQ(decision.verdict.measured, threshold + 1 + second);
+	EXPECT_EQ(decision.verdict.due, deadline + 1 + second);
 }
 
-TEST_P(Seeming, StartsOverWithEachStir)
+TEST_P(Seeming, IsDueInTimeIfItStirredOnlyLongBeforeItsDeadline)
+{
+	Instant deadline = deadline_after(noon + second);
+
+	look(noon + second);
+	switches++;
+	look(noon + minute);
+	switches++;
+	look(deadline - second);
+	Decision decision = look(deadline + 1);
+	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(decision.verdict.due, deadline);
+}
+
+TEST_P(Seeming, HasNotStirredIfOnlyAnInterruptWasTakenOffLater)
+{
+	Instant deadline = deadline_after(noon + second);
+
+	look(noon + second);
+	look(deadline - lead);
+	switches--;
+	EXPECT_EQ(look(deadline + 1).outlook, Outlook::Due);
+}
+
+TEST_P(Seeming, MustBeStillAnewAfterEachStir)
 {
 	Instant now = noon + second;
 
@@ -154,46 +197,82 @@ TEST_P(Seeming, StartsOverWithEachStir)
 	}
 	now -= second / 2;
 	Decision decision{};
-	EXPECT_EQ(look_until_no_wait(now, decision),
-	          GetParam().counts_from_look ? now + threshold + 1 : now + second);
+	EXPECT_EQ(look_until_no_wait(now, decision), now + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
+	EXPECT_EQ(decision.verdict.due, now + second);
 }
 
-TEST_P(Seeming, DoesNotStayForEverByStirring)
+TEST_P(Seeming, DoesNotStayForEverByStirringIfItsStatusSaysThatItIsIdle)
 {
-	Instant now = noon + second;
-	Instant end = noon + 2 * threshold;
+	Instant deadline = deadline_after(noon + second);
+	Decision decision{};
+	Instant end = stir_until_no_wait(noon + second, second / 2, decision);
 
 	/* Of whoever may have paused its pipeline this is another limit's matter. */
-	if (GetParam().counts_from_look)
-		return;
-	Decision decision = look(now);
-	while (decision.outlook == Outlook::Wait && now < noon + hour)
+	if (!is_idle_by_status())
 	{
-		switches++;
-		now = std::min(now + second / 2, decision.at);
-		decision = look(now);
-		ASSERT_EQ(decision.outlook == Outlook::Due, now > end);
+		EXPECT_EQ(decision.outlook, Outlook::Wait);
+		EXPECT_GE(end, noon + hour);
+		EXPECT_EQ(look_until_no_wait(end, decision), end + second);
+		EXPECT_EQ(decision.verdict.deadline, deadline);
+		EXPECT_EQ(decision.verdict.due, end + second);
+	}
+	else
+	{
+		EXPECT_EQ(end, deadline + threshold);
+		EXPECT_EQ(decision.verdict.due, deadline + threshold);
 	}
 	EXPECT_EQ(decision.outlook, Outlook::Due);
-	EXPECT_EQ(now, end + 1);
-	EXPECT_EQ(decision.verdict.due, now);
 }
 
 TEST_P(Seeming, HasAMinuteForAMessageThatHasBegunUnderAShortLimit)
 {
-	Instant now = noon;
+	Instant first = noon + 100 * millisecond;
 	Decision decision{};
 
-	if (GetParam().counts_from_look)
-		return;
 	policy.limit(limit, second);
-	do
+	Instant end = stir_until_no_wait(first, 100 * millisecond, decision);
+	if (is_idle_by_status())
 	{
-		switches++;
-		decision = look(now += 100 * millisecond);
-	} while (decision.outlook == Outlook::Wait && now < noon + hour);
-	EXPECT_EQ(now, noon + second + minute + 100 * millisecond);
+		EXPECT_EQ(end, deadline_after(first, second) + minute);
+		EXPECT_EQ(decision.outlook, Outlook::Due);
+	}
+	else
+	{
+		EXPECT_GE(end, noon + hour);
+		EXPECT_EQ(decision.outlook, Outlook::Wait);
+	}
+}
+
+TEST_P(Seeming, HasItsPatienceFromTheFirstLookThatComesAfterItsDeadline)
+{
+	Instant late = noon + 2 * threshold;
+	Decision decision{};
+	Instant end = stir_until_no_wait(late, second / 2, decision);
+
+	/* A pause begins with that look. */
+	if (is_idle_by_status())
+		EXPECT_EQ(end, late + (GetParam().counts_from_look ? 2 : 1) * threshold);
+	else
+		EXPECT_GE(end, noon + hour);
+	EXPECT_EQ(decision.outlook, is_idle_by_status() ? Outlook::Due : Outlook::Wait);
+}
+
+TEST_P(Seeming, IsLookedAtAgainSoonIfItIsAwakeAtItsDeadline)
+{
+	Instant deadline = deadline_after(noon + second);
+
+	look(noon + second);
+	look(deadline - second);
+	session.awake = true;
+	Decision decision = look(deadline + 1);
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	EXPECT_EQ(decision.at, deadline + 1 + 100 * millisecond);
+	session.awake = false;
+	decision = look(decision.at);
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	EXPECT_EQ(decision.at, deadline + 1 + 100 * millisecond + second);
+	EXPECT_EQ(look(decision.at).outlook, Outlook::Due);
 }
 
 TEST_P(Seeming, StartsOverWithEachChangeOfItsStatus)
@@ -260,7 +339,8 @@ TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from + day, Asker::Look));
-	EXPECT_EQ(wants_switches(session, memo, policy, asked_from - 1, Asker::Look), GetParam().counts_from_look);
+	EXPECT_EQ(wants_switches(session, memo, policy, asked_from - 1, Asker::Look),
+	          GetParam().counts_from_look);
 	policy.mode(Mode::Log);
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	policy.mode(Mode::Off);
@@ -274,7 +354,8 @@ TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	/* Of the age of a session only whoever may have paused its pipeline hangs on it. */
 	policy.limit(Limit::Session, threshold);
-	EXPECT_EQ(wants_switches(session, memo, policy, asked_from, Asker::Look), GetParam().counts_from_look);
+	EXPECT_EQ(wants_switches(session, memo, policy, asked_from, Asker::Look),
+	          GetParam().counts_from_look);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -312,7 +393,7 @@ TEST(WantsSwitches, FromTheShortestIdleLimitOn)
 	Policy policy = PolicyBuilder()
 	                    .limit(Limit::IdleSession, smallest_threshold)
 	                    .limit(Limit::IdleInTransactionSession, smallest_threshold / 2);
-	Instant first = noon + smallest_threshold - smallest_threshold / 2 * 9 / 8;
+	Instant first = noon + smallest_threshold - smallest_threshold / 2 * 5 / 4;
 
 	EXPECT_FALSE(wants_switches(session, memo_of(session), policy, first - 1, Asker::Look));
 	EXPECT_TRUE(wants_switches(session, memo_of(session), policy, first, Asker::Look));
@@ -326,6 +407,187 @@ TEST(WantsSwitches, NotForALimitThatNeverComes)
 	                            PolicyBuilder().limit(Limit::IdleSession, never), noon + day,
 	                            Asker::Look));
 }
+
+/* ---- Who is asked at a scan, and who at a look. ---- */
+
+class AskedOfTheIdle : public testing::Test
+{
+  protected:
+	Session session = SessionBuilder().idle(noon).switches(switches_not_read);
+	Memo memo = memo_of(session);
+	PolicyBuilder policy = PolicyBuilder().limit(Limit::IdleSession, threshold);
+
+	bool
+	asks(Asker asker, Instant now)
+	{
+		return wants_switches(session, memo, policy, now, asker);
+	}
+	/* Someone has asked its process. */
+	void
+	answer(Instant now)
+	{
+		Session seen = session;
+
+		seen.switches = 7;
+		observe(memo, seen, now);
+	}
+};
+
+TEST_F(AskedOfTheIdle, AScanAsksOnceAndALookAlways)
+{
+	for (Instant now = noon + threshold - lead; now < noon + threshold + minute; now += second)
+	{
+		EXPECT_TRUE(asks(Asker::Look, now));
+		EXPECT_EQ(asks(Asker::Scan, now), now == noon + threshold - lead);
+		answer(now);
+	}
+}
+
+TEST_F(AskedOfTheIdle, AScanAsksAgainOfWhoeverHasTakenAMessageIn)
+{
+	answer(noon + threshold);
+	session = SessionBuilder().idle(noon + minute).switches(switches_not_read);
+	EXPECT_TRUE(asks(Asker::Scan, noon + threshold + minute));
+	/* But not long before its deadline, as at a look. */
+	EXPECT_FALSE(asks(Asker::Scan, noon + threshold + minute - lead - 1));
+	EXPECT_FALSE(asks(Asker::Look, noon + threshold + minute - lead - 1));
+}
+
+TEST_F(AskedOfTheIdle, AScanAsksAgainIfNobodyCouldTell)
+{
+	session.switches = switches_unreadable;
+	observe(memo, session, noon + threshold);
+	EXPECT_TRUE(asks(Asker::Scan, noon + threshold));
+}
+
+TEST_F(AskedOfTheIdle, AScanThatDoesNotAskLeavesWhatIsKnown)
+{
+	answer(noon + threshold - second);
+	observe(memo, session, noon + threshold);
+	EXPECT_FALSE(asks(Asker::Scan, noon + threshold));
+	EXPECT_EQ(decide(Limit::IdleSession, session, memo, policy, noon + threshold + 1).outlook,
+	          Outlook::Due);
+}
+
+TEST_F(AskedOfTheIdle, NobodyAsksOfTheSpared)
+{
+	Instant late = noon + day;
+
+	ASSERT_TRUE(asks(Asker::Scan, late));
+	policy.exempt(true);
+	EXPECT_FALSE(asks(Asker::Scan, late));
+	EXPECT_FALSE(asks(Asker::Look, late));
+	policy.exempt(false);
+	for (SessionBuilder spared :
+	     {SessionBuilder().superuser(Superuser::Yes),
+	      SessionBuilder().superuser(Superuser::Unknown), SessionBuilder().listening(),
+	      SessionBuilder().waiting_for(Wait::SyncRep)})
+	{
+		session = spared.idle(noon).switches(switches_not_read);
+		EXPECT_FALSE(asks(Asker::Scan, late));
+		EXPECT_FALSE(asks(Asker::Look, late));
+	}
+	/* From another limit it is not. */
+	policy.limit(Limit::IdleInTransactionSession, threshold);
+	session = SessionBuilder().idle_in_transaction(noon).listening().switches(switches_not_read);
+	EXPECT_TRUE(asks(Asker::Scan, late));
+	session.wait = Wait::Lock;
+	EXPECT_FALSE(asks(Asker::Scan, late));
+	policy.spare_lock_waiters(false);
+	EXPECT_TRUE(asks(Asker::Scan, late));
+}
+
+TEST_F(AskedOfTheIdle, OfWhoeverSeemsToPauseEverybodyAsksAlways)
+{
+	policy.limit(Limit::IdleInTransactionSession, threshold);
+	for (SessionBuilder pause :
+	     {SessionBuilder().paused(noon), SessionBuilder().idle(noon).with_transaction_id()})
+	{
+		session = pause.switches(switches_not_read);
+		memo = memo_of(session);
+		for (Instant now = noon; now < noon + minute; now += second)
+		{
+			EXPECT_TRUE(asks(Asker::Scan, now));
+			EXPECT_TRUE(asks(Asker::Look, now));
+			answer(now);
+		}
+	}
+}
+
+/* ---- A Describe that waits for a lock while the session is shown as idle. ---- */
+
+class Describing : public testing::TestWithParam<bool>
+{
+  protected:
+	static constexpr Limit limit = Limit::IdleInTransactionSession;
+	/* Long after its deadline. */
+	static constexpr Instant late = noon + 3 * threshold;
+
+	bool is_idle = GetParam();
+	Session session = is_idle ? SessionBuilder().idle(noon).with_transaction_id().switches(7)
+	                          : SessionBuilder().idle_in_transaction(noon).switches(7);
+	Memo memo = memo_after_look(session, noon);
+	PolicyBuilder policy = PolicyBuilder().limit(limit, threshold);
+
+	Decision
+	look(Instant now, Wait wait)
+	{
+		session.wait = wait;
+		session.wait_start = session.times.wait_start = wait == Wait::Lock ? noon + second : 0;
+		observe(memo, session, now);
+		return decide(limit, session, memo, policy, now);
+	}
+};
+
+TEST_P(Describing, IsSparedWhileItWaits)
+{
+	Decision decision = look(late, Wait::Lock);
+
+	EXPECT_EQ(decision.outlook, Outlook::Spared);
+	EXPECT_EQ(decision.spared, Spared::LockWait);
+	EXPECT_TRUE(may_pass_soon(decision.spared));
+	EXPECT_EQ(decision.verdict.deadline, noon + threshold);
+}
+
+TEST_P(Describing, IsDueIfLockWaitersAreNotSpared)
+{
+	policy.spare_lock_waiters(false);
+	EXPECT_EQ(look(late, Wait::Lock).outlook, Outlook::Due);
+}
+
+TEST_P(Describing, IsNotEndedWhenItGetsItsLock)
+{
+	look(late, Wait::Lock);
+	session.switches++;
+	Decision decision = look(late + second / 2, Wait::ClientRead);
+	EXPECT_EQ(decision.outlook, Outlook::Wait);
+	/* Another pause has begun; of whoever is idle in transaction the server says since when. */
+	Instant since = is_idle ? late + second / 2 : noon;
+	EXPECT_EQ(decision.at, is_idle ? since + threshold - lead : late + second / 2 + second);
+
+	/* Its patience begins anew, too. */
+	Instant end = std::max(since + threshold, late + second / 2) + threshold;
+	for (Instant now = late + second; now < end; now += second / 2)
+	{
+		session.switches++;
+		ASSERT_EQ(look(now, Wait::ClientRead).outlook, Outlook::Wait);
+	}
+	session.switches++;
+	EXPECT_EQ(look(end, Wait::ClientRead).outlook, Outlook::Due);
+}
+
+TEST_P(Describing, IsNotEndedWhenItGetsItsLockThoughNobodyHadAskedWhileItWaited)
+{
+	session.switches = switches_not_read;
+	look(late, Wait::Lock);
+	EXPECT_NE(look(late + second / 2, Wait::ClientRead).outlook, Outlook::Due);
+	session.switches = 8;
+	EXPECT_EQ(look(late + second / 2 + 1, Wait::ClientRead).outlook, Outlook::Wait);
+}
+
+INSTANTIATE_TEST_SUITE_P(Policy, Describing, testing::Bool(),
+                         [](const auto &test)
+                         { return std::string(test.param ? "Idle" : "IdleInTransaction"); });
 
 /* ---- A paused pipeline without a transaction is idle, but not at once. ---- */
 
@@ -359,7 +621,17 @@ TEST_F(OldPipeline, IsEndedByTheAgeOfItsSessionOnceItIsStillForASecond)
 TEST_F(OldPipeline, IsLeftAloneWhileItsMessagesCome)
 {
 	for (int i = 0; i < 100; i++)
+	{
+		session.state_change = noon + i * second;
 		EXPECT_EQ(look(noon + i * second, i).spared, Spared::InTransaction);
+	}
+}
+
+TEST_F(OldPipeline, DoesNotStayByDrippingBytes)
+{
+	EXPECT_EQ(look(noon, 1).spared, Spared::InTransaction);
+	EXPECT_EQ(look(noon + second / 2, 2).spared, Spared::InTransaction);
+	EXPECT_EQ(look(noon + second, 3).outlook, Outlook::Due);
 }
 
 TEST_F(OldPipeline, IsLeftAloneIfNobodyCanTell)
