@@ -98,6 +98,9 @@ build() {
 installcheck() {
 	settings_for_build "$work/install" >"$work/temp_config" || return
 	export TEMP_CONFIG=$work/temp_config
+	# One data directory is made, and copied for each server.
+	"$bindir/initdb" -D "$work/template" -A trust -N >/dev/null || return
+	export INITDB_TEMPLATE=$work/template
 	# They wait more than they work.  From the environment the server's makefiles would not take it.
 	make installcheck PROVE_FLAGS="-j$(($(nproc) + 1))" || {
 		cat regression.diffs output_iso/regression.diffs 2>/dev/null

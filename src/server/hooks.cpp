@@ -13,6 +13,7 @@
 #include "server/shared.h"
 
 #include "backend/commands.h"
+
 #include <algorithm>
 
 namespace session_guard

@@ -26,6 +26,21 @@ our @EXPORT = qw(
   canceled_text terminated_text
 );
 
+# From 17 on the server's own module copies the data directory that INITDB_TEMPLATE names instead
+# of running initdb for each server; before, do it in its place.
+if (defined $ENV{INITDB_TEMPLATE}
+	&& slurp_file($INC{'PostgreSQL/Test/Cluster.pm'}) !~ /INITDB_TEMPLATE/)
+{
+	my $run = \&PostgreSQL::Test::Utils::system_or_bail;
+
+	no warnings 'redefine';
+	*PostgreSQL::Test::Utils::system_or_bail = sub {
+		return $run->('cp', '-RPp', $ENV{INITDB_TEMPLATE}, $_[2])
+		  if "@_" eq "initdb -D $_[2] -A trust -N";
+		return $run->(@_);
+	};
+}
+
 # A server with the guard preloaded and further settings; started, with a role
 # "web" that is no superuser.  The extension is not created, and the guard may
 # not be at work yet.
