@@ -29,10 +29,10 @@ since_state_change(const Session &session)
 }
 
 /*
- * Since the first look that found the session in what seems to be a pause, if its
- * process can be asked.  Whether a message has been arriving all the time is asked
- * at the deadline (see stillness_for()): were the pause counted from when the
- * process was woken last, the server's own signals would make it one without end.
+ * Since the first look that found the session in what seems to be a pause.
+ * Whether a message has been arriving all the time is asked at the deadline (see
+ * stillness_for()): were the pause counted from when the process was woken last,
+ * the server's own signals would make it one without end.
  */
 std::optional<Episode>
 since_pause(const Session &session, const Memo &memo)

@@ -204,44 +204,80 @@ identify(Memo &memo, const Session &session, Instant now)
 	return same;
 }
 
+/* Does the session wait for its client: for a command, or for the next message? */
+bool
+waits_for_client(const Session &session)
+{
+	return session.state == State::Idle || session.state == State::IdleInTransaction ||
+	       session.state == State::IdleInTransactionAborted || awaits_message(session);
+}
+
 /*
- * Note since when the session has done nothing, as each message that runs
- * something stamps its state, and since when its process has not even been
+ * How often a process may have slept more than its signals explain.
+ *
+ * An interrupt that it serves may have to wait for somebody, and whoever makes
+ * interrupts must not put off the ends of all others.  A few do not make a
+ * message, where the server says itself that the session is idle.
+ */
+std::int64_t
+wakings_allowed(const Session &session)
+{
+	constexpr std::int64_t few = 2;
+
+	return awaits_message(session) || is_idle_with_transaction(session) ? 0 : few;
+}
+
+/*
+ * Note since when the session has waited for its client, as each message that
+ * runs something stamps its state, and since when its process has not even been
  * woken, as it is by each piece of a message that arrives.
  *
  * The status may be written to by an idle session, too, when it serves an
- * interrupt of the server.  It is not when it Describes a statement: only its wait
- * for a lock shows that it has taken a message in.  And of the switches only more
- * are somebody's doing: a signal is counted as it comes, and taken off as it is
- * read.  A process that works on a whole message, before it says so, does not
- * sleep at all, and what is counted of it then cannot be compared with.
+ * interrupt of the server, and a paused one does not seem to wait at that
+ * moment.  It is not written to when it Describes a statement: only its wait for
+ * a lock shows that it has taken a message in.  And of the switches only more are
+ * somebody's doing: a signal is counted as it comes, and taken off as it is
+ * read.  Of a process that is awake nobody can tell: it may serve an interrupt, or
+ * work on a message that has come whole and is not told of yet.
  */
 void
 observe_stillness(Memo &memo, const Session &session, Instant now)
 {
-	const Stillness &before = memo.still;
+	Stillness &still = memo.still;
 	bool got_lock = memo.waited_for == SeenWait::Lock && !waits_for_lock(session);
-	bool is_same = before.since != unknown_time && before.state_change == session.state_change &&
-	               before.transaction == session.transaction && !got_lock;
-	Stillness found{.since = now,
-	                .unchanged_since = is_same ? before.unchanged_since : now,
-	                .state_change = session.state_change,
-	                .switches = session.switches,
-	                .is_awake = session.awake,
-	                .transaction = session.transaction};
+	bool is_same = still.unchanged_since != unknown_time &&
+	               still.state_change == session.state_change &&
+	               still.transaction == session.transaction && !got_lock;
 
-	/* A scan that did not ask knows no better than the look before. */
-	if (session.switches == switches_not_read && is_same)
-		return;
-	if (session.switches < 0)
-		found.since = found.unchanged_since = unknown_time;
-	else if (is_same && !found.is_awake && !before.is_awake && found.switches <= before.switches)
+	if (!is_same)
+		still = {};
+	if (!is_same && waits_for_client(session))
 	{
-		found.since = before.since;
-		/* It may just be about to sleep again after a signal. */
-		found.switches = before.switches;
+		still.unchanged_since = now;
+		still.state_change = session.state_change;
+		still.transaction = session.transaction;
 	}
-	memo.still = found;
+	/* A look that did not ask knows no better than the one before. */
+	if (session.switches == switches_not_read || still.unchanged_since == unknown_time)
+		return;
+	if (session.switches == switches_unreadable)
+	{
+		still.since = still.asked_since = unknown_time;
+		return;
+	}
+
+	if (still.asked_since == unknown_time)
+		still.asked_since = now;
+	still.is_awake = session.awake;
+	if (session.awake)
+		return;
+	bool is_still = still.since != unknown_time &&
+	                session.switches <= still.switches + wakings_allowed(session);
+	if (!is_still)
+	{
+		still.since = now;
+		still.switches = session.switches;
+	}
 }
 
 } // namespace

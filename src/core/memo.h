@@ -54,21 +54,22 @@ struct WaitAccount
 	Duration maintained_before;
 };
 
-/* Since when a session has done nothing, and nothing has stirred in it, and what would tell. */
+/* Since when a session has waited for its client, and what would tell that its client stirs. */
 struct Stillness
 {
-	/* The first look that found its process not woken since; unknown_time if none has asked. */
-	Instant since;
 	/*
-	 * The first look that found no message taken in since, and its transaction as it
-	 * is.  The process may have been woken meanwhile, as by a piece of a message.
+	 * The first look that found it waiting so, with no message taken in and in the
+	 * same transaction ever since; unknown_time if it does not wait.
 	 */
 	Instant unchanged_since;
 	Timestamp state_change;
-	std::int64_t switches;
-	/* The last look found it awake: what was counted then cannot be compared with. */
-	bool is_awake;
 	std::uint32_t transaction;
+	/* The first look since then that asked its process, and the first after it was last woken. */
+	Instant asked_since;
+	Instant since;
+	std::int64_t switches;
+	/* The last look that asked found it awake, and so learned nothing. */
+	bool is_awake;
 };
 
 struct Memo

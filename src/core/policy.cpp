@@ -218,16 +218,16 @@ settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Ins
 
 	if (!depends_on_stillness(verdict.limit) || session.switches == switches_unreadable)
 		return beginning;
-	/* What was not asked for before is asked for at that look. */
-	if (memo.still.since == unknown_time)
-		return now + 1;
 	Instant settled = later(memo.still.since, stillness_for(threshold));
 	/* What it does takes but a moment, unless it works on a message. */
 	if (memo.still.is_awake)
-		settled = std::min(settled, later(memo.looked_at, 100 * millisecond));
+		settled = later(memo.looked_at, 10 * millisecond);
+	/* What was not asked for before is asked for at that look. */
+	else if (memo.still.since == unknown_time)
+		return now + 1;
 	if (session.state == State::Active)
 		return settled;
-	return std::min(settled, later(std::max(verdict.deadline, memo.still.unchanged_since),
+	return std::min(settled, later(std::max(verdict.deadline, memo.still.asked_since),
 	                               std::max(threshold, minute)));
 }
 
@@ -265,18 +265,13 @@ bool
 wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now,
                Asker asker)
 {
-	bool is_pause = awaits_message(session) || is_idle_with_transaction(session);
 	bool is_known =
 	    memo.still.since != unknown_time && memo.still.state_change == session.state_change;
 	auto asks_for = [&](Limit limit)
 	{
 		Duration threshold = threshold_of(policy.limits, limit).value;
 
-		if (threshold == 0)
-			return false;
-		if (is_pause)
-			return depends_on_stillness(limit) || limit == Limit::Session;
-		if (!depends_on_stillness(limit) || (asker == Asker::Scan && is_known))
+		if (!depends_on_stillness(limit) || threshold == 0 || (asker == Asker::Scan && is_known))
 			return false;
 		std::optional<Episode> episode = episode_of(limit, session, memo);
 		return episode && now >= later(episode->start, threshold - look_before(threshold)) &&
@@ -356,7 +351,7 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 	if (settled > now)
 		return {.outlook = Outlook::Wait, .spared = Spared::No, .at = settled, .verdict = verdict};
 	/* Whoever stirred at its deadline came to be due only when it was still again. */
-	if (memo.still.since > memo.still.unchanged_since)
+	if (memo.still.since > memo.still.asked_since)
 		verdict.due = std::max(verdict.due, settled);
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
@@ -554,7 +549,7 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 	/* It goes on as it is, so it does not stir. */
 	Memo future = memo;
 	if (future.still.since == unknown_time)
-		future.still.since = future.still.unchanged_since = now;
+		future.still.since = future.still.asked_since = now;
 	Decision decision = decide(limit, session, future, on, now);
 	forecast.due_at = forecast.verdict->deadline;
 	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)

@@ -141,12 +141,11 @@ Duration presumed(Limit limit, Instant start, const Session &session, const Memo
 /*
  * Can only the process itself tell whether the session is what its status says?
  *
- * A message that arrives in pieces wakes the process with each of them, and
+ * A message that arrives in pieces wakes the process with each of them, while
  * its status says all the time that it waits for one.  The answer costs the
- * guard a read of /proc, so it is asked for only when something hangs on it:
- * of whoever seems to have paused a pipeline or holds a transaction without
- * saying so, and of the idle shortly before their deadline and later.  A scan asks
- * that of the latter only once: it is a look that ends them.  After place().
+ * guard two reads of /proc, so it is asked for only of those who have been idle,
+ * or have seemed to pause, for nearly as long as they may.  A scan asks that
+ * once: it is a look that ends them.  After place().
  */
 enum class Asker : std::uint8_t
 {

@@ -397,8 +397,6 @@ plan_anew()
 			to_be_announced &= ~bit_of(limit);
 	pending.clear();
 	forget_turns();
-	/* A reload wakes each process: the scan that follows is to find them asleep again. */
-	last_scan = now;
 	scan_is_asked_for = shortest_pause_of_all() != 0;
 	if (!scan_is_asked_for)
 		pgstat_report_activity(STATE_IDLE,
@@ -457,6 +455,14 @@ adopt_settings()
 	forget_spent();
 	report_untold_reasons();
 	plan_anew();
+}
+
+void
+adopt_reload()
+{
+	adopt_settings();
+	/* It has woken each process: the scan that follows is to find them asleep again. */
+	last_scan = monotonic_now();
 }
 
 void

@@ -14,8 +14,9 @@ namespace session_guard
 /* Prepare memory, plan and catalogs.  Once, when connected, outside a transaction. */
 void prepare_guard();
 
-/* Take over the settings, at start and after each reload. */
+/* Take over the settings, at start and after a reload. */
 void adopt_settings();
+void adopt_reload();
 
 /* One wake-up.  Leaves early when a reload has come in between. */
 void wake_up();

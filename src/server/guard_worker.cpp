@@ -39,7 +39,7 @@ run()
 	for (;;)
 	{
 		if (take_reload())
-			adopt_settings();
+			adopt_reload();
 		/* Who sleeps long must not hold up the queue of catalog changes. */
 		ProcessCatchupInterrupt();
 		wake_up();

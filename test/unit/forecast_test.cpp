@@ -471,7 +471,7 @@ fate_of(Limit limit, Session session, Memo memo, const Policy &policy, Instant n
 		if (is_followed)
 			observe(memo, session, fate.at);
 		else if (session.switches >= 0 && memo.still.since == unknown_time)
-			memo.still.since = memo.still.unchanged_since = fate.at;
+			memo.still.since = memo.still.asked_since = fate.at;
 		fate.decision = decide(limit, session, memo, policy, fate.at);
 	}
 	fate.memo = memo;

@@ -54,8 +54,13 @@ full_memo(const SessionId &session)
 	memo.transaction_waits.maintained_before = 28;
 	memo.maintenance = 18;
 	memo.maintenance_waits.fill(19);
-	memo.still = {
-	    .since = 20, .unchanged_since = 24, .state_change = 21, .switches = 22, .transaction = 23};
+	memo.still = {.unchanged_since = 24,
+	              .state_change = 21,
+	              .transaction = 23,
+	              .asked_since = 29,
+	              .since = 20,
+	              .switches = 22,
+	              .is_awake = true};
 	memo.spared_looks.fill(5);
 	memo.ladder = {.rung = Rung::Terminated, .statement = 6, .at = 7};
 	memo.logged.fill(8);
@@ -548,26 +553,42 @@ TEST(ObserveStillness, BeginsAtTheFirstLookThatAsks)
 	Memo memo = memo_of(asleep(0));
 
 	observe(memo, asleep(switches_not_read), first_look);
+	EXPECT_EQ(memo.still.unchanged_since, first_look);
+	EXPECT_EQ(memo.still.asked_since, unknown_time);
 	EXPECT_EQ(memo.still.since, unknown_time);
-	EXPECT_EQ(memo.still.unchanged_since, unknown_time);
 	observe(memo, asleep(0), second_look);
+	EXPECT_EQ(memo.still.unchanged_since, first_look);
+	EXPECT_EQ(memo.still.asked_since, second_look);
 	EXPECT_EQ(memo.still.since, second_look);
-	EXPECT_EQ(memo.still.unchanged_since, second_look);
 	observe(memo, asleep(0), third_look);
 	EXPECT_EQ(memo.still.since, second_look);
 }
 
 TEST(ObserveStillness, StartsOverWhenTheProcessIsWoken)
 {
-	Memo memo = memo_of(asleep(7));
+	Session pause = SessionBuilder().paused(noon).switches(7);
+	Session woken = SessionBuilder().paused(noon).switches(8);
+	Memo memo = memo_of(pause);
 
-	observe(memo, asleep(7), first_look);
-	observe(memo, asleep(8), second_look);
+	observe(memo, pause, first_look);
+	observe(memo, woken, second_look);
 	EXPECT_EQ(memo.still.since, second_look);
-	observe(memo, asleep(8), third_look);
+	observe(memo, woken, third_look);
 	EXPECT_EQ(memo.still.since, second_look);
 	/* No message was taken in all the time. */
 	EXPECT_EQ(memo.still.unchanged_since, first_look);
+	EXPECT_EQ(memo.still.asked_since, first_look);
+}
+
+TEST(ObserveStillness, OfTheIdleStartsOverWhenItIsWokenMoreOftenThanByInterrupts)
+{
+	Memo memo = memo_of(asleep(7));
+
+	observe(memo, asleep(7), first_look);
+	observe(memo, asleep(9), second_look);
+	EXPECT_EQ(memo.still.since, first_look);
+	observe(memo, asleep(10), third_look);
+	EXPECT_EQ(memo.still.since, third_look);
 }
 
 TEST(ObserveStillness, GoesOnWhenASignalIsTakenOffLaterThanItWasCounted)
@@ -581,21 +602,24 @@ TEST(ObserveStillness, GoesOnWhenASignalIsTakenOffLaterThanItWasCounted)
 	EXPECT_EQ(memo.still.since, first_look);
 }
 
-TEST(ObserveStillness, IsNotKnownOfWhoIsAwakeAndCannotBeComparedWithThat)
+TEST(ObserveStillness, IsNotLearnedOfWhoIsAwake)
 {
 	Session awake = asleep(6);
 	Memo memo = memo_of(asleep(7));
 
 	awake.awake = true;
-	observe(memo, asleep(7), first_look);
-	observe(memo, awake, second_look);
-	EXPECT_EQ(memo.still.since, second_look);
+	observe(memo, awake, first_look);
 	EXPECT_TRUE(memo.still.is_awake);
-	observe(memo, asleep(6), third_look);
-	EXPECT_EQ(memo.still.since, third_look);
-	EXPECT_EQ(memo.still.unchanged_since, first_look);
-	observe(memo, asleep(6), third_look + second);
-	EXPECT_EQ(memo.still.since, third_look);
+	EXPECT_EQ(memo.still.asked_since, first_look);
+	EXPECT_EQ(memo.still.since, unknown_time);
+	observe(memo, asleep(7), second_look);
+	EXPECT_FALSE(memo.still.is_awake);
+	EXPECT_EQ(memo.still.since, second_look);
+	observe(memo, awake, third_look);
+	EXPECT_TRUE(memo.still.is_awake);
+	EXPECT_EQ(memo.still.since, second_look);
+	observe(memo, asleep(7), third_look + second);
+	EXPECT_EQ(memo.still.since, second_look);
 }
 
 TEST(ObserveStillness, IsAnotherWithAnotherMessageOrTransaction)
@@ -614,6 +638,39 @@ TEST(ObserveStillness, IsAnotherWithAnotherMessageOrTransaction)
 		EXPECT_EQ(memo.still.since, second_look);
 		EXPECT_EQ(memo.still.unchanged_since, second_look);
 	}
+}
+
+TEST(ObserveStillness, IsNoneOfWhoRuns)
+{
+	Memo memo = memo_of(running());
+
+	for (Instant look : {first_look, second_look})
+	{
+		observe(memo, running(), look);
+		EXPECT_EQ(memo.still.unchanged_since, unknown_time);
+	}
+	/* The state that a pause is shown in began with the message before it. */
+	Session pause = running();
+	pause.wait = Wait::ClientRead;
+	observe(memo, pause, third_look);
+	EXPECT_EQ(memo.still.unchanged_since, third_look);
+}
+
+TEST(ObserveStillness, OfAPauseIsKeptOverAnInterruptThatIsServedInIt)
+{
+	Session pause = SessionBuilder().paused(noon).switches(switches_not_read);
+	Session serving = pause;
+	Memo memo = memo_of(pause);
+
+	serving.wait = Wait::Other;
+	observe(memo, pause, first_look);
+	observe(memo, serving, second_look);
+	observe(memo, pause, third_look);
+	EXPECT_EQ(memo.still.unchanged_since, first_look);
+	/* The next message is another matter. */
+	serving.state_change += second;
+	observe(memo, serving, third_look + second);
+	EXPECT_EQ(memo.still.unchanged_since, unknown_time);
 }
 
 TEST(ObserveStillness, IsKeptOverALookThatDoesNotAsk)
@@ -644,10 +701,11 @@ TEST(ObserveStillness, IsUnknownAfterALookThatCouldNotRead)
 	observe(memo, asleep(7), first_look);
 	observe(memo, asleep(switches_unreadable), second_look);
 	EXPECT_EQ(memo.still.since, unknown_time);
-	EXPECT_EQ(memo.still.unchanged_since, unknown_time);
+	EXPECT_EQ(memo.still.asked_since, unknown_time);
+	EXPECT_EQ(memo.still.unchanged_since, first_look);
 	observe(memo, asleep(7), third_look);
 	EXPECT_EQ(memo.still.since, third_look);
-	EXPECT_EQ(memo.still.unchanged_since, third_look);
+	EXPECT_EQ(memo.still.asked_since, third_look);
 }
 
 /* ---- Transactions. ---- */

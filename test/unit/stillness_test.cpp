@@ -100,7 +100,7 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 		decision = look(now);
 		while (decision.outlook == Outlook::Wait && now < noon + hour)
 		{
-			switches++;
+			switches += 3;
 			now = std::min(now + every, decision.at);
 			decision = look(now);
 		}
@@ -145,7 +145,7 @@ TEST_P(Seeming, IsNotDueIfItStirsBeforeItsDeadline)
 
 	look(noon + second);
 	look(deadline - second);
-	switches++;
+	switches += 3;
 	Decision decision = look(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	/* It is over its limit, and must be still for a second now. */
@@ -165,9 +165,9 @@ TEST_P(Seeming, IsDueInTimeIfItStirredOnlyLongBeforeItsDeadline)
 	Instant deadline = deadline_after(noon + second);
 
 	look(noon + second);
-	switches++;
+	switches += 3;
 	look(noon + minute);
-	switches++;
+	switches += 3;
 	look(deadline - second);
 	Decision decision = look(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
@@ -192,7 +192,7 @@ TEST_P(Seeming, MustBeStillAnewAfterEachStir)
 	/* A message that takes its time comes in a piece every half second. */
 	for (; now < noon + threshold + minute; now += second / 2)
 	{
-		switches++;
+		switches += 3;
 		ASSERT_EQ(look(now).outlook, Outlook::Wait);
 	}
 	now -= second / 2;
@@ -267,12 +267,22 @@ TEST_P(Seeming, IsLookedAtAgainSoonIfItIsAwakeAtItsDeadline)
 	session.awake = true;
 	Decision decision = look(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
-	EXPECT_EQ(decision.at, deadline + 1 + 100 * millisecond);
+	EXPECT_EQ(decision.at, deadline + 1 + 10 * millisecond);
 	session.awake = false;
-	decision = look(decision.at);
-	EXPECT_EQ(decision.outlook, Outlook::Wait);
-	EXPECT_EQ(decision.at, deadline + 1 + 100 * millisecond + second);
 	EXPECT_EQ(look(decision.at).outlook, Outlook::Due);
+}
+
+TEST_P(Seeming, IsNotDueWhileItWorksOnAMessage)
+{
+	Instant deadline = deadline_after(noon + second);
+	Decision decision = look(noon + second);
+
+	session.awake = true;
+	for (Instant now = decision.at; now < deadline + threshold - second; now = decision.at)
+	{
+		decision = look(now);
+		ASSERT_EQ(decision.outlook, Outlook::Wait);
+	}
 }
 
 TEST_P(Seeming, StartsOverWithEachChangeOfItsStatus)
@@ -325,7 +335,10 @@ TEST_P(Seeming, IsConvictedWithoutAWordOfItsProcessOnlyIfItsStatusIsEnough)
 	switches = switches_unreadable;
 	Instant end = look_until_no_wait(noon + second, decision);
 	if (GetParam().counts_from_look)
-		EXPECT_EQ(decision.outlook, Outlook::Nothing);
+	{
+		EXPECT_EQ(decision.outlook, Outlook::Spared);
+		EXPECT_EQ(decision.spared, Spared::NotTold);
+	}
 	else
 	{
 		EXPECT_EQ(decision.outlook, Outlook::Due);
@@ -335,27 +348,22 @@ TEST_P(Seeming, IsConvictedWithoutAWordOfItsProcessOnlyIfItsStatusIsEnough)
 
 TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 {
-	Instant asked_from = GetParam().counts_from_look ? noon : noon + threshold - lead;
+	Instant asked_from = noon + threshold - lead;
 
+	observe(memo, session, noon);
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from + day, Asker::Look));
-	EXPECT_EQ(wants_switches(session, memo, policy, asked_from - 1, Asker::Look),
-	          GetParam().counts_from_look);
+	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from - 1, Asker::Look));
 	policy.mode(Mode::Log);
 	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	policy.mode(Mode::Off);
 	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from, Asker::Look));
 	policy.mode(Mode::Enforce);
-	/* For limits of work nothing does. */
+	/* For limits of work and of age nothing does. */
 	policy.all_limits_at(threshold)
 	    .limit(Limit::IdleSession, 0)
-	    .limit(Limit::IdleInTransactionSession, 0)
-	    .limit(Limit::Session, 0);
+	    .limit(Limit::IdleInTransactionSession, 0);
 	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from, Asker::Look));
-	/* Of the age of a session only whoever may have paused its pipeline hangs on it. */
-	policy.limit(Limit::Session, threshold);
-	EXPECT_EQ(wants_switches(session, memo, policy, asked_from, Asker::Look),
-	          GetParam().counts_from_look);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -497,19 +505,21 @@ TEST_F(AskedOfTheIdle, NobodyAsksOfTheSpared)
 	EXPECT_TRUE(asks(Asker::Scan, late));
 }
 
-TEST_F(AskedOfTheIdle, OfWhoeverSeemsToPauseEverybodyAsksAlways)
+TEST_F(AskedOfTheIdle, OfWhoeverSeemsToPauseTheSameFromItsFirstLookOn)
 {
+	Instant lead = second + second / 4;
+
 	policy.limit(Limit::IdleInTransactionSession, threshold);
 	for (SessionBuilder pause :
 	     {SessionBuilder().paused(noon), SessionBuilder().idle(noon).with_transaction_id()})
 	{
 		session = pause.switches(switches_not_read);
 		memo = memo_of(session);
-		for (Instant now = noon; now < noon + minute; now += second)
+		observe(memo, session, noon + second);
+		for (Asker asker : {Asker::Scan, Asker::Look})
 		{
-			EXPECT_TRUE(asks(Asker::Scan, now));
-			EXPECT_TRUE(asks(Asker::Look, now));
-			answer(now);
+			EXPECT_FALSE(asks(asker, noon + second + threshold - lead - 1));
+			EXPECT_TRUE(asks(asker, noon + second + threshold - lead));
 		}
 	}
 }
@@ -558,7 +568,7 @@ TEST_P(Describing, IsDueIfLockWaitersAreNotSpared)
 TEST_P(Describing, IsNotEndedWhenItGetsItsLock)
 {
 	look(late, Wait::Lock);
-	session.switches++;
+	session.switches += 3;
 	Decision decision = look(late + second / 2, Wait::ClientRead);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	/* Another pause has begun; of whoever is idle in transaction the server says since when. */
@@ -569,10 +579,10 @@ TEST_P(Describing, IsNotEndedWhenItGetsItsLock)
 	Instant end = std::max(since + threshold, late + second / 2) + threshold;
 	for (Instant now = late + second; now < end; now += second / 2)
 	{
-		session.switches++;
+		session.switches += 3;
 		ASSERT_EQ(look(now, Wait::ClientRead).outlook, Outlook::Wait);
 	}
-	session.switches++;
+	session.switches += 3;
 	EXPECT_EQ(look(end, Wait::ClientRead).outlook, Outlook::Due);
 }
 
@@ -634,10 +644,10 @@ TEST_F(OldPipeline, DoesNotStayByDrippingBytes)
 	EXPECT_EQ(look(noon + second, 3).outlook, Outlook::Due);
 }
 
-TEST_F(OldPipeline, IsLeftAloneIfNobodyCanTell)
+TEST_F(OldPipeline, NeedsNoWordOfItsProcess)
 {
-	look(noon, switches_unreadable);
-	EXPECT_EQ(look(noon + hour, switches_unreadable).spared, Spared::InTransaction);
+	EXPECT_EQ(look(noon, switches_unreadable).spared, Spared::InTransaction);
+	EXPECT_EQ(look(noon + second, switches_unreadable).outlook, Outlook::Due);
 }
 
 TEST_F(OldPipeline, IsLeftAloneWithATransaction)
@@ -664,7 +674,7 @@ TEST(IdleWithTransaction, IsBoundByTransactionTimeoutFromTheFirstLookWhateverItS
 
 	for (Instant now = first; now <= first + threshold; now += second)
 	{
-		session.switches++;
+		session.switches += 3;
 		observe(memo, session, now);
 		Decision decision = decide(Limit::Transaction, session, memo, policy, now);
 		ASSERT_EQ(decision.outlook, Outlook::Wait);
