@@ -7,6 +7,7 @@
 
 #include "server/clock.h"
 #include "server/shared.h"
+#include "server/status.h"
 
 #include "shmem/published.h"
 
@@ -129,14 +130,6 @@ mark_of(Node *node)
 		default:
 			return {};
 	}
-}
-
-/* The stamp of the statement that runs (see statement_stamp()). */
-Timestamp
-own_statement_stamp()
-{
-	return MyBEEntry->st_state == STATE_FASTPATH ? MyBEEntry->st_state_start_timestamp
-	                                             : MyBEEntry->st_activity_start_timestamp;
 }
 
 void

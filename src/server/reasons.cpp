@@ -8,6 +8,7 @@
 
 #include "server/clock.h"
 #include "server/shared.h"
+#include "server/status.h"
 
 #include <cstring>
 
@@ -60,21 +61,13 @@ own_slot()
 	return shared()->reasons[own_status_slot()];
 }
 
-/* The stamp of the statement that this session runs, as statement_stamp() has it. */
-Timestamp
-own_statement()
-{
-	return MyBEEntry->st_state == STATE_FASTPATH ? MyBEEntry->st_state_start_timestamp
-	                                             : MyBEEntry->st_activity_start_timestamp;
-}
-
 bool
 is_for_me(const Reason &reason, Action action)
 {
 	SessionId self{.pid = MyProcPid, .backend_start = MyBEEntry->st_proc_start_timestamp};
 
 	return reason.session == self && reason.action == action &&
-	       (action == Action::Terminate || reason.statement == own_statement());
+	       (action == Action::Terminate || reason.statement == own_statement_stamp());
 }
 
 /* What a message of the server does to the session that reports it. */

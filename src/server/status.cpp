@@ -303,6 +303,13 @@ check_status_array()
 		elog(ERROR, "backend status is not where it is expected");
 }
 
+Timestamp
+own_statement_stamp()
+{
+	return MyBEEntry->st_state == STATE_FASTPATH ? MyBEEntry->st_state_start_timestamp
+	                                             : MyBEEntry->st_activity_start_timestamp;
+}
+
 int
 slot_count()
 {

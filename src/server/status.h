@@ -53,6 +53,9 @@ enum class Sight
  */
 void check_status_array();
 
+/* The stamp of the statement that this session runs, as statement_stamp() has it. */
+Timestamp own_statement_stamp();
+
 /* How many places there are for client backends. */
 int slot_count();
 
