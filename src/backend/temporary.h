@@ -1,8 +1,8 @@
 /*
  * What is of the session's own temporary schema.
  *
- * Anybody can make a temporary table with an index on a function of his own, so
- * that maintenance of it lasts as long as he likes; it is not spared.
+ * Anybody can make a temporary table with an index on a function that takes for
+ * ever, and so does maintenance of it; it is not spared.
  */
 #pragma once
 

@@ -5,7 +5,7 @@
  * rebuilt from pg_class, a plan made anew from pg_proc.  So the locks of all of
  * them are asked for, conditionally, before any is read.  Held, they make it
  * impossible that a reading waits; not to be had, nothing is read, and the
- * caller goes on with what he has: whoever holds them may be the very session
+ * caller goes on with what it has: whoever holds them may be the very session
  * to be ended.
  */
 #pragma once
