@@ -38,6 +38,7 @@ may_rewrite(const AlterTableCmd &command)
 		case AT_AddColumn:
 		case AT_AddIndex:
 		case AT_AddConstraint:
+		case AT_AlterConstraint:
 		case AT_ValidateConstraint:
 		case AT_SetNotNull:
 		case AT_AlterColumnType:
@@ -110,8 +111,14 @@ mark_of(Node *node)
 			return maintenance_mark(
 			    CreateIndex, is_own_temporary(reinterpret_cast<IndexStmt *>(node)->relation));
 		case T_ReindexStmt:
-			return maintenance_mark(
-			    Reindex, is_on_own_temporary(reinterpret_cast<ReindexStmt *>(node)->relation));
+		{
+			auto statement = reinterpret_cast<ReindexStmt *>(node);
+
+			/* It does not come to temporary tables, and may be there to repair what would be asked.
+			 */
+			return maintenance_mark(Reindex, statement->kind != REINDEX_OBJECT_SYSTEM &&
+			                                     is_on_own_temporary(statement->relation));
+		}
 		case T_RefreshMatViewStmt:
 			return maintenance_mark(RefreshMaterializedView, false);
 		case T_AlterTableStmt:

@@ -59,7 +59,7 @@ class Deadlines
 	/* The next wake-up; never, if there is none. */
 	Instant next_wake() const;
 
-	/* Add one; false if it, or a later one in its favour, had to be left out. */
+	/* Add one; false if it, or a later one in its favor, had to be left out. */
 	bool push(const Deadline &deadline);
 
 	/* Take out the first.  Only if not empty. */

@@ -1,7 +1,7 @@
 /*
  * The steps of an action: which signal a session over its limit gets next.
  *
- * A statement over statement_timeout is cancelled once; if the very same
+ * A statement over statement_timeout is canceled once; if the very same
  * statement still runs after cancel_grace, its session is terminated once.
  * The state is kept in the session's memo and is written right after the signal,
  * so that a worker that comes back never repeats a step.
@@ -25,7 +25,7 @@ enum class Rung : std::uint8_t
 struct Ladder
 {
 	Rung rung;
-	/* Of the statement that was cancelled (statement_stamp). */
+	/* Of the statement that was canceled (statement_stamp). */
 	Timestamp statement;
 	/* When the last step was taken. */
 	Instant at;

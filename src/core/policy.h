@@ -43,7 +43,7 @@ struct Policy
 	bool spare_listeners;
 	bool spare_maintenance;
 	Exemption exempt;
-	/* How long a cancelled statement may go on; 0 means that it is never terminated. */
+	/* How long a canceled statement may go on; 0 means that it is never terminated. */
 	Duration cancel_grace;
 	Thresholds limits;
 };
@@ -97,7 +97,7 @@ struct Verdict
 	/* How long the episode has lasted, without what does not count. */
 	Duration measured;
 	Action action;
-	/* Its statement was cancelled this long ago and still runs; 0 if it was not cancelled. */
+	/* Its statement was canceled this long ago and still runs; 0 if it was not canceled. */
 	Duration since_cancel;
 };
 static_assert(std::is_trivially_destructible_v<Verdict>);

@@ -19,7 +19,7 @@ inline constexpr int any_error = 0;
  * memory context.
  */
 template <typename Work>
-bool
+[[gnu::noinline]] bool
 attempt(Work work, int expected_error, ErrorData **error = nullptr)
 {
 	static_assert(std::is_trivially_destructible_v<Work>);

@@ -23,7 +23,7 @@ void watch_catalogs();
 /*
  * Bring the reading up to date, in a transaction, if the catalogs are free.
  * Cheap if nothing changed, so it can precede each look: mercy that was
- * committed before is honoured.
+ * committed before is honored.
  */
 void refresh_catalogs();
 

@@ -19,6 +19,7 @@
 #include "server/turns.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace session_guard
 {
@@ -52,11 +53,18 @@ int scans_for_waits;
 /* Has the last scan found a statement or transaction that is measured without its waits? */
 bool saw_running;
 /*
- * The part of the pause to the next sample that is kept.  Nobody is to know when
- * it comes: who waits at each sample, and only then, would seem to wait all the
- * time.
+ * What the pause to the next sample of waits is multiplied by.  Nobody is to know
+ * when it comes, not even from when the last one came: who waits at each sample,
+ * and only then, would seem to wait all the time.
  */
-double kept_part = 1;
+double unevenness = 1;
+
+/* Draw a factor whose mean is 1, and which has no memory but for its bounds. */
+double
+draw_unevenness()
+{
+	return std::clamp(-std::log(1 - pg_prng_double(&pg_global_prng_state)), 0.02, 3.0);
+}
 
 Pace
 pace()
@@ -73,11 +81,15 @@ scan_pause()
 	Duration pause = shortest_pause_of_all();
 	Duration with_waits = shortest_with_waits_of_all();
 
-	if (with_waits != 0)
-		pause = std::min(pause,
-		                 static_cast<Duration>(
-		                     kept_part * static_cast<double>(sampling_pause(with_waits, pace()))));
-	return pause;
+	if (pause == 0)
+		return 0;
+	pause = std::max(std::min(pause, naptime()), scan_floor);
+	if (with_waits == 0)
+		return pause;
+	Duration sample = std::max(sampling_pause(with_waits, pace()), scan_floor);
+	if (pace() == Pace::Waiting)
+		sample = static_cast<Duration>(static_cast<double>(sample) * unevenness);
+	return std::min(pause, sample);
 }
 
 /* When the next scan is due by itself; never, if no limit is in force. */
@@ -88,9 +100,7 @@ next_scan()
 
 	if (scan_is_asked_for)
 		return later(last_scan, scan_floor);
-	if (pause == 0)
-		return never;
-	return later(last_scan, std::max(std::min(pause, naptime()), scan_floor));
+	return pause == 0 ? never : later(last_scan, pause);
 }
 
 /*
@@ -274,7 +284,7 @@ scan(Instant start)
 		}
 	}
 	last_scan = start;
-	kept_part = (1 + pg_prng_double(&pg_global_prng_state)) / 2;
+	unevenness = draw_unevenness();
 	if (is_full)
 		last_full_scan = start;
 	scan_is_asked_for = false;
@@ -460,9 +470,12 @@ adopt_settings()
 void
 adopt_reload()
 {
+	bool was_asked_for = scan_is_asked_for;
+
 	adopt_settings();
 	/* It has woken each process: the scan that follows is to find them asleep again. */
-	last_scan = monotonic_now();
+	if (!was_asked_for)
+		last_scan = monotonic_now();
 }
 
 void

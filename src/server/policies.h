@@ -4,7 +4,7 @@
  *
  * What is stored is read again when the server says that something has changed,
  * so cheaply that it can precede each look: mercy that was committed before is
- * honoured.
+ * honored.
  */
 #pragma once
 

@@ -53,7 +53,10 @@ behind(std::string_view content, std::string_view label)
 {
 	std::size_t at = content.find(label);
 
-	return at == content.npos ? std::string_view{} : content.substr(at + label.size());
+	if (at == content.npos)
+		return {};
+	content.remove_prefix(at + label.size());
+	return content;
 }
 
 std::optional<std::int64_t>
