@@ -212,6 +212,16 @@ waits_for_client(const Session &session)
 	       session.state == State::IdleInTransactionAborted || awaits_message(session);
 }
 
+/* So many interrupts or signals do not make, or hide, a message. */
+constexpr std::int64_t few = 2;
+
+/* Is the session not idle by its status, but only seems to wait for its client? */
+bool
+seems_to_pause(const Session &session)
+{
+	return awaits_message(session) || is_idle_with_transaction(session);
+}
+
 /*
  * How often a process may have slept more than its signals explain.
  *
@@ -222,9 +232,7 @@ waits_for_client(const Session &session)
 std::int64_t
 wakings_allowed(const Session &session)
 {
-	constexpr std::int64_t few = 2;
-
-	return awaits_message(session) || is_idle_with_transaction(session) ? 0 : few;
+	return seems_to_pause(session) ? 0 : few;
 }
 
 /*
@@ -271,13 +279,16 @@ observe_stillness(Memo &memo, const Session &session, Instant now)
 	still.is_awake = session.awake;
 	if (session.awake)
 		return;
-	bool is_still = still.since != unknown_time &&
-	                session.switches <= still.switches + wakings_allowed(session);
-	if (!is_still)
-	{
+	/*
+	 * A little less: it is about to sleep again after a signal.  Much less: a burst of
+	 * signals was read without a sleep in between, and hides whatever came meanwhile.
+	 */
+	bool is_more = session.switches > still.switches + wakings_allowed(session);
+	bool is_much_less = session.switches < still.switches - few;
+	if (still.since == unknown_time || is_more || (is_much_less && seems_to_pause(session)))
 		still.since = now;
+	if (still.since == now || is_much_less)
 		still.switches = session.switches;
-	}
 }
 
 } // namespace

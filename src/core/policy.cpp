@@ -42,56 +42,12 @@ depends_on_stillness(Limit limit)
 	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
 }
 
-/* Had the session taken in no message for so long at the last look? */
-bool
-was_unchanged_for(const Memo &memo, Duration time)
-{
-	return memo.still.unchanged_since != unknown_time &&
-	       memo.looked_at - memo.still.unchanged_since >= time;
-}
-
 /* Has it paused its pipeline, or is it in the middle of a message, and nobody can tell? */
 bool
 cannot_be_told(const Session &session)
 {
 	return (awaits_message(session) || is_idle_with_transaction(session)) &&
 	       session.switches == switches_unreadable;
-}
-
-/* Spared because of this very limit, and perhaps only for a moment. */
-Spared
-spared_by_state(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
-{
-	switch (limit)
-	{
-		case Limit::Statement:
-		case Limit::Transaction:
-			if (policy.spare_maintenance && runs_spared_maintenance(session))
-				return Spared::Maintenance;
-			[[fallthrough]];
-		case Limit::Maintenance:
-			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
-			                                                            : Spared::No;
-		case Limit::IdleSession:
-			if (cannot_be_told(session))
-				return Spared::NotTold;
-			if (policy.spare_listeners && session.listening)
-				return Spared::Listener;
-			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
-		case Limit::IdleInTransactionSession:
-			if (cannot_be_told(session))
-				return Spared::NotTold;
-			/* The server is shown as before while it Describes a statement, and may wait there. */
-			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
-			                                                            : Spared::No;
-		case Limit::Session:
-			/* Between two messages of a pipeline a client that works on is not for that long. */
-			if (!is_outside_transaction(session) ||
-			    (awaits_message(session) && !was_unchanged_for(memo, second)))
-				return Spared::InTransaction;
-			return Spared::No;
-	}
-	return Spared::No;
 }
 
 /* What does not count of an episode, and from when its waits are known. */
@@ -101,6 +57,9 @@ struct TimeOff
 	Duration maintenance;
 	/* Waits that fell into maintenance. */
 	Duration both;
+	/* How much maintenance is spared, and whether that is used up. */
+	Duration spared;
+	bool is_used_up;
 	Instant known_from;
 	/* The maintenance before that. */
 	Duration maintained_before;
@@ -125,6 +84,8 @@ time_off(Limit limit, const WaitAccount &account, Duration maintenance, const Po
 	TimeOff off{.waits = waits_off(limit, account.all, policy),
 	            .maintenance = 0,
 	            .both = 0,
+	            .spared = 0,
+	            .is_used_up = false,
 	            .known_from = account.known_from,
 	            .maintained_before = 0};
 
@@ -132,6 +93,12 @@ time_off(Limit limit, const WaitAccount &account, Duration maintenance, const Po
 	{
 		off.maintenance = maintenance;
 		off.both = waits_off(limit, account.in_maintenance, policy);
+		/* Of many commands, each of them short, no more than of a long one. */
+		Duration bound = threshold_of(policy.limits, Limit::Maintenance).value;
+		off.spared = std::max<Duration>(0, maintenance - off.both);
+		off.is_used_up = bound != 0 && off.spared > bound;
+		if (off.is_used_up)
+			off.spared = bound;
 		off.maintained_before = account.maintained_before;
 	}
 	return off;
@@ -164,11 +131,46 @@ time_off(Limit limit, const Session &session, const Memo &memo, const Policy &po
 			                 (is_of_statement ? maintenance.in_statement : 0),
 			        .maintenance = 0,
 			        .both = 0,
+			        .spared = 0,
+			        .is_used_up = false,
 			        .known_from = beginning,
 			        .maintained_before = 0};
 		default:
 			return {};
 	}
+}
+
+/* Spared because of this very limit, and perhaps only for a moment. */
+Spared
+spared_by_state(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+{
+	switch (limit)
+	{
+		case Limit::Statement:
+		case Limit::Transaction:
+			if (policy.spare_maintenance && runs_spared_maintenance(session) &&
+			    !time_off(limit, session, memo, policy).is_used_up)
+				return Spared::Maintenance;
+			[[fallthrough]];
+		case Limit::Maintenance:
+			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
+			                                                            : Spared::No;
+		case Limit::IdleSession:
+			if (cannot_be_told(session))
+				return Spared::NotTold;
+			if (policy.spare_listeners && session.listening)
+				return Spared::Listener;
+			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
+		case Limit::IdleInTransactionSession:
+			if (cannot_be_told(session))
+				return Spared::NotTold;
+			/* The server is shown as before while it Describes a statement, and may wait there. */
+			return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait
+			                                                            : Spared::No;
+		case Limit::Session:
+			return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
+	}
+	return Spared::No;
 }
 
 /* The share of a time that has the ratio of a part to its whole; none of nothing. */
@@ -286,7 +288,7 @@ excluded(Limit limit, const Session &session, const Memo &memo, const Policy &po
 {
 	TimeOff off = time_off(limit, session, memo, policy);
 
-	return off.waits + std::max<Duration>(0, off.maintenance - off.both);
+	return off.waits + off.spared;
 }
 
 Duration

@@ -729,6 +729,51 @@ TEST(PresumedOfWaits, AWaitWithinTheFirstLookIsNoReasonToEndAnybody)
 	EXPECT_LT(decision.verdict.measured, minute + second);
 }
 
+/* ---- How much maintenance is spared. ---- */
+
+class MuchMaintenance : public testing::Test
+{
+  protected:
+	/* In a transaction since noon that has maintained for an hour, a minute of it in this
+	 * statement. */
+	Session session = SessionBuilder().running(at(6000)).transaction_since(noon).maintained(
+	    at(6000), minute, minute, hour);
+	Memo memo = memo_after_look(SessionBuilder().running(noon).transaction_since(noon), noon);
+	PolicyBuilder policy;
+
+	Duration
+	off(Limit limit)
+	{
+		observe(memo, session, at(6100));
+		return excluded(limit, session, memo, policy);
+	}
+};
+
+TEST_F(MuchMaintenance, IsSparedWholeWithoutALimitOfItsOwn)
+{
+	EXPECT_EQ(off(Limit::Transaction), hour);
+	EXPECT_EQ(off(Limit::Statement), minute);
+}
+
+TEST_F(MuchMaintenance, OfManyCommandsIsSparedNoMoreThanOfALongOne)
+{
+	policy.limit(Limit::Maintenance, 10 * minute);
+	EXPECT_EQ(off(Limit::Transaction), 10 * minute);
+	EXPECT_EQ(off(Limit::Statement), minute);
+}
+
+TEST_F(MuchMaintenance, SparesNobodyAnyMoreWhenItIsUsedUp)
+{
+	session.maintenance.since = session.maintenance.spared_since = at(6050);
+	observe(memo, session, at(6100));
+	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::Maintenance);
+	policy.limit(Limit::Maintenance, hour + 50 * second);
+	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::Maintenance);
+	policy.limit(Limit::Maintenance, hour + 50 * second - 1);
+	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::No);
+	EXPECT_EQ(spared_from(Limit::Statement, session, memo, policy), Spared::Maintenance);
+}
+
 /* ---- maintenance_timeout. ---- */
 
 class MaintenanceTimeout : public testing::Test

@@ -602,6 +602,29 @@ TEST(ObserveStillness, GoesOnWhenASignalIsTakenOffLaterThanItWasCounted)
 	EXPECT_EQ(memo.still.since, first_look);
 }
 
+TEST(ObserveStillness, EndsWithPiecesAfterSignalsThatWereReadWithoutASleep)
+{
+	Memo memo = memo_of(asleep(1000));
+
+	observe(memo, asleep(1000), first_look);
+	/* A burst of signals that found the process awake. */
+	observe(memo, asleep(900), second_look);
+	EXPECT_EQ(memo.still.since, first_look);
+	/* Far fewer pieces than there were signals. */
+	observe(memo, asleep(910), third_look);
+	EXPECT_EQ(memo.still.since, third_look);
+}
+
+TEST(ObserveStillness, OfAPauseIsNotKnownAfterABurstOfSignals)
+{
+	Memo memo = memo_of(SessionBuilder().paused(noon));
+
+	observe(memo, SessionBuilder().paused(noon).switches(1000), first_look);
+	observe(memo, SessionBuilder().paused(noon).switches(900), second_look);
+	EXPECT_EQ(memo.still.since, second_look);
+	EXPECT_EQ(memo.still.unchanged_since, first_look);
+}
+
 TEST(ObserveStillness, IsNotLearnedOfWhoIsAwake)
 {
 	Session awake = asleep(6);
