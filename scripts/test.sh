@@ -71,12 +71,15 @@ suite() {
 	fi
 }
 
-unit_tests() {
+build_unit_tests() {
 	local dir=$work/$1
 	shift
 	cmake -S . -B "$dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo "$@" &&
-		cmake --build "$dir" -j"$(nproc)" &&
-		ctest --test-dir "$dir" --output-on-failure -j"$(nproc)"
+		cmake --build "$dir" -j"$(nproc)"
+}
+
+unit_tests() {
+	build_unit_tests "$@" && ctest --test-dir "$work/$1" --output-on-failure -j"$(nproc)"
 }
 
 format() {
@@ -88,6 +91,19 @@ lint() {
 		include=$("$PG_CONFIG" --includedir-server) xargs -P "$(nproc)" -n 4 sh -c '
 			clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c++20 -fno-exceptions \
 				-fno-rtti -Isrc -DEXTENSION_VERSION="\"0\"" -isystem "$include"' sh
+}
+
+# What only computes goes on beside the tests of the server, which mostly wait.
+compute_beside() {
+	lint >"$log/lint.out" 2>&1
+	echo $? >"$log/lint.status"
+	build_unit_tests unit
+	build_unit_tests unit-sanitized -DSANITIZE=ON
+} >"$log/beside" 2>&1
+
+lint_result() {
+	cat "$log/lint.out"
+	return "$(cat "$log/lint.status")"
 }
 
 build() {
@@ -121,6 +137,10 @@ report() {
 }
 
 echo "Testing against $("$PG_CONFIG" --version) in $work"
+if [ -z "$server_only" ]; then
+	(compute_beside) &
+	renice -n 10 $! >/dev/null
+fi
 if check build build; then
 	check symbols make check-symbols
 	suite installcheck '^(ok +[0-9]+ |test .*\.\.\. ok|test/tap/.* ok$|test/tap/.* ok +[0-9]+ ms)' \
@@ -129,8 +149,9 @@ fi
 if [ -n "$server_only" ]; then
 	report
 fi
+wait
 check format format
-check lint lint
+check lint lint_result
 ctest_good='Passed +[0-9.]+ sec$'
 ctest_bad='\*\*\*(Failed|Exception|Timeout|Not Run)'
 suite unit "$ctest_good" "$ctest_bad" unit_tests unit
