@@ -93,8 +93,12 @@ time_off(Limit limit, const WaitAccount &account, Duration maintenance, const Po
 	{
 		off.maintenance = maintenance;
 		off.both = waits_off(limit, account.in_maintenance, policy);
-		/* Of many commands, each of them short, no more than of a long one. */
-		Duration bound = threshold_of(policy.limits, Limit::Maintenance).value;
+		/*
+		 * Of a transaction's many commands, each of them short, no more than of a long
+		 * one; those of a statement count together for their own limit.
+		 */
+		Duration bound =
+		    limit == Limit::Transaction ? threshold_of(policy.limits, Limit::Maintenance).value : 0;
 		off.spared = std::max<Duration>(0, maintenance - off.both);
 		off.is_used_up = bound != 0 && off.spared > bound;
 		if (off.is_used_up)
@@ -512,6 +516,9 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_s
 	    ((limit == Limit::Statement || limit == Limit::Transaction) && before.spare_maintenance &&
 	     !now.spare_maintenance))
 		return true;
+	/* It bounds what is taken off a transaction, too. */
+	if (limit == Limit::Transaction && comes_into_force(now, before, Limit::Maintenance))
+		return true;
 	return value != 0 && (old_value == 0 || value < old_value);
 }
 
@@ -524,6 +531,8 @@ comes_into_force(const Stored &now, const Stored &before, Limit limit)
 	if (before.exempt.value_or(false) && !now.exempt.value_or(false))
 		return true;
 	if (now.exempt.has_value() && !*now.exempt && !before.exempt.has_value())
+		return true;
+	if (limit == Limit::Transaction && comes_into_force(now, before, Limit::Maintenance))
 		return true;
 	if (!value)
 		return old_value.has_value();

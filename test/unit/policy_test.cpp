@@ -1282,9 +1282,17 @@ TEST_P(ComesIntoForce, NotWithALimitThatIsOff)
 TEST_P(ComesIntoForce, NotBecauseOfAnotherLimit)
 {
 	for (Limit other : all_limits)
-		if (other != limit)
+		if (other != limit && other != Limit::Maintenance)
 			now.limit(other, second);
 	EXPECT_FALSE(comes());
+}
+
+TEST_P(ComesIntoForce, OfATransactionWithTheLimitThatBoundsWhatIsTakenOffIt)
+{
+	if (limit == Limit::Maintenance)
+		return;
+	now.limit(Limit::Maintenance, second);
+	EXPECT_EQ(comes(), limit == Limit::Transaction);
 }
 
 TEST_P(ComesIntoForce, WhenTheModeBeginsToAct)

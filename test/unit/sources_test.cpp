@@ -284,6 +284,9 @@ TEST_P(StoredComesIntoForce, NotBecauseOfAnotherLimit)
 {
 	now.limits.fill(minute);
 	now.limits[index_of(limit)] = std::nullopt;
+	/* It bounds what is taken off a transaction. */
+	EXPECT_EQ(comes(), limit == Limit::Transaction);
+	now.limits[index_of(Limit::Maintenance)] = std::nullopt;
 	EXPECT_FALSE(comes());
 }
 
