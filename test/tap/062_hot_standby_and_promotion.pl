@@ -71,14 +71,15 @@ my @sessions = map { open_session($standby) } 1 .. 2;
 my @pids = map { pid_of($_) } @sessions;
 set_limits($standby, naptime => '200ms', idle_session_timeout => '4s');
 is($sessions[0]->query('SELECT pg_is_in_recovery()'), 't', 'a session is used on the standby');
-my ($before, $offset) = ($pids[0], log_size($standby));
+my $before = $pids[0];
+my $offset = log_size($standby);
 $standby->safe_psql('postgres', 'SELECT pg_promote(false)');
 wait_until(
 	sub {
 		@sessions = reverse @sessions;
 		@pids = reverse @pids;
 		return 1 if $sessions[0]->query('SELECT pg_is_in_recovery()') eq 'f';
-		($before, $offset) = ($pids[0], log_size($standby));
+		$before = $pids[0];
 		return 0;
 	},
 	'the standby is promoted');

@@ -102,7 +102,8 @@ for (1 .. 3)
 }
 is($sizes[2], $sizes[1], 'nothing is left in memory of what is over');
 
-# The size of its memory, as the session itself says it to the log.
+# The size of its memory, as the session itself says it to the log; levels count
+# from 0, from 18 on from 1.
 sub context_size
 {
 	my $offset = log_size($node);
@@ -112,7 +113,7 @@ sub context_size
 	wait_until(
 		sub {
 			$session->query('SELECT 1');
-			@lines = guard_lines($node, qr/LOG:  level: 0; TopMemoryContext/, $offset);
+			@lines = guard_lines($node, qr/LOG:  level: \d+; TopMemoryContext/, $offset);
 			return @lines;
 		},
 		'the session tells the size of its memory');
