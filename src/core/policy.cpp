@@ -93,18 +93,25 @@ time_off(Limit limit, const WaitAccount &account, Duration maintenance, const Po
 	{
 		off.maintenance = maintenance;
 		off.both = waits_off(limit, account.in_maintenance, policy);
-		/*
-		 * Of a transaction's many commands, each of them short, no more than of a long
-		 * one; those of a statement count together for their own limit.
-		 */
-		Duration bound =
-		    limit == Limit::Transaction ? threshold_of(policy.limits, Limit::Maintenance).value : 0;
 		off.spared = std::max<Duration>(0, maintenance - off.both);
-		off.is_used_up = bound != 0 && off.spared > bound;
-		if (off.is_used_up)
-			off.spared = bound;
 		off.maintained_before = account.maintained_before;
 	}
+	return off;
+}
+
+/*
+ * Spare no more of a transaction's maintenance than its limit allows, in however
+ * many commands.  That of the present statement is not counted: it has the
+ * limit to itself.
+ */
+TimeOff
+bounded(TimeOff off, Duration before_statement, const Policy &policy)
+{
+	Duration bound = threshold_of(policy.limits, Limit::Maintenance).value;
+
+	off.is_used_up = policy.spare_maintenance && bound != 0 && before_statement > bound;
+	if (off.is_used_up)
+		off.spared = std::min(off.spared, bound);
 	return off;
 }
 
@@ -113,6 +120,7 @@ time_off(Limit limit, const Session &session, const Memo &memo, const Policy &po
 {
 	const Maintenance &maintenance = session.maintenance;
 	bool is_of_statement = maintenance.statement == statement_stamp(session);
+	Duration in_statement = is_of_statement ? maintenance.spared_in_statement : 0;
 	Duration running = runs_spared_maintenance(session)
 	                       ? std::max<Duration>(0, memo.looked_at - maintenance.spared_since)
 	                       : 0;
@@ -120,15 +128,14 @@ time_off(Limit limit, const Session &session, const Memo &memo, const Policy &po
 	switch (limit)
 	{
 		case Limit::Statement:
-			return time_off(limit, memo.statement_waits,
-			                running + (is_of_statement ? maintenance.spared_in_statement : 0),
-			                policy);
+			return time_off(limit, memo.statement_waits, running + in_statement, policy);
 		case Limit::Transaction:
 			/* A failed one has neither. */
 			if (session.transaction == 0)
 				return {};
-			return time_off(limit, memo.transaction_waits,
-			                running + maintenance.spared_in_transaction, policy);
+			return bounded(time_off(limit, memo.transaction_waits,
+			                        running + maintenance.spared_in_transaction, policy),
+			               maintenance.spared_in_transaction - in_statement, policy);
 		case Limit::Maintenance:
 			/* What is over of it counts before the command's own start. */
 			return {.waits = waits_off(limit, memo.maintenance_waits, policy) -

@@ -768,9 +768,10 @@ TEST_F(MuchMaintenance, SparesNobodyAnyMoreWhenItIsUsedUp)
 	session.maintenance.since = session.maintenance.spared_since = at(6050);
 	observe(memo, session, at(6100));
 	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::Maintenance);
-	policy.limit(Limit::Maintenance, hour + 50 * second);
+	/* The statement itself has had a minute of the hour. */
+	policy.limit(Limit::Maintenance, hour - minute);
 	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::Maintenance);
-	policy.limit(Limit::Maintenance, hour + 50 * second - 1);
+	policy.limit(Limit::Maintenance, hour - minute - 1);
 	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::No);
 	EXPECT_EQ(spared_from(Limit::Statement, session, memo, policy), Spared::Maintenance);
 }
