@@ -77,7 +77,11 @@ my %nobodys = (
 		$_->send_query(in_a_loop(1000, 'ALTER ROLE CURRENT_USER SET work_mem = 1000')) for $one, $two;
 		$_->read_until('Z') for $one, $two;
 	},
-	'RESET of what is not stored' => sub { run($one, in_a_loop(20_000, "ALTER ROLE CURRENT_USER RESET $limit")) },
+	'RESET of what is not stored' => sub {
+		$one->query(in_a_loop(20_000, "ALTER ROLE CURRENT_USER RESET $limit"));
+		# From 19 on the server refuses it.
+		die $one->{error}{message} if $one->error && $one->sqlstate ne '42501';
+	},
 	'RESET ALL by who may set nothing of ours' => sub { run($one, in_a_loop(20_000, 'ALTER ROLE CURRENT_USER RESET ALL')) },
 	'COMMIT PREPARED' => sub {
 		run($one, 'BEGIN', 'SELECT pg_current_xact_id()', q(PREPARE TRANSACTION 'a'), q(COMMIT PREPARED 'a')) for 1 .. 300;
