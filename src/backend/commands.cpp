@@ -114,8 +114,7 @@ mark_of(Node *node)
 		{
 			auto statement = reinterpret_cast<ReindexStmt *>(node);
 
-			/* It does not come to temporary tables, and may be there to repair what would be asked.
-			 */
+			/* Of the system, it comes to no temporary table, and may repair what would be asked. */
 			return maintenance_mark(Reindex, statement->kind != REINDEX_OBJECT_SYSTEM &&
 			                                     is_on_own_temporary(statement->relation));
 		}

@@ -215,13 +215,6 @@ waits_for_client(const Session &session)
 /* So many interrupts or signals do not make, or hide, a message. */
 constexpr std::int64_t few = 2;
 
-/* Is the session not idle by its status, but only seems to wait for its client? */
-bool
-seems_to_pause(const Session &session)
-{
-	return awaits_message(session) || is_idle_with_transaction(session);
-}
-
 /*
  * How often a process may have slept more than its signals explain.
  *

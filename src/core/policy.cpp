@@ -46,8 +46,7 @@ depends_on_stillness(Limit limit)
 bool
 cannot_be_told(const Session &session)
 {
-	return (awaits_message(session) || is_idle_with_transaction(session)) &&
-	       session.switches == switches_unreadable;
+	return seems_to_pause(session) && session.switches == switches_unreadable;
 }
 
 /* What does not count of an episode, and from when its waits are known. */
@@ -404,13 +403,6 @@ pause_before_look(Spared spared, std::int32_t looks)
 
 namespace
 {
-
-/* May waits be taken off this limit? */
-bool
-takes_waits_off(Limit limit)
-{
-	return limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
-}
 
 /* May a session be spared from this limit because it waits for a lock? */
 bool

@@ -180,6 +180,13 @@ Decision decide(Limit limit, const Session &session, const Memo &memo, const Pol
 Duration shortest_pause(const Policy &policy);
 Duration shortest_pause(const Stored &stored);
 
+/* May waits be taken off this limit? */
+constexpr bool
+takes_waits_off(Limit limit)
+{
+	return limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
+}
+
 /* The shortest threshold of a limit that some waits are taken off; 0: no such limit. */
 Duration shortest_with_waits(const Policy &policy);
 Duration shortest_with_waits(const Stored &stored);

@@ -207,6 +207,13 @@ is_idle_with_transaction(const Session &session)
 	return session.state == State::Idle && session.transaction != 0;
 }
 
+/* Does the session only seem to wait for its client, with no word of the server's for it? */
+constexpr bool
+seems_to_pause(const Session &session)
+{
+	return awaits_message(session) || is_idle_with_transaction(session);
+}
+
 /*
  * Is the session known to be between two transactions?
  *

@@ -235,10 +235,11 @@ count_scan(std::size_t sessions, Instant start)
 bool
 is_measured_without_waits(const Session &session, const Memo &memo, const Policy &policy)
 {
-	return std::ranges::any_of(std::array{Limit::Statement, Limit::Transaction, Limit::Maintenance},
+	return std::ranges::any_of(all_limits,
 	                           [&](Limit limit)
 	                           {
-		                           return threshold_of(policy.limits, limit).value != 0 &&
+		                           return takes_waits_off(limit) &&
+		                                  threshold_of(policy.limits, limit).value != 0 &&
 		                                  episode_of(limit, session, memo).has_value();
 	                           });
 }

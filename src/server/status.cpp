@@ -61,6 +61,9 @@ reports_maintenance(ProgressCommandType command)
 	       command != PROGRESS_COMMAND_BASEBACKUP;
 }
 
+/* The class of a wait event (wait_event.h); the rest tells which of its class it is. */
+constexpr uint32 class_mask = 0xFF000000U;
+
 /* Is it a lock that the server takes for its own short work, and not for somebody's transaction? */
 bool
 is_own_short_lock(uint32 wait_event)
@@ -73,8 +76,6 @@ is_own_short_lock(uint32 wait_event)
 Wait
 wait_from_info(uint32 wait_event_info)
 {
-	constexpr uint32 class_mask = 0xFF000000U;
-
 	if ((wait_event_info & class_mask) == PG_WAIT_LOCK)
 		return is_own_short_lock(wait_event_info & ~class_mask) ? Wait::Other : Wait::Lock;
 	switch (wait_event_info)
@@ -138,8 +139,6 @@ wait_start_of(PGPROC *proc)
 bool
 is_at_work(uint32 wait_event_info)
 {
-	constexpr uint32 class_mask = 0xFF000000U;
-
 	switch (wait_event_info & class_mask)
 	{
 		case PG_WAIT_IPC:
