@@ -9,12 +9,6 @@ namespace session_guard
 namespace
 {
 
-void
-append_quoted(Text &text, std::string_view kind, std::string_view name)
-{
-	text.append(kind).append("\"").append(name).append("\"");
-}
-
 /* Append the full name of the setting behind a limit. */
 Text &
 append_setting(Text &text, Limit limit)
@@ -57,14 +51,14 @@ append_source(Text &text, Source source, const Names &names)
 			text.append("all roles");
 			return;
 		case Source::Database:
-			append_quoted(text, "database ", names.database);
+			text.append("database ").append_quoted(names.database);
 			return;
 		case Source::Role:
-			append_quoted(text, "role ", names.role);
+			text.append("role ").append_quoted(names.role);
 			return;
 		case Source::RoleInDatabase:
-			append_quoted(text, "role ", names.role);
-			append_quoted(text, " in database ", names.database);
+			text.append("role ").append_quoted(names.role);
+			text.append(" in database ").append_quoted(names.database);
 			return;
 	}
 }

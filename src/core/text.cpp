@@ -38,6 +38,18 @@ Text::append(std::int64_t number)
 }
 
 Text &
+Text::append_quoted(std::string_view name)
+{
+	append("\"");
+	for (std::size_t quote; (quote = name.find('"')) != std::string_view::npos;)
+	{
+		append(name.substr(0, quote)).append("\"\"");
+		name.remove_prefix(quote + 1);
+	}
+	return append(name).append("\"");
+}
+
+Text &
 Text::mark_cut()
 {
 	constexpr std::string_view ellipsis = "...";

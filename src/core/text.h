@@ -24,6 +24,9 @@ class Text
 	Text &append(std::string_view part);
 	Text &append(std::int64_t number);
 
+	/* In double quotes, those within doubled: whatever it holds, it ends where it seems to. */
+	Text &append_quoted(std::string_view name);
+
 	/* As people write it: "200 ms", "1.5 s", "5 min 2 s", "1 d 3 h". */
 	Text &append_duration(Duration duration);
 

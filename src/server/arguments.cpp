@@ -3,6 +3,8 @@
  */
 #include "server/arguments.h"
 
+#include "server/events.h"
+
 #include <cstring>
 
 extern "C"
@@ -15,6 +17,23 @@ namespace session_guard
 
 namespace
 {
+
+/* As much as an event keeps of it. */
+constexpr std::size_t kept_of_reason = sizeof(Event::reason) - 1;
+/* No name is so long. */
+constexpr std::size_t kept_of_name = 2 * NAMEDATALEN;
+
+/* So many bytes of a text at most, up to the end of a character; the rest is not even read. */
+const char *
+start_of_text(Datum value, std::size_t kept)
+{
+	/* The last character may be cut, but it is beyond what is kept. */
+	text *start = DatumGetTextPSlice(value, 0, static_cast<int32>(kept + MAX_MULTIBYTE_CHAR_LEN));
+	const char *bytes = VARDATA_ANY(start);
+	auto length = static_cast<int>(VARSIZE_ANY_EXHDR(start));
+
+	return pnstrdup(bytes, static_cast<Size>(pg_mbcliplen(bytes, length, static_cast<int>(kept))));
+}
 
 /* The expression behind a cast; casts from text go by way of the type's input function. */
 Node *
@@ -107,7 +126,11 @@ Arguments::reason()
 
 	if (argument.isnull)
 		return nullptr;
-	const char *reason = TextDatumGetCString(argument.value);
+	if (toast_raw_datum_size(argument.value) - VARHDRSZ > kept_of_reason)
+		ereport(NOTICE, (errcode(ERRCODE_WARNING_STRING_DATA_RIGHT_TRUNCATION),
+		                 errmsg("argument \"%s\" is cut to %d bytes", "reason",
+		                        static_cast<int>(kept_of_reason))));
+	const char *reason = start_of_text(argument.value, kept_of_reason);
 	return reason[strspn(reason, " \t\r\n")] != '\0' ? reason : nullptr;
 }
 
@@ -119,19 +142,23 @@ Arguments::filter(const char *name)
 		index_++;
 		return std::nullopt;
 	}
-	return next(name);
+	bool is_varlena = get_typlen(get_fn_expr_argtype(call_->flinfo, index_)) == -1;
+	Datum value = next(name);
+
+	/* Unpacked here, and not once more for each session that is compared with it. */
+	return is_varlena ? PointerGetDatum(PG_DETOAST_DATUM_PACKED(value)) : value;
 }
 
 Oid
 database_named(Datum name)
 {
-	return get_database_oid(TextDatumGetCString(name), false);
+	return get_database_oid(start_of_text(name, kept_of_name), false);
 }
 
 Oid
 role_named(Datum name)
 {
-	return get_role_oid(TextDatumGetCString(name), false);
+	return get_role_oid(start_of_text(name, kept_of_name), false);
 }
 
 Duration

@@ -33,7 +33,10 @@ class Arguments
 	int pid(const char *name);
 	Duration duration(const char *name);
 	bool flag(const char *name);
-	/* The only argument that may be NULL: nullptr then, or if it says nothing. */
+	/*
+	 * The only argument that may be NULL: nullptr then, or if it says nothing.
+	 * Cut to what an event keeps of it, with a NOTICE.
+	 */
 	const char *reason();
 
 	/*

@@ -49,6 +49,32 @@ confirm(Target &target)
 		(void)conclude(target, Outcome::Canceled, nullptr);
 }
 
+/* As people would say it: nobody has measured it to the millisecond. */
+Duration
+rounded(Duration waited)
+{
+	Duration step = waited < second ? 10 * millisecond : 100 * millisecond;
+
+	return std::max(millisecond, (waited + step / 2) / step * step);
+}
+
+/* Say of a target whose effect was waited for that it has survived. */
+void
+give_up(Target &target, Duration waited)
+{
+	std::array<char, 64> buffer;
+	Text text(buffer);
+
+	text.append_duration(rounded(waited));
+	const char *note = psprintf("still there after %s", text.c_str());
+	const char *more = psprintf("%s; it waits for %s", note, wait_of(target.sighting.process));
+	if (!conclude(target, Outcome::Survived, more))
+		return;
+	report_survivor(target.sighting.session.id.pid, more);
+	/* Who may not see a session's activity may still signal it. */
+	target.note = may_see(target.sighting.role) ? more : note;
+}
+
 } // namespace
 
 bool
@@ -68,39 +94,29 @@ pause(Duration duration)
 	CHECK_FOR_INTERRUPTS();
 }
 
-void
-await(const Targets &targets, Duration timeout)
+bool
+confirm_all(const Targets &targets)
 {
-	auto confirm_all = [&]
-	{
-		for (Target &target : targets.all())
-			if (is_awaited(target))
-				confirm(target);
-		return std::ranges::any_of(targets.all(), is_awaited);
-	};
-
-	wait_while(confirm_all, timeout);
+	for (Target &target : targets.all())
+		if (is_awaited(target))
+			confirm(target);
+	return std::ranges::any_of(targets.all(), is_awaited);
 }
 
 void
-give_up(const Targets &targets, Duration timeout)
+give_up(const Order &order, const Targets &targets)
 {
-	std::array<char, 64> buffer;
-	Text waited(buffer);
-
-	waited.append_duration(timeout);
 	for (Target &target : targets.all())
 	{
 		if (!is_awaited(target))
 			continue;
 
-		const char *note = psprintf("still there after %s", waited.c_str());
-		const char *more = psprintf("%s; it waits for %s", note, wait_of(target.sighting.process));
-		if (!conclude(target, Outcome::Survived, more))
-			continue;
-		report_survivor(target.sighting.session.id.pid, more);
-		/* Who may not see a session's activity may still signal it. */
-		target.note = may_see(target.sighting.role) ? more : note;
+		Duration waited = monotonic_now() - target.signaled_at;
+		/* The guard goes on to follow it. */
+		if (waited < order.timeout / 2)
+			target.outcome = Outcome::Signaled;
+		else
+			give_up(target, waited);
 	}
 }
 

@@ -18,28 +18,30 @@ bool is_awaited(const Target &target);
 /* Sleep for a moment, and see to interrupts. */
 void pause(Duration duration);
 
-/* Wait while a condition holds, but no longer than this; interruptible. */
+/* Wait while a condition holds, but not beyond the deadline; interruptible. */
 template <typename Condition>
 void
-wait_while(Condition condition, Duration timeout)
+wait_while(Condition condition, Instant deadline)
 {
 	constexpr Duration shortest_pause = 1 * millisecond;
 	constexpr Duration longest_pause = 50 * millisecond;
-	Timestamp end = later(monotonic_now(), timeout);
 
 	for (Duration next = shortest_pause; condition(); next = std::min(2 * next, longest_pause))
 	{
-		Timestamp now = monotonic_now();
-		if (now >= end)
+		Instant now = monotonic_now();
+		if (now >= deadline)
 			return;
-		pause(std::min(next, end - now));
+		pause(std::min(next, deadline - now));
 	}
 }
 
-/* Wait until every signal has had its effect, but no longer than this; interruptible. */
-void await(const Targets &targets, Duration timeout);
+/* Note whose signal has had its effect; true if others are awaited yet. */
+bool confirm_all(const Targets &targets);
 
-/* Say of those who are still awaited after the timeout that they have survived. */
-void give_up(const Targets &targets, Duration timeout);
+/*
+ * Say of those who are still awaited that they have survived; of those who were
+ * signaled when the deadline was near, only that they were.
+ */
+void give_up(const Order &order, const Targets &targets);
 
 } // namespace session_guard

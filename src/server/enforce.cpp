@@ -44,7 +44,7 @@ announce(const Looked &looked)
 {
 	const Verdict &verdict = looked.decision.verdict;
 	Names names = names_of(looked.sighting, on_one_line);
-	std::array<char, 1024> buffer;
+	std::array<char, 2048> buffer;
 	Text text(buffer);
 
 	text.append(announcement_of(verdict)).append(" ");

@@ -74,7 +74,7 @@ set_subject(EventRow &row, const Subject &subject)
 void
 set_limit(EventRow &row, const Event &event)
 {
-	std::array<char, 256> buffer;
+	std::array<char, 320> buffer;
 	Text source(buffer);
 
 	if (!event.limit)

@@ -28,7 +28,7 @@ struct Actor
 {
 	bool is_guard;
 	/* For a verb: the role that called it, as the log has it, and the function. */
-	std::array<char, 192> role;
+	std::array<char, 320> role;
 	std::array<char, NAMEDATALEN> function;
 };
 

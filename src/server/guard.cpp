@@ -231,6 +231,31 @@ count_scan(std::size_t sessions, Instant start)
 	pg_atomic_write_u64(&gauges.deadlines, pending.size() + waiting_count());
 }
 
+/* For who wants to see the guard at work. */
+void
+report_scan(ScanKind kind, std::size_t sessions, Instant start)
+{
+	std::array<char, 256> buffer;
+	Text text(buffer);
+	Instant now = monotonic_now();
+	Instant next = next_scan();
+
+	if (!message_level_is_interesting(DEBUG1))
+		return;
+	text.append(kind == ScanKind::Full ? "full scan of " : "scan of ")
+	    .append(static_cast<int64>(sessions))
+	    .append(sessions == 1 ? " session in " : " sessions in ")
+	    .append_duration(now - start)
+	    .append(", ")
+	    .append(static_cast<int64>(pending.size() + waiting_count()))
+	    .append(" deadlines, next scan ");
+	if (next == never)
+		text.append("not due");
+	else
+		text.append("in ").append_duration(std::max<Duration>(0, next - now));
+	ereport(DEBUG1, (errmsg_internal("%s", text.c_str())));
+}
+
 /* Is the session in an episode of a limit that waits are taken off? */
 bool
 is_measured_without_waits(const Session &session, const Memo &memo, const Policy &policy)
@@ -266,7 +291,8 @@ scan(Instant start)
 	forget_turns();
 	saw_running = false;
 	scans_for_waits = std::max(0, scans_for_waits - 1);
-	std::span<Scanned> found = scan_sessions(is_full ? ScanKind::Full : ScanKind::Between);
+	ScanKind kind = is_full ? ScanKind::Full : ScanKind::Between;
+	std::span<Scanned> found = scan_sessions(kind);
 	/* The scan has taken its time, and what it found is not older than this. */
 	Instant now = take_time().now;
 	for (Scanned &one : found)
@@ -292,6 +318,7 @@ scan(Instant start)
 	announce_limits(sessions_over);
 	show_activity(found.size());
 	count_scan(found.size(), start);
+	report_scan(kind, found.size(), start);
 }
 
 /* Was nothing in the way of the guard at the deadline: nobody to be spared, no earlier cancel? */

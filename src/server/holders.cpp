@@ -4,6 +4,7 @@
 #include "server/holders.h"
 
 #include "server/attempt.h"
+#include "server/rights.h"
 #include "server/show.h"
 
 #include <algorithm>
@@ -57,8 +58,10 @@ target_in(const Targets &targets, const Sighting &sighting)
 void
 add_process(Holders &holders, const Targets &targets, const Sighting &sighting)
 {
+	/* pg_stat_activity does not tell everybody what kind of process it is. */
 	if (!is_client_backend(sighting))
-		return add_holder(holders, kind_of(sighting), sighting.session.id.pid);
+		return add_holder(holders, may_see(sighting.role) ? kind_of(sighting) : "process",
+		                  sighting.session.id.pid);
 
 	const Target *target = target_in(targets, sighting);
 	if (target == nullptr)
@@ -108,8 +111,8 @@ add_objects(Holders &holders, Oid database)
 		HeapTuple row = SPI_tuptable->vals[i];
 
 		begin_holder(holders);
-		appendStringInfo(&holders.text, "%s \"%s\"", SPI_getvalue(row, SPI_tuptable->tupdesc, 1),
-		                 shown_string(SPI_getvalue(row, SPI_tuptable->tupdesc, 2)));
+		appendStringInfo(&holders.text, "%s %s", SPI_getvalue(row, SPI_tuptable->tupdesc, 1),
+		                 quoted(on_one_line(SPI_getvalue(row, SPI_tuptable->tupdesc, 2))));
 	}
 	SPI_finish();
 }
@@ -131,7 +134,7 @@ warn_of_holders(Oid database, const Targets &targets, const Connecting &connecti
 	(void)attempt([&] { add_objects(holders, database); }, ERRCODE_INSUFFICIENT_PRIVILEGE);
 	if (holders.count == 0)
 		return;
-	ereport(WARNING, (errmsg("database \"%s\" is still in use", shown_string(name)),
+	ereport(WARNING, (errmsg("database %s is still in use", quoted(on_one_line(name))),
 	                  errdetail("Still there: %s.", holders.text.data),
 	                  holders.has_new_sessions
 	                      ? errhint("ALTER DATABASE ... ALLOW_CONNECTIONS false keeps new sessions "

@@ -21,21 +21,21 @@ namespace
 const char *
 name_of_caller(Shown *shown)
 {
-	const char *name = shown(name_or_mark(GetUserNameFromId(GetUserId(), true)));
+	const char *name = quoted(shown(name_or_mark(GetUserNameFromId(GetUserId(), true))));
 
 	if (GetUserId() == GetSessionUserId())
-		return psprintf("role \"%s\"", name);
-	return psprintf("role \"%s\" (session user \"%s\")", name,
-	                shown(name_or_mark(GetUserNameFromId(GetSessionUserId(), true))));
+		return psprintf("role %s", name);
+	return psprintf("role %s (session user %s)", name,
+	                quoted(shown(name_or_mark(GetUserNameFromId(GetSessionUserId(), true)))));
 }
 
 /* Who gave the order, by which function, and what for. */
 const char *
-origin_of(const Order &order, Shown *shown)
+shown_origin(const Order &order, Shown *shown)
 {
 	return psprintf("%s with %s()%s%s", name_of_caller(shown), shown(order.verb),
 	                order.reason != nullptr ? ": " : "",
-	                order.reason != nullptr ? shown(order.reason) : "");
+	                order.reason != nullptr ? quoted(shown(order.reason)) : "");
 }
 
 Names
@@ -52,10 +52,29 @@ query_of(const Lookout &lookout, const Target &target)
 	return *lookout.query() != '\0' ? lookout.query() : text_to_cstring(target.query);
 }
 
+/* Has this statement of the caller's written a line?  Its text is to be in the log once. */
+bool
+is_first_line()
+{
+	static TimestampTz last_statement = 0;
+	bool is_first = GetCurrentStatementStartTimestamp() != last_statement;
+
+	last_statement = GetCurrentStatementStartTimestamp();
+	return is_first;
+}
+
 } // namespace
 
+Origin
+origin_of(const Order &order)
+{
+	return {.caller = name_of_caller(on_one_line),
+	        .in_log = shown_origin(order, on_one_line),
+	        .for_client = shown_origin(order, as_ascii)};
+}
+
 void
-announce(const Order &order, const Target &target)
+announce(const Order &order, Target &target)
 {
 	std::array<char, 1024> buffer;
 	Text session(buffer);
@@ -64,10 +83,11 @@ announce(const Order &order, const Target &target)
 		append_session(session, target.sighting, names_of(target, on_one_line));
 	else
 		session.append(target.sighting.session.id.pid);
+	target.is_announced = true;
 	ereport(LOG_SERVER_ONLY,
 	        (errmsg_internal("%s %s: ordered by %s", announcement_of(target.action).data(),
-	                         session.c_str(), origin_of(order, on_one_line)),
-	         errhidecontext(true)));
+	                         session.c_str(), order.origin.in_log),
+	         errhidestmt(!is_first_line()), errhidecontext(true)));
 }
 
 Reason
@@ -79,8 +99,9 @@ reason_for(const Order &order, const Target &target)
 	reason.session = target.sighting.session.id;
 	reason.action = target.action;
 	reason.statement = target.statement;
-	detail.append("Ordered by ").append(origin_of(order, as_ascii));
-	if (!detail.view().ends_with('.'))
+	detail.append("Ordered by ").append(order.origin.for_client);
+	/* The reason may be a sentence of its own. */
+	if (!detail.view().ends_with(".\""))
 		detail.append(".");
 	detail.mark_cut();
 	return reason;
@@ -92,7 +113,7 @@ event_of(const Order &order, const Lookout &lookout, const Target &target)
 	Event event{};
 
 	event.at = GetCurrentTimestamp();
-	copy_text(event.actor.role, name_of_caller(on_one_line));
+	copy_text(event.actor.role, order.origin.caller);
 	copy_text(event.actor.function, order.verb);
 	copy_text(event.reason, order.reason);
 	event.subject.id = target.sighting.session.id;

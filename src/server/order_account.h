@@ -12,8 +12,14 @@
 namespace session_guard
 {
 
-/* Write who ends whom, by which function and why. */
-void announce(const Order &order, const Target &target);
+/* Who gave an order, by which function and what for. */
+Origin origin_of(const Order &order);
+
+/*
+ * Write who ends whom, by which function and why.  The target is announced as
+ * soon as the line may be written, for whoever is interrupted by then.
+ */
+void announce(const Order &order, Target &target);
 
 /* What the client of a target is told. */
 Reason reason_for(const Order &order, const Target &target);

@@ -3,11 +3,12 @@
  */
 #include "server/orders.h"
 
+#include "pg/cleanup.h"
+
 #include "server/attempt.h"
 #include "server/confirm.h"
 #include "server/holders.h"
 #include "server/order_account.h"
-#include "server/rights.h"
 #include "server/shared.h"
 #include "server/signals.h"
 #include "server/targets.h"
@@ -20,60 +21,26 @@ namespace session_guard
 namespace
 {
 
-/* The server's function that the order needs and the caller may not call, if there is one. */
-const char *
-forbidden_function(const Order &order)
-{
-	bool cancels = order.action == Action::Cancel;
-	bool terminates = order.action == Action::Terminate || order.grace;
-
-	if (cancels && !may_execute(F_PG_CANCEL_BACKEND, GetUserId()))
-		return "pg_cancel_backend";
-	if (terminates && !may_execute(F_PG_TERMINATE_BACKEND, GetUserId()))
-		return "pg_terminate_backend";
-	return nullptr;
-}
-
-/*
- * May the caller not signal it, as far as can be told beforehand?  Autovacuum
- * workers have a role of their own from 18 on, and a process without a status
- * entry is known to the server's function only.
- */
-bool
-is_forbidden(const Target &target)
-{
-	const Sighting &sighting = target.sighting;
-
-	return target.is_known && sighting.kind != B_AUTOVAC_WORKER && !may_signal(sighting.role);
-}
-
-const char *
-denial_of(Oid role)
-{
-	return !OidIsValid(role) || superuser_arg(role)
-	           ? "only superusers may signal a superuser's session"
-	           : "needs the privileges of its role or of pg_signal_backend";
-}
-
 /* Settle what is clear without a signal: who is denied or spared, and a dry run. */
 void
 judge(const Order &order, Lookout &lookout, Target &target)
 {
-	if (const char *function = forbidden_function(order))
-		settle(target, Outcome::Denied, psprintf("permission denied for function %s", function));
-	else if (is_forbidden(target))
-		settle(target, Outcome::Denied, denial_of(target.sighting.role));
+	const char *denial =
+	    has_left(target.sighting) ? nullptr : denial_of(order, *target.sighting.process);
+
+	if (denial != nullptr)
+		settle(target, Outcome::Denied, denial);
 	else
 		look_again(order, lookout, target);
 	if (!target.outcome && order.dry_run)
 		settle(target, Outcome::DryRun, nullptr);
 }
 
-/* How long the effect of a signal is waited for. */
-Duration
-timeout_of(const Order &order, const Target &target)
+/* Until when the effect of a signal is waited for. */
+Instant
+deadline_of(const Order &order, const Target &target)
 {
-	return target.action == Action::Cancel ? order.grace.value_or(order.timeout) : order.timeout;
+	return target.action == Action::Cancel && order.grace ? order.grace_end : order.deadline;
 }
 
 /*
@@ -85,7 +52,7 @@ can_be_awaited(const Order &order, const Target &target)
 {
 	bool is_session = target.is_known && is_client_backend(target.sighting);
 
-	return timeout_of(order, target) > 0 && !is_self(target) &&
+	return deadline_of(order, target) > monotonic_now() && !is_self(target) &&
 	       (is_session || target.action != Action::Cancel);
 }
 
@@ -98,10 +65,11 @@ count_order()
 
 /* Note that a target was left alone after it had been announced; its outcome says why. */
 void
-leave_alone(const Order &order, const Lookout &lookout, const Target &target)
+leave_alone(const Order &order, const Lookout &lookout, Target &target)
 {
 	const char *why = target.note != nullptr ? target.note : "it has ended";
 
+	target.is_announced = false;
 	report_left_alone(target.sighting.session.id.pid, why);
 	(void)record_event(event_of(order, lookout, target));
 }
@@ -110,8 +78,6 @@ leave_alone(const Order &order, const Lookout &lookout, const Target &target)
 void
 send(const Order &order, Lookout &lookout, Target &target)
 {
-	constexpr char not_permitted[] = "the server does not permit it";
-
 	announce(order, target);
 	if (look_again(order, lookout, target))
 		return leave_alone(order, lookout, target);
@@ -122,21 +88,22 @@ send(const Order &order, Lookout &lookout, Target &target)
 	{
 		publish_reason(target.sighting.slot, reason);
 		event.at = GetCurrentTimestamp();
-		event.signaled_at = monotonic_now();
+		event.signaled_at = target.signaled_at = monotonic_now();
 		event.waiter = {.process = MyProc,
 		                .pid = MyProcPid,
 		                .transaction = local_transaction(MyProc),
-		                .until = later(event.signaled_at, timeout_of(order, target))};
+		                .until = deadline_of(order, target)};
 		target.is_signaled = signal_by_server(target.sighting.session.id.pid, target.action);
 		if (!target.is_signaled)
 			return withdraw_reason();
+		target.is_announced = false;
 		keep_reason();
 		target.event = record_event(event);
 		count_order();
 	};
 	if (!attempt(signal, ERRCODE_INSUFFICIENT_PRIVILEGE))
 	{
-		settle(target, Outcome::Denied, not_permitted);
+		settle(target, Outcome::Denied, "the server does not permit it");
 		return leave_alone(order, lookout, target);
 	}
 	if (!target.is_signaled)
@@ -157,7 +124,7 @@ send(const Order &order, Lookout &lookout, Target &target)
 void
 escalate(const Order &order, Lookout &lookout, const Targets &targets)
 {
-	await(targets, *order.grace);
+	wait_while([&] { return confirm_all(targets); }, order.grace_end);
 	for (Target &target : targets.all())
 	{
 		if (!is_awaited(target))
@@ -215,6 +182,24 @@ report_progress(void *arg)
 	           static_cast<int>(targets->count()), static_cast<int>(confirmed));
 }
 
+/*
+ * Wait until every signal has had its effect, or until those who were about to
+ * connect can be looked at: they are to have their signal while there is time.
+ */
+void
+await(const Order &order, const Connecting &connecting, const Targets &targets)
+{
+	bool awaits_newcomers = is_connecting(order, connecting);
+	auto goes_on = [&]
+	{
+		bool awaits_targets = confirm_all(targets);
+
+		return awaits_newcomers ? is_connecting(order, connecting) : awaits_targets;
+	};
+
+	wait_while(goes_on, order.deadline);
+}
+
 /* Signal and await, until nobody is left who had begun to connect before the order came. */
 void
 end_all(const Order &order, Lookout &lookout, Timestamp started, const Connecting &connecting,
@@ -229,11 +214,31 @@ end_all(const Order &order, Lookout &lookout, Timestamp started, const Connectin
 		signal_all(order, lookout, targets);
 		if (order.grace)
 			escalate(order, lookout, targets);
-		await(targets, order.timeout);
-		give_up(targets, order.timeout);
-		wait_while([&] { return is_connecting(order, connecting); }, order.timeout);
-	} while (add_late_targets(order, lookout, started, targets));
+		await(order, connecting, targets);
+	} while (add_late_targets(order, lookout, started, targets) ||
+	         (std::ranges::any_of(targets.all(), is_awaited) && monotonic_now() < order.deadline));
+	give_up(order, targets);
 	error_context_stack = context.previous;
+}
+
+/* Give a line in the log its end if the order was broken off before the signal. */
+void
+leave_announced_alone(int, Datum arg)
+{
+	auto targets = reinterpret_cast<const Targets *>(DatumGetPointer(arg));
+
+	for (const Target &target : targets->all())
+		if (target.is_announced)
+			report_left_alone(target.sighting.session.id.pid, "the call was interrupted");
+}
+
+/* Note by when an order has to be done, and how it is called. */
+void
+begin(Order &order)
+{
+	order.origin = origin_of(order);
+	order.grace_end = later(monotonic_now(), order.grace.value_or(0));
+	order.deadline = later(order.grace_end, order.timeout);
 }
 
 } // namespace
@@ -245,19 +250,25 @@ is_self(const Target &target)
 }
 
 Targets
-carry_out(const Order &order)
+carry_out(const Order &asked)
 {
 	Timestamp started = GetCurrentTimestamp();
+	Order order = asked;
 
 	check_status_array();
 	check_patterns(order.filter);
 	Lookout lookout(order.filter);
 	Targets targets = select_targets(order, lookout);
 	Connecting connecting = find_connecting(order);
-	end_all(order, lookout, started, connecting, targets);
-	if (order.empties_database && !order.dry_run)
-		warn_of_holders(*order.filter.database, targets, connecting);
-	signal_self(order, lookout, targets);
+	begin(order);
+	auto end_them = [&]
+	{
+		end_all(order, lookout, started, connecting, targets);
+		if (order.empties_database && !order.dry_run)
+			warn_of_holders(*order.filter.database, targets, connecting);
+		signal_self(order, lookout, targets);
+	};
+	with_cleanup(end_them, leave_announced_alone, PointerGetDatum(&targets));
 	return targets;
 }
 

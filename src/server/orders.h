@@ -17,14 +17,25 @@
 namespace session_guard
 {
 
+/* Who gave an order, by which function and what for; worded once for all of its targets. */
+struct Origin
+{
+	/* role "dba" */
+	const char *caller;
+	/* role "dba" with terminate_db_sessions(): "deployment 4.2" */
+	const char *in_log;
+	/* The same in ASCII. */
+	const char *for_client;
+};
+
 struct Order
 {
 	/* The SQL function, for log and messages. */
 	const char *verb;
 	Action action;
-	/* How long to wait for the effect; 0 does not wait. */
+	/* How long to wait for the effect, for all targets together; 0 does not wait. */
 	Duration timeout;
-	/* What the caller says of it; nullptr if nothing. */
+	/* What the caller says of it, no longer than an event keeps; nullptr if nothing. */
 	const char *reason;
 	bool dry_run;
 
@@ -41,6 +52,15 @@ struct Order
 	std::optional<Timestamp> backend_start;
 	/* After a cancel: terminate if the very same statement still runs after this. */
 	std::optional<Duration> grace;
+
+	/* Known when it is carried out. */
+	Origin origin;
+	/*
+	 * When the grace is over, and when the timeout, which follows it, by the
+	 * monotonic clock.  Whatever an order waits for, it waits no longer.
+	 */
+	Instant grace_end;
+	Instant deadline;
 };
 
 /* One process of an order, and what became of it. */
@@ -54,12 +74,16 @@ struct Target
 	/* The stamp of the statement to be canceled. */
 	Timestamp statement;
 	Action action;
+	/* Its line is in the log, but neither a signal nor another line has followed. */
+	bool is_announced;
 	bool is_signaled;
+	/* By the monotonic clock. */
+	Instant signaled_at;
 	/* The number of the event of its signal; 0 if there is none. */
 	std::uint64_t event;
 	/* None while it is yet to be signalled, or its effect to be awaited. */
 	std::optional<Outcome> outcome;
-	/* nullptr if there is nothing to add. */
+	/* Static, or in the memory context of the call; nullptr if there is nothing to add. */
 	const char *note;
 };
 

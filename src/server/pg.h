@@ -10,6 +10,7 @@ extern "C"
 {
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/stratnum.h"
@@ -248,6 +249,25 @@ may_execute(Oid function, Oid role)
 	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
 #else
 	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+/*
+ * 18: the role whose members may signal a process that has no role, or a
+ * superuser's: autovacuum workers have one.  InvalidOid if there is none.
+ */
+inline Oid
+signaler_of(const PGPROC &process)
+{
+#if PG_VERSION_NUM >= 190000
+	return process.backendType == B_AUTOVAC_WORKER ? ROLE_PG_SIGNAL_AUTOVACUUM_WORKER : InvalidOid;
+#elif PG_VERSION_NUM >= 180000
+	BackendType type = pgstat_get_backend_type_by_proc_number(
+	    static_cast<ProcNumber>(GetNumberFromPGProc(&process)));
+	return type == B_AUTOVAC_WORKER ? ROLE_PG_SIGNAL_AUTOVACUUM_WORKER : InvalidOid;
+#else
+	(void)process;
+	return InvalidOid;
 #endif
 }
 

@@ -12,10 +12,17 @@ namespace session_guard
 /*
  * May the caller signal a session of this role?  The rule of
  * pg_terminate_backend() and pg_cancel_backend() (signalfuncs.c): a superuser's
- * session by superusers only, any other by who has the privileges of its role
- * or of pg_signal_backend.
+ * session, or a process without a role, by superusers only, any other by who
+ * has the privileges of its role or of pg_signal_backend.
  */
 bool may_signal(Oid role);
+
+/*
+ * Why the caller may not signal a process, by what the server's function goes
+ * by, so that the answer is known before anything is written; nullptr if it
+ * may.  The text is static.
+ */
+const char *denial_of(const PGPROC &process);
 
 /* Does pg_stat_activity show the caller all of a session of this role? */
 bool may_see(Oid role);

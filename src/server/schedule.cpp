@@ -113,7 +113,7 @@ names_of(const Entry &entry)
 const char *
 source_text(const Entry &entry, Source source)
 {
-	std::array<char, 256> buffer;
+	std::array<char, 320> buffer;
 	Text text(buffer);
 
 	append_source(text, source, names_of(entry));
@@ -123,7 +123,7 @@ source_text(const Entry &entry, Source source)
 const char *
 spared_text(const Entry &entry, const Forecast &forecast)
 {
-	std::array<char, 256> buffer;
+	std::array<char, 320> buffer;
 	Text text(buffer);
 
 	if (entry.policy.mode == Mode::Off)

@@ -3,6 +3,8 @@
  */
 #include "server/show.h"
 
+#include "core/text.h"
+
 #include <cstring>
 
 namespace session_guard
@@ -70,6 +72,15 @@ const char *
 as_ascii(const char *value)
 {
 	return escaped(value, {.controls = true, .not_ascii = true});
+}
+
+const char *
+quoted(const char *value)
+{
+	std::size_t size = 2 * strlen(value) + 3;
+	Text text({static_cast<char *>(palloc(size)), size});
+
+	return text.append_quoted(value).c_str();
 }
 
 text *

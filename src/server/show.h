@@ -25,6 +25,9 @@ const char *on_one_line(const char *value);
  */
 const char *as_ascii(const char *value);
 
+/* In double quotes, those within doubled, so that nothing in it can pass for what follows. */
+const char *quoted(const char *value);
+
 /* One of these, for who writes the same in both places. */
 using Shown = const char *(const char *);
 

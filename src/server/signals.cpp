@@ -67,7 +67,7 @@ report_survivor(int pid, const char *note)
 	/* Whoever has given the order is told by the outcome. */
 	silence("client_min_messages");
 	ereport(WARNING, (errmsg_internal("session %d has survived its signal: %s", pid, note),
-	                  errhidecontext(true)));
+	                  errhidestmt(true), errhidecontext(true)));
 	AtEOXact_GUC(true, level);
 }
 
@@ -75,20 +75,21 @@ void
 report_left_alone(int pid, const char *why)
 {
 	ereport(LOG_SERVER_ONLY,
-	        (errmsg_internal("left session %d alone, %s", pid, why), errhidecontext(true)));
+	        (errmsg_internal("left session %d alone, %s", pid, why), errhidestmt(true),
+	         errhidecontext(true)));
 }
 
 void
 append_session(Text &text, const Sighting &sighting, const Names &names)
 {
 	text.append(sighting.session.id.pid)
-	    .append(" (user \"")
-	    .append(names.role)
-	    .append("\", database \"")
-	    .append(names.database)
-	    .append("\", application \"")
-	    .append(sighting.application_name)
-	    .append("\", client ");
+	    .append(" (user ")
+	    .append_quoted(names.role)
+	    .append(", database ")
+	    .append_quoted(names.database)
+	    .append(", application ")
+	    .append_quoted(sighting.application_name)
+	    .append(", client ");
 	append_address(text, sighting.client_address);
 	text.append(")");
 }

@@ -21,6 +21,20 @@ struct Omitted
 	int unreadable;
 };
 
+/* The server's function that the order needs and the caller may not call, if there is one. */
+const char *
+forbidden_function(const Order &order)
+{
+	bool cancels = order.action == Action::Cancel;
+	bool terminates = order.action == Action::Terminate || order.grace;
+
+	if (cancels && !may_execute(F_PG_CANCEL_BACKEND, GetUserId()))
+		return "pg_cancel_backend";
+	if (terminates && !may_execute(F_PG_TERMINATE_BACKEND, GetUserId()))
+		return "pg_terminate_backend";
+	return nullptr;
+}
+
 /* Does the filter ask only for what never changes in a session's life? */
 bool
 is_about_identity(const Filter &filter)
@@ -38,7 +52,9 @@ target_of(const Order &order, const Sighting &sighting, const char *query)
 	    .query = shown_query(query),
 	    .statement = statement_stamp(sighting.session),
 	    .action = order.action,
+	    .is_announced = false,
 	    .is_signaled = false,
+	    .signaled_at = 0,
 	    .event = 0,
 	    .outcome = std::nullopt,
 	    .note = nullptr,
@@ -101,13 +117,21 @@ report(Omitted omitted)
 		                                omitted.unreadable)));
 }
 
-/* Tell what kind of process it is, as far as pg_stat_activity would. */
+void
+notice_starting(int pid)
+{
+	ereport(NOTICE, (errmsg("process %d is still starting", pid)));
+}
+
+/* Tell who may signal it what kind of process it is, as far as pg_stat_activity would. */
 void
 notice_kind(const Sighting &sighting)
 {
-	if (is_client_backend(sighting))
+	if (sighting.session.state == State::Starting)
+		notice_starting(sighting.session.id.pid);
+	else if (is_client_backend(sighting))
 		return;
-	if (may_see(sighting.role))
+	else if (may_see(sighting.role))
 		ereport(NOTICE, (errmsg("process %d is no client session but: %s", sighting.session.id.pid,
 		                        kind_of(sighting))));
 	else
@@ -116,12 +140,13 @@ notice_kind(const Sighting &sighting)
 
 /* A target of which only the pid is known. */
 Target
-unknown(const Order &order)
+unknown(const Order &order, const PGPROC *process)
 {
 	Target target{};
 
 	target.sighting.session.id.pid = *order.pid;
 	target.sighting.slot = -1;
+	target.sighting.process = process;
 	target.action = order.action;
 	return target;
 }
@@ -129,10 +154,28 @@ unknown(const Order &order)
 Target
 gone(const Order &order, const char *note)
 {
-	Target target = unknown(order);
+	Target target = unknown(order, nullptr);
 
 	target.outcome = Outcome::Gone;
 	target.note = note;
+	return target;
+}
+
+/*
+ * A process that the caller may not signal, as pg_stat_activity shows it.
+ * Anything more, even whether the order would be about it, is not to be told.
+ */
+Target
+denied(const Order &order, Lookout &lookout, const PGPROC *process, int slot, const char *denial)
+{
+	Target target = unknown(order, process);
+	Sighting sighting;
+
+	if (slot >= 0 && look_at_slot(slot, sighting, lookout.query()) == Sight::Seen &&
+	    sighting.session.id.pid == *order.pid)
+		target = target_of(order, sighting, lookout.query());
+	target.outcome = Outcome::Denied;
+	target.note = denial;
 	return target;
 }
 
@@ -140,18 +183,15 @@ gone(const Order &order, const char *note)
 Target
 unlisted(const Order &order, const PGPROC *process)
 {
-	Target target = unknown(order);
-
-	target.sighting.process = process;
-	ereport(NOTICE, (errmsg("process %d is still starting", *order.pid)));
-	return target;
+	notice_starting(*order.pid);
+	return unknown(order, process);
 }
 
 /* A process of which nothing is known but that it is there. */
 Target
-unreadable(const Order &order)
+unreadable(const Order &order, const PGPROC *process)
 {
-	Target target = unknown(order);
+	Target target = unknown(order, process);
 
 	target.outcome = Outcome::Spared;
 	target.note = "its status could not be read";
@@ -168,12 +208,14 @@ select_process(const Order &order, Lookout &lookout)
 
 	if (process == nullptr)
 		return gone(order, "no session has this process ID");
+	if (const char *denial = denial_of(order, *process))
+		return denied(order, lookout, process, slot, denial);
 	if (slot < 0)
 		return order.backend_start ? gone(order, "no session has this process ID and start")
 		                           : unlisted(order, process);
 	Sight sight = look_at_slot(slot, sighting, lookout.query());
 	if (sight == Sight::Unreadable)
-		return unreadable(order);
+		return unreadable(order, process);
 	if (sight == Sight::Gone || sighting.session.id.pid != *order.pid)
 		return gone(order, "it has just ended");
 	if (order.backend_start && sighting.session.id.backend_start != *order.backend_start)
@@ -207,6 +249,14 @@ by_age(const Target &a, const Target &b)
 }
 
 } // namespace
+
+const char *
+denial_of(const Order &order, const PGPROC &process)
+{
+	if (const char *function = forbidden_function(order))
+		return psprintf("permission denied for function %s", function);
+	return denial_of(process);
+}
 
 Targets
 select_targets(const Order &order, Lookout &lookout)

@@ -9,6 +9,13 @@
 namespace session_guard
 {
 
+/*
+ * Why the caller may not do to a process what the order asks for; nullptr if it
+ * may.  Whoever is denied is not looked at any further: whatever an answer tells
+ * beyond that might be what pg_stat_activity hides.
+ */
+const char *denial_of(const Order &order, const PGPROC &process);
+
 /* Select the targets of an order, and tell the caller whom it had to leave out. */
 Targets select_targets(const Order &order, Lookout &lookout);
 

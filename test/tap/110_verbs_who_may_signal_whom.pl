@@ -80,7 +80,7 @@ my @lines = ordered_lines($offset);
 is(scalar @lines, 2, 'one line in the log for each that is ended, none for who is denied');
 like(
 	$_->[1],
-	qr/LOG:  terminating session $pid{$_->[0]} \(user "$_->[0]", database "shop", application "\S+", client \[local\]\): ordered by role "janitor" with terminate_db_sessions\(\): it is late$/,
+	qr/LOG:  terminating session $pid{$_->[0]} \(user "$_->[0]", database "shop", application "\S+", client \[local\]\): ordered by role "janitor" with terminate_db_sessions\(\): "it is late"$/,
 	"the line of $_->[0] says who ordered it, with which function and why")
   for map { my $role = $_; [ $role, grep { /session $pid{$role} / } @lines ] } qw(web etl);
 

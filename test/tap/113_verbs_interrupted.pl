@@ -100,7 +100,7 @@ $stopped = open_session($node, dbname => 'shop');
 $stopped_pid = pid_of($stopped);
 freeze_process($stopped_pid);
 $offset = log_size($node);
-start_query($caller, q{SELECT * FROM terminate_db_sessions('shop', except_self => false, timeout => '100 ms')});
+start_query($caller, q{SELECT * FROM terminate_db_sessions('shop', except_self => false, timeout => '500 ms')});
 wait_for_end($node, $caller_pid);
 @lines = guard_lines(
 	$node, qr/LOG:  terminating session $caller_pid |session $stopped_pid has survived its signal/, $offset);

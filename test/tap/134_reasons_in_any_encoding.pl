@@ -79,7 +79,7 @@ for my $dbname (sort keys %encoding)
 	# By an order.
 	my $call = qq{terminate_user_sessions('$web', reason => 'for $letters')};
 	my $result = call_verb($node, $call, dbname => $dbname, user => "dba $letters");
-	my $detail = escaped(qq(Ordered by role "dba $letters" with terminate_user_sessions(): for $letters.));
+	my $detail = escaped(qq(Ordered by role "dba $letters" with terminate_user_sessions(): "for $letters".));
 	for my $client_encoding (sort keys %session)
 	{
 		$session{$client_encoding}->read_to_end;
@@ -94,34 +94,38 @@ my $session = RawSession->connect($node, dbname => 'utf');
 
 sub detail_of_cancel
 {
-	my ($reason) = @_;
+	my ($reason, $notice) = @_;
 
 	$session->send_query('SELECT pg_sleep(600)');
 	wait_for_status($node, $session->pid, "wait_event = 'PgSleep'");
 	local $ENV{PGCLIENTENCODING} = 'UTF8';
 	my $result = call_verb($node, "cancel_query(${\ $session->pid }, reason => \$reason\$$reason\$reason\$)",
 		dbname => 'utf', user => "dba $encoding{utf}[1]");
-	is($result->{stderr}, '', 'the call gives no error');
+	is($result->{stderr} =~ s/^psql:\S+ //r, $notice // '', 'the call gives no error');
 	$session->read_result;
 	# Without what the server itself adds.
 	return $session->error_text =~ s/^\Q${\ canceled_text() }\E\nDETAIL: //r;
 }
 
-my $start = escaped(qq(Ordered by role "dba $encoding{utf}[1]" with cancel_query(): ));
+my $start = escaped(qq(Ordered by role "dba $encoding{utf}[1]" with cancel_query(): "));
 my %reason = (
 	quotes => q(it's "urgent"; $1 %s \\ {}),
 	'line breaks' => "first\nsecond\r\n\tthird\x7f",
 	'other letters' => "caf\xc3\xa9 \xe6\x97\xa5\xe6\x9c\xac");
-is(detail_of_cancel($reason{$_}), $start . escaped($reason{$_}) . '.', "a reason with $_") for sort keys %reason;
+is(detail_of_cancel($reason{$_}), $start . escaped($reason{$_} =~ s/"/""/gr) . '".', "a reason with $_") for sort keys %reason;
 
-# What does not fit into 1023 bytes.
-my $room = 1023 - length $start;
-is(detail_of_cancel('x' x ($room - 1)), $start . 'x' x ($room - 1) . '.', 'the longest reason that fits');
-is(detail_of_cancel('x' x $room), $start . 'x' x ($room - 3) . '...', 'one that is longer by a letter is cut');
-is(detail_of_cancel('x' x 100_000), $start . 'x' x ($room - 3) . '...', 'so is one that is far too long');
-my $cut = detail_of_cancel("\xc3\xa9" x 5000);
+# What is longer than an event keeps is cut, between two characters; what is
+# longer than a message to the client is cut there.
+my $notice = 'NOTICE:  argument "reason" is cut to 511 bytes';
+my $most = 'x' x 511;
+is(detail_of_cancel($most), qq($start$most".), 'the longest reason');
+is(detail_of_cancel("${most}x", $notice), qq($start$most".), 'one that is longer by a letter is cut');
+is(detail_of_cancel('x' x 100_000, $notice), qq($start$most".), 'so is one that is far too long');
+my $cut = detail_of_cancel('x' x 400 . "\xe6\x97\xa5" x 5000, $notice);
+is($cut, $start . 'x' x 400 . escaped("\xe6\x97\xa5" x 37) . '".', 'no letter is cut in half');
+$cut = detail_of_cancel("\xc3\xa9" x 255);
 is(length $cut, 1023, 'one of other letters is as long as can be');
-is($cut, substr($start . escaped("\xc3\xa9" x 5000), 0, 1020) . '...', 'and cut in the same way');
+is($cut, substr($start . escaped("\xc3\xa9" x 255), 0, 1020) . '...', 'and cut for the client');
 
 # Queries.  All that clients read is looked at, as it comes.
 my %secret = (caller => 'alpha', first => 'bravo', second => 'charlie', limited => 'delta');

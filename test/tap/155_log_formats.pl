@@ -30,9 +30,19 @@ my $break = $node->safe_psql('postgres', 'SHOW server_version_num') < 190000 ? "
 my $role = qq{"we"b, 'Jörg'${break}x};
 my $database = qq{the "shop",${break}ü};
 
-# The same on one line of the log, and in the plain ASCII that clients are told.
-my ($role_shown, $database_shown) = map { s/\n/\\x0a/r } $role, $database;
-my ($role_told, $database_told) = map { s/([^ -~])/sprintf '\\x%02x', ord $1/egr } $role, $database;
+# The same in quotes on one line of the log, and in the plain ASCII that clients are told.
+sub shown
+{
+	return map { s/\n/\\x0a/r =~ s/"/""/gr } @_;
+}
+
+sub told
+{
+	return map { s/([^ -~])/sprintf '\\x%02x', ord $1/egr =~ s/"/""/gr } @_;
+}
+
+my ($role_shown, $database_shown) = shown($role, $database);
+my ($role_told) = told($role);
 
 sub identifier
 {
@@ -58,12 +68,12 @@ wait_for_outcome($node, 'event', $in_transaction->pid, 'terminated');
 wait_for_outcome($node, 'event', $running->pid, 'canceled');
 
 my $reason = qq{moved,\n"done" — see 'é'};
-my ($reason_shown, $reason_told) = ($reason =~ s/\n/\\x0a/r, $reason =~ s/([^ -~])/sprintf '\\x%02x', ord $1/egr);
+my ($reason_shown, $reason_told) = (shown($reason), told($reason));
 my $quoted = $reason =~ s/'/''/gr;
 my $result = call_verb($node, "terminate_session(${\ $ordered->pid }, reason => '$quoted')");
 is($result->{outcome}{ $ordered->pid }, 'terminated', 'a session is terminated by order');
 freeze_process($frozen->pid);
-$result = call_verb($node, "terminate_session(${\ $frozen->pid }, timeout => '100 ms', reason => '$quoted')");
+$result = call_verb($node, "terminate_session(${\ $frozen->pid }, timeout => '500 ms', reason => '$quoted')");
 is($result->{outcome}{ $frozen->pid }, 'survived', 'and another one cannot end');
 thaw_process($frozen->pid);
 wait_for_end($node, $frozen->pid);
@@ -171,7 +181,9 @@ sub who
 	my ($session) = @_;
 	my ($record) = grep { $_->{pid} == $session->pid && $_->{application_name} } @json;
 
-	return qq{${\ $session->pid } (user "$role_shown", database "$database_shown", application "$record->{application_name}", client [local]): };
+	my ($application) = shown($record->{application_name});
+
+	return qq{${\ $session->pid } (user "$role_shown", database "$database_shown", application "$application", client [local]): };
 }
 
 check_line('terminating session ' . who($in_transaction),
@@ -186,10 +198,11 @@ check_message($running, 'ERROR', qr/Statement running for $time; $setting $told\
 
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
 my $order = qq{rdered by role "$superuser" with terminate_session(): };
+$_ = qq{"$_"} for $reason_shown, $reason_told;
 check_line('terminating session ' . who($ordered), qr/\Qo$order$reason_shown\E/, 'what is ordered');
 check_message($ordered, 'FATAL', qr/\QO$order$reason_told.\E/, '', 'its end');
 check_line('terminating session ' . who($frozen), qr/\Qo$order$reason_shown\E/, 'another order');
-check_line("session ${\ $frozen->pid } has survived its signal: ", qr/still there after 100 ms; it waits for .*/, 'who survives');
+check_line("session ${\ $frozen->pid } has survived its signal: ", qr/still there after \d+ ms; it waits for .*/, 'who survives');
 
 is($idle->query('SELECT 42'), '42', 'who did nothing stays');
 $running->read_until('Z');

@@ -100,6 +100,13 @@ TEST(SourceText, TakesLongNamesWhole)
 	          "role \"" + role + "\" in database \"" + database + "\"");
 }
 
+TEST(SourceText, DoublesQuotesInNames)
+{
+	EXPECT_EQ(source(Source::RoleInDatabase,
+	                 {.role = "a\" in database \"b", .database = "\"shop\""}),
+	          "role \"a\"\" in database \"\"b\" in database \"\"\"shop\"\"\"");
+}
+
 TEST(ClientDetail, IsASentenceForEachLimit)
 {
 	auto of = [](Limit limit) { return detail(verdict(limit, minute, minute + 2 * second)); };

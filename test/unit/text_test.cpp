@@ -129,6 +129,24 @@ TEST(Text, AppendsAnyNumber)
 	          "-9223372036854775808");
 }
 
+TEST(Text, QuotesSoThatNothingCanPassForTheEnd)
+{
+	std::array<char, 50> buffer;
+
+	EXPECT_EQ(Text(buffer).append_quoted("").view(), "\"\"");
+	EXPECT_EQ(Text(buffer).append("role ").append_quoted("it's me").view(), "role \"it's me\"");
+	EXPECT_EQ(Text(buffer).append_quoted("x\", client [local])").view(),
+	          "\"x\"\", client [local])\"");
+	EXPECT_EQ(Text(buffer).append_quoted("\"\"").append(".").view(), "\"\"\"\"\"\".");
+}
+
+TEST(Text, QuotesWhatFits)
+{
+	std::array<char, 8> buffer;
+
+	EXPECT_EQ(Text(buffer).append_quoted("a\"cde").view(), "\"a\"\"cde");
+}
+
 TEST(Text, DurationKeepsTheBlankBeforeIt)
 {
 	std::array<char, 50> buffer;
