@@ -21,7 +21,7 @@ namespace
 /* As much as an event keeps of it. */
 constexpr std::size_t kept_of_reason = sizeof(Event::reason) - 1;
 /* No name is so long. */
-constexpr std::size_t kept_of_name = 2 * NAMEDATALEN;
+constexpr std::size_t kept_of_name = std::size_t{2} * NAMEDATALEN;
 
 /* So many bytes of a text at most, up to the end of a character; the rest is not even read. */
 const char *

@@ -71,7 +71,9 @@ passes_blocking(Duration blocking_for, const Sighting &sighting, const Present &
 
 	if (!guilty || waits_for_lock(session))
 		return false;
-	return is_longer(std::max(*guilty, session.xact_start), blocking_for, present);
+	/* Who is denied anyway is not to learn when the transaction began. */
+	Timestamp since = may_judge(sighting.role) ? std::max(*guilty, session.xact_start) : *guilty;
+	return is_longer(since, blocking_for, present);
 }
 
 /* What the session is at, and for how long. */

@@ -74,9 +74,8 @@ report_survivor(int pid, const char *note)
 void
 report_left_alone(int pid, const char *why)
 {
-	ereport(LOG_SERVER_ONLY,
-	        (errmsg_internal("left session %d alone, %s", pid, why), errhidestmt(true),
-	         errhidecontext(true)));
+	ereport(LOG_SERVER_ONLY, (errmsg_internal("left session %d alone, %s", pid, why),
+	                          errhidestmt(true), errhidecontext(true)));
 }
 
 void

@@ -41,6 +41,7 @@ sub check_guard
 }
 
 check_guard('after the start');
+like(logs(), qr/DEBUG:  (?:full )?scan of \d+ sessions? in \d+ ms, \d+ deadlines, next scan in /, 'each scan is told of at debug1');
 $node->restart;
 wait_for_guard($node);
 check_guard('after a restart');

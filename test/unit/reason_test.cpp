@@ -102,9 +102,9 @@ TEST(SourceText, TakesLongNamesWhole)
 
 TEST(SourceText, DoublesQuotesInNames)
 {
-	EXPECT_EQ(source(Source::RoleInDatabase,
-	                 {.role = "a\" in database \"b", .database = "\"shop\""}),
-	          "role \"a\"\" in database \"\"b\" in database \"\"\"shop\"\"\"");
+	EXPECT_EQ(
+	    source(Source::RoleInDatabase, {.role = "a\" in database \"b", .database = "\"shop\""}),
+	    "role \"a\"\" in database \"\"b\" in database \"\"\"shop\"\"\"");
 }
 
 TEST(ClientDetail, IsASentenceForEachLimit)
