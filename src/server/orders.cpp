@@ -14,6 +14,7 @@
 #include "server/targets.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace session_guard
 {
@@ -69,8 +70,8 @@ leave_alone(const Order &order, const Lookout &lookout, Target &target)
 {
 	const char *why = target.note != nullptr ? target.note : "it has ended";
 
-	target.is_announced = false;
-	report_left_alone(target.sighting.session.id.pid, why);
+	if (std::exchange(target.is_announced, false))
+		report_left_alone(target.sighting.session.id.pid, why);
 	(void)record_event(event_of(order, lookout, target));
 }
 
