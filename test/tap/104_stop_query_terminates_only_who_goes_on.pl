@@ -92,9 +92,9 @@ is($session{stubborn}->sqlstate, '57P01', 'his client is told');
 
 my @lines = guard_lines($node, qr/ession ${\ $session{stubborn}->pid } /);
 is(scalar @lines, 2, 'the log has two lines of him');
-like($lines[0], qr/LOG:  canceling statement of session .*stop_query\(\): it is enough$/,
+like($lines[0], qr/LOG:  canceling statement of session .*stop_query\(\): "it is enough"$/,
 	'the cancel');
-like($lines[1], qr/LOG:  terminating session .*stop_query\(\): it is enough$/, 'the terminate');
+like($lines[1], qr/LOG:  terminating session .*stop_query\(\): "it is enough"$/, 'the terminate');
 
 delete $session{stubborn};
 is(living($node, \%session), 'busy busy_in_transaction ending innocent obedient',

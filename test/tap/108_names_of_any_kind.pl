@@ -93,8 +93,9 @@ for my $pair (@names)
 		'application terminated', 'as an application');
 	is(living($node, \%session), $neighbours, 'the neighbours stay');
 
-	is(scalar(grep { index($_, qq{user "$name", database "$name"}) >= 0 }
-			guard_lines($node, qr/terminating session/)), 1, 'the log has the names as they are');
+	my $quoted = '"' . $name =~ s/"/""/gr . '"';
+	is(scalar(grep { index($_, "user $quoted, database $quoted") >= 0 }
+			guard_lines($node, qr/terminating session/)), 1, 'the log has the names in quotes');
 	$_->abandon for values %session;
 }
 

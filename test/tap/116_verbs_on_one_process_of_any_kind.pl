@@ -72,6 +72,9 @@ ok(wait_for_guard($node, $guard_pid), 'the server starts another guard');
 $result = call_verb($node, "terminate_session($checkpointer_pid)");
 is($result->{outcome}{$checkpointer_pid}, 'gone', 'an auxiliary process is no session');
 ok(is_there($checkpointer_pid), 'and lives');
+my $postmaster_pid = $node->safe_psql('postgres', 'SELECT pg_read_file($$postmaster.pid$$)') =~ /^(\d+)/ ? $1 : die;
+is(call_verb($node, "terminate_session($_, dry_run => true)")->{outcome}{$_}, 'gone', 'nor does a dry run say that it would be ended')
+  for $checkpointer_pid, $postmaster_pid;
 
 # A session is worth no notice.
 $session = open_session($node);
