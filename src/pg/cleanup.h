@@ -11,21 +11,45 @@
 namespace session_guard
 {
 
+/* What is to be done then.  It must not fail, and finds no transaction that it could read by. */
+struct Cleanup
+{
+	void (*run)(const void *arg);
+	const void *arg;
+	/* The work around this one; nullptr if there is none. */
+	const Cleanup *outer;
+};
+
+/* Have a cleanup run at the end of the process, or no longer: the latest comes and goes first. */
+void begin_cleanup(Cleanup &cleanup);
+void end_cleanup(const Cleanup &cleanup);
+
 /*
- * Run the work, and the cleanup if it is left by an ERROR or a FATAL.  The
- * cleanup must not fail, and finds no transaction that it could read by.
+ * Run the work, and the cleanup if it is left by an ERROR or a FATAL.
+ *
+ * It is not PG_ENSURE_ERROR_CLEANUP(), which fails if anybody's code that was
+ * called meanwhile has asked for a cleanup of its own.
  */
 template <typename Work>
 [[gnu::noinline]] void
-with_cleanup(Work work, pg_on_exit_callback cleanup, Datum arg)
+with_cleanup(Work work, void (*run)(const void *arg), const void *arg)
 {
 	static_assert(std::is_trivially_destructible_v<Work>);
+	Cleanup cleanup{.run = run, .arg = arg, .outer = nullptr};
 
-	PG_ENSURE_ERROR_CLEANUP(cleanup, arg);
+	begin_cleanup(cleanup);
+	PG_TRY();
 	{
 		work();
 	}
-	PG_END_ENSURE_ERROR_CLEANUP(cleanup, arg);
+	PG_CATCH();
+	{
+		end_cleanup(cleanup);
+		run(arg);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	end_cleanup(cleanup);
 }
 
 } // namespace session_guard

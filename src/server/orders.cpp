@@ -224,9 +224,9 @@ end_all(const Order &order, Lookout &lookout, Timestamp started, const Connectin
 
 /* Give a line in the log its end if the order was broken off before the signal. */
 void
-leave_announced_alone(int, Datum arg)
+leave_announced_alone(const void *arg)
 {
-	auto targets = reinterpret_cast<const Targets *>(DatumGetPointer(arg));
+	auto targets = static_cast<const Targets *>(arg);
 
 	for (const Target &target : targets->all())
 		if (target.is_announced)
@@ -269,7 +269,7 @@ carry_out(const Order &asked)
 			warn_of_holders(*order.filter.database, targets, connecting);
 		signal_self(order, lookout, targets);
 	};
-	with_cleanup(end_them, leave_announced_alone, PointerGetDatum(&targets));
+	with_cleanup(end_them, leave_announced_alone, &targets);
 	return targets;
 }
 
