@@ -18,6 +18,8 @@
 #include "server/status.h"
 #include "server/turns.h"
 
+#include "guard/logged.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -284,6 +286,7 @@ scan(Instant start)
 			sessions_over[index_of(limit)] += is_over(decision);
 		}
 	}
+	complete_logged_of_ended();
 	last_scan = start;
 	unevenness = draw_unevenness();
 	if (is_full)

@@ -55,18 +55,22 @@ query_of(const Lookout &lookout, const Target &target)
 } // namespace
 
 void
-announce(const Order &order, const Target &target)
+announce(const Order &order, const Target &target, std::int64_t times_before)
 {
 	std::array<char, 1024> buffer;
+	std::array<char, 64> repeated_buffer;
 	Text session(buffer);
+	Text repeated(repeated_buffer);
 
 	if (target.is_known)
 		append_session(session, target.sighting, names_of(target, on_one_line));
 	else
 		session.append(target.sighting.session.id.pid);
+	if (times_before > 0)
+		repeated.append(" (repeated ").append(times_before).append(" times)");
 	ereport(LOG_SERVER_ONLY,
-	        (errmsg_internal("%s %s: ordered by %s", announcement_of(target.action).data(),
-	                         session.c_str(), origin_of(order, on_one_line)),
+	        (errmsg_internal("%s %s: ordered by %s%s", announcement_of(target.action).data(),
+	                         session.c_str(), origin_of(order, on_one_line), repeated.c_str()),
 	         errhidecontext(true)));
 }
 

@@ -12,8 +12,8 @@
 namespace session_guard
 {
 
-/* Write who ends whom, by which function and why. */
-void announce(const Order &order, const Target &target);
+/* Write who ends whom, by which function and why, and how often that was done before. */
+void announce(const Order &order, const Target &target, std::int64_t times_before);
 
 /* What the client of a target is told. */
 Reason reason_for(const Order &order, const Target &target);

@@ -3,6 +3,8 @@
  */
 #include "server/orders.h"
 
+#include "core/reason.h"
+
 #include "server/attempt.h"
 #include "server/confirm.h"
 #include "server/holders.h"
@@ -11,6 +13,8 @@
 #include "server/shared.h"
 #include "server/signals.h"
 #include "server/targets.h"
+
+#include "action/history_room.h"
 
 #include <algorithm>
 
@@ -102,8 +106,20 @@ leave_alone(const Order &order, const Lookout &lookout, const Target &target)
 {
 	const char *why = target.note != nullptr ? target.note : "it has ended";
 
-	report_left_alone(target.sighting.session.id.pid, why);
+	if (target.is_announced)
+		report_left_alone(target.sighting.session.id.pid, why);
 	(void)record_event(event_of(order, lookout, target));
+}
+
+/* Write who is signaled, unless that was done again and again and has been said. */
+void
+announce_unless_repeated(const Order &order, const Lookout &lookout, Target &target)
+{
+	std::uint32_t times_before = times_recorded(event_of(order, lookout, target));
+
+	target.is_announced = is_to_be_told(times_before);
+	if (target.is_announced)
+		announce(order, target, times_before);
 }
 
 /* Announce, look once more, and signal. */
@@ -112,7 +128,7 @@ send(const Order &order, Lookout &lookout, Target &target)
 {
 	constexpr char not_permitted[] = "the server does not permit it";
 
-	announce(order, target);
+	announce_unless_repeated(order, lookout, target);
 	if (look_again(order, lookout, target))
 		return leave_alone(order, lookout, target);
 
@@ -165,6 +181,7 @@ escalate(const Order &order, Lookout &lookout, const Targets &targets)
 
 		std::uint64_t cancel = target.event;
 		target.action = Action::Terminate;
+		await_history_room(order.deadline);
 		send(order, lookout, target);
 		if (target.outcome == Outcome::Raced || target.outcome == Outcome::Gone)
 		{
@@ -186,6 +203,8 @@ signal_all(const Order &order, Lookout &lookout, const Targets &targets)
 		CHECK_FOR_INTERRUPTS();
 		if (target.outcome || target.is_signaled)
 			continue;
+		if (!order.dry_run)
+			await_history_room(order.deadline);
 		judge(order, lookout, target);
 		if (!target.outcome && (order.pid || !is_self(target)))
 			send(order, lookout, target);
@@ -245,10 +264,12 @@ is_self(const Target &target)
 }
 
 Targets
-carry_out(const Order &order)
+carry_out(const Order &asked)
 {
 	Timestamp started = GetCurrentTimestamp();
+	Order order = asked;
 
+	order.deadline = later(monotonic_now(), order.timeout);
 	check_status_array();
 	check_patterns(order.filter);
 	Lookout lookout(order.filter);

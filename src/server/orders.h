@@ -41,6 +41,9 @@ struct Order
 	std::optional<Timestamp> backend_start;
 	/* After a cancel: terminate if the very same statement still runs after this. */
 	std::optional<Duration> grace;
+
+	/* When the timeout is over, by the monotonic clock; known when the order is carried out. */
+	Instant deadline;
 };
 
 /* One process of an order, and what became of it. */
@@ -54,6 +57,8 @@ struct Target
 	/* The stamp of the statement to be canceled. */
 	Timestamp statement;
 	Action action;
+	/* Its line is in the log: the latest was not one repetition too many. */
+	bool is_announced;
 	bool is_signaled;
 	/* The number of the event of its signal; 0 if there is none. */
 	std::uint64_t event;

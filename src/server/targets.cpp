@@ -38,6 +38,7 @@ target_of(const Order &order, const Sighting &sighting, const char *query)
 	    .query = shown_query(query),
 	    .statement = statement_stamp(sighting.session),
 	    .action = order.action,
+	    .is_announced = false,
 	    .is_signaled = false,
 	    .event = 0,
 	    .outcome = std::nullopt,
