@@ -275,10 +275,10 @@ EventPlaces::note_change(EventPlace place)
 }
 
 void
-EventPlaces::note_written(EventPlace place)
+EventPlaces::note_written(EventPlace place, bool is_complete)
 {
 	event(place).was_written = true;
-	if (at(place).is_written)
+	if (at(place).is_written || !is_complete)
 		return;
 	remove(queue_of(place), place);
 	forget_empty_account(at(place).owner);

@@ -35,7 +35,7 @@ struct PlacedEvent
 	/* What repetitions of it have in common; 0 if it can have none. */
 	std::uint64_t key;
 	EventOwner owner;
-	/* The history has it as it is, or as it was once. */
+	/* The history has it as it is, and nothing more is to come; or as it was once. */
 	bool is_written;
 	bool was_written;
 	/* Its neighbors in the queue that it is in. */
@@ -103,9 +103,14 @@ class EventPlaces
 	/* Where the latest event of an owner with this key is. */
 	EventPlace find_like(EventOwner owner, std::uint64_t key) const;
 
-	/* Note that an event is not any more as the history has it, or that it is. */
+	/* Note that an event is not any more as the history has it. */
 	void note_change(EventPlace place);
-	void note_written(EventPlace place);
+
+	/*
+	 * Note that the history has an event.  As long as more is to be known of it, it
+	 * keeps the place that it has among those that wait to be written.
+	 */
+	void note_written(EventPlace place, bool is_complete);
 
 	/*
 	 * May a role have one more event without waiting?  It has as many at most, of

@@ -69,6 +69,15 @@ measure_logged(Memo &memo, const Session &session, const Policy &policy, Instant
 }
 
 void
+leave_logged(bool (*is_logged)(Limit limit))
+{
+	for (int slot = 0; may_follow && slot < slot_count(); slot++)
+		for (Limit limit : all_limits)
+			if (!is_logged(limit))
+				memo_of(slot).logged_event[index_of(limit)] = 0;
+}
+
+void
 complete_logged(Memo &memo)
 {
 	for (Limit limit : all_limits)

@@ -18,6 +18,10 @@ void follow_logged(Memo &memo, Limit limit, std::uint64_t event, Duration measur
 /* Measure, or complete, what a memo follows, when it is up to date with its session. */
 void measure_logged(Memo &memo, const Session &session, const Policy &policy, Instant now);
 
+/* After a change of the policy: leave the events as they are that are about a limit of which this
+ * does not hold any more. */
+void leave_logged(bool (*is_logged)(Limit limit));
+
 /* Complete the events of a session that has ended, before its memo is another one's. */
 void complete_logged(Memo &memo);
 

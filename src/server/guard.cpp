@@ -409,6 +409,7 @@ plan_anew()
 	for (Limit limit : all_limits)
 		if (!is_in_force(limit))
 			to_be_announced &= ~bit_of(limit);
+	leave_logged([](Limit limit) { return base_policy().mode == Mode::Log && is_in_force(limit); });
 	pending.clear();
 	forget_turns();
 	scan_is_asked_for = shortest_pause_of_all() != 0;

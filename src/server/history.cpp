@@ -35,7 +35,7 @@ constexpr Duration patience = minute;
 constexpr Duration patience_under_pressure = 100 * millisecond;
 constexpr Duration shortest_retry = second;
 constexpr Duration longest_retry = 30 * second;
-/* Nobody is to wait any more for a history that has not been written for about this long. */
+/* After this long nobody is to wait any more for a history that cannot be written. */
 constexpr Duration hopeless = 10 * second;
 
 /* What the writer does, each in transactions of its own, so that one does not hinder the other. */
@@ -49,17 +49,20 @@ struct Task
 	/* How long to wait after the next failure. */
 	Duration retry_pause;
 	bool is_failing;
+	Duration failing_since;
 };
 Task writing{.failure = "could not write the history",
              .success = "the history is written again",
              .next = 0,
              .retry_pause = shortest_retry,
-             .is_failing = false};
+             .is_failing = false,
+             .failing_since = 0};
 Task deleting{.failure = "could not delete from the history",
               .success = "expired rows of the history are deleted again",
               .next = 0,
               .retry_pause = shortest_retry,
-              .is_failing = false};
+              .is_failing = false,
+              .failing_since = 0};
 
 /* Room for the numbers of all events. */
 std::span<std::uint64_t> numbers;
@@ -90,6 +93,9 @@ void
 collect(bool takes_all)
 {
 	Duration now = monotonic_now();
+
+	if (is_pressed)
+		release_old_events(numbers);
 	UnwrittenEvents found =
 	    takes_all ? unwritten_events(numbers, never, never)
 	              : unwritten_events(numbers, now - patience, now - patience_under_pressure);
@@ -112,6 +118,12 @@ pause_before_next()
 	return is_pressed ? pause_under_pressure : pause_between_batches;
 }
 
+bool
+is_hopeless(const Task &task)
+{
+	return task.is_failing && monotonic_now() - task.failing_since > hopeless;
+}
+
 /* Note a failure, say it once until there is a success, and wait before the next try. */
 void
 report_failure(Task &task, const ErrorData &error)
@@ -121,9 +133,14 @@ report_failure(Task &task, const ErrorData &error)
 	if (!task.is_failing)
 		ereport(WARNING,
 		        (errcode(error.sqlerrcode), errmsg("%s: %s", task.failure, error.message)));
+	Duration now = monotonic_now();
+	if (!task.is_failing)
+		task.failing_since = now;
 	task.is_failing = true;
-	task.next = monotonic_now() + task.retry_pause;
-	task.retry_pause = std::min(2 * task.retry_pause, longest_retry);
+	task.next = now + task.retry_pause;
+	/* Somebody may be waiting for it. */
+	if (!is_pressed || is_hopeless(task))
+		task.retry_pause = std::min(2 * task.retry_pause, longest_retry);
 }
 
 void
@@ -249,23 +266,41 @@ write_batch(bool takes_all)
 			await_table();
 			break;
 		case Result::Failed:
-			set_has_history(writing.retry_pause < hopeless);
+			set_has_history(!is_hopeless(writing));
 			break;
 	}
 	has_more = true;
 	return false;
 }
 
-/* Note of the sessions that were terminated which of them have ended. */
+/*
+ * Has a signal had its effect, as far as can be told while the server is shut
+ * down?  What became of a statement whose session has ended cannot.
+ */
+bool
+had_effect(const Event &event)
+{
+	const Subject &subject = event.subject;
+	Sighting sighting;
+
+	if (event.action == Action::Terminate)
+		return has_left(subject.id, subject.slot, subject.process);
+	return look_at_session(subject.slot, subject.id, sighting) == Sight::Seen &&
+	       running_statement(sighting.session) != subject.statement;
+}
+
+/* Note which of the open events have had their effect: the guard does not any more. */
 void
 settle_ended()
 {
 	EventEntry entry;
 
 	for (std::uint64_t number : numbers.first(open_events(numbers)))
-		if (read_event(number, entry) && entry.event.action == Action::Terminate &&
-		    has_left(entry.event.subject.id, entry.event.subject.slot, entry.event.subject.process))
-			(void)settle_event(number, Outcome::Terminated, nullptr);
+		if (read_event(number, entry) && had_effect(entry.event))
+			(void)settle_event(number,
+			                   entry.event.action == Action::Terminate ? Outcome::Terminated
+			                                                           : Outcome::Canceled,
+			                   nullptr);
 }
 
 /* Say how much will be lost with the memory. */

@@ -181,7 +181,7 @@ escalate(const Order &order, Lookout &lookout, const Targets &targets)
 
 		std::uint64_t cancel = target.event;
 		target.action = Action::Terminate;
-		await_history_room(order.deadline);
+		await_history_room(order.deadline, [&] { await(targets, 0); });
 		send(order, lookout, target);
 		if (target.outcome == Outcome::Raced || target.outcome == Outcome::Gone)
 		{
@@ -204,7 +204,7 @@ signal_all(const Order &order, Lookout &lookout, const Targets &targets)
 		if (target.outcome || target.is_signaled)
 			continue;
 		if (!order.dry_run)
-			await_history_room(order.deadline);
+			await_history_room(order.deadline, [&] { await(targets, 0); });
 		judge(order, lookout, target);
 		if (!target.outcome && (order.pid || !is_self(target)))
 			send(order, lookout, target);

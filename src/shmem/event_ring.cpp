@@ -161,10 +161,30 @@ note_end_of_survivor(Event &event, Outcome outcome, Duration after)
 }
 
 bool
+is_unwritten(EventPlace place)
+{
+	return entry_in(place).writes != entry_in(place).moved_writes;
+}
+
+bool
 is_to_be_written(const Event &event, Duration signaled_before)
 {
 	return !event.is_open || event.outcome == Outcome::Survived ||
 	       event.signaled_at < signaled_before;
+}
+
+/*
+ * Does the history have all of an event that is likely to be known soon?  How it
+ * ends comes within a second as a rule, and is to find the event here.
+ */
+bool
+is_complete(const EventEntry &entry, Duration now)
+{
+	const Event &event = entry.event;
+
+	return entry.writes == entry.moved_writes &&
+	       (!event.is_open || event.outcome == Outcome::Survived ||
+	        event.signaled_at + second < now);
 }
 
 template <typename Condition>
@@ -417,7 +437,7 @@ unwritten_events(std::span<std::uint64_t> numbers, Duration signaled_before,
 		    const Event &event = entry_in(place).event;
 
 		    found.has_open = found.has_open || event.is_open;
-		    if (is_to_be_written(event, before))
+		    if (is_unwritten(place) && is_to_be_written(event, before))
 			    numbers[found.count++] = event.number;
 	    });
 	LWLockRelease(&in.lock);
@@ -438,6 +458,25 @@ count_never_written()
 	return count;
 }
 
+void
+release_old_events(std::span<std::uint64_t> numbers)
+{
+	EventRing &in = ring();
+	Duration now = monotonic_now();
+	std::size_t count = 0;
+
+	LWLockAcquire(&in.lock, LW_EXCLUSIVE);
+	in.places.for_each_unwritten(
+	    [&](EventPlace place)
+	    {
+		    if (is_complete(entry_in(place), now))
+			    numbers[count++] = entry_in(place).event.number;
+	    });
+	for (std::uint64_t number : numbers.first(count))
+		in.places.note_written(in.places.find(number), true);
+	LWLockRelease(&in.lock);
+}
+
 bool
 mark_moved(const EventEntry &copy)
 {
@@ -450,9 +489,7 @@ mark_moved(const EventEntry &copy)
 		EventEntry &entry = entry_in(place);
 
 		entry.moved_writes = copy.writes;
-		in.places.note_written(place);
-		if (entry.writes != copy.writes)
-			in.places.note_change(place);
+		in.places.note_written(place, is_complete(entry, monotonic_now()));
 	}
 	LWLockRelease(&in.lock);
 	return place != no_place;

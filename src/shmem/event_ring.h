@@ -122,6 +122,10 @@ UnwrittenEvents unwritten_events(std::span<std::uint64_t> numbers, Duration sign
 /* How many were never written, whatever their outcome. */
 std::size_t count_never_written();
 
+/* Have those give way to others, from now on, that the history has and whose outcome does not come;
+ * with room for all numbers. */
+void release_old_events(std::span<std::uint64_t> numbers);
+
 /* Note that the history has an event as it was copied; false if it has given way meanwhile. */
 bool mark_moved(const EventEntry &copy);
 

@@ -47,9 +47,9 @@ class Ring
 	}
 
 	void
-	write(std::uint64_t number)
+	write(std::uint64_t number, bool is_complete = true)
 	{
-		places.note_written(places.find(number));
+		places.note_written(places.find(number), is_complete);
 	}
 
 	std::set<std::uint64_t>
@@ -220,6 +220,24 @@ TEST(EventPlaces, ACorrectionThatGivesWayIsNoLoss)
 	(void)ring.add(dba);
 	EXPECT_FALSE(ring.has(all[0]));
 	EXPECT_EQ(ring.lost, 3U);
+}
+
+TEST(EventPlaces, WhoseOutcomeIsToComeKeepsItsPlaceAndIsNoLoss)
+{
+	Ring ring(8);
+	std::vector<std::uint64_t> all = add_many(ring, dba, 2);
+
+	ring.write(all[0], false);
+	EXPECT_EQ(ring.unwritten(), std::set(all.begin(), all.end()));
+	EXPECT_FALSE(ring.places.has_room(dba));
+	/* A flood does not reach it, and neither does its own role's next. */
+	(void)add_many(ring, flooder, 100);
+	EXPECT_TRUE(has_all(ring, all));
+	std::size_t lost = ring.lost;
+	ring.write(all[0], true);
+	(void)ring.add(dba);
+	EXPECT_FALSE(ring.has(all[0]));
+	EXPECT_EQ(ring.lost, lost);
 }
 
 TEST(EventPlaces, ARoleWaitsWhenItHasAsManyAsItLeavesFree)
