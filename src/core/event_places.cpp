@@ -11,6 +11,13 @@ namespace session_guard
 namespace
 {
 
+/*
+ * A role that does not wait may have so many times as many events as it leaves
+ * free; then its own give way, and others find room.  It is more than those have
+ * who wait, since two sessions of a role may act at the same time.
+ */
+constexpr std::size_t most_for_hasty = 2;
+
 EventPlace &
 head_of(std::span<EventPlace> heads, std::uint64_t value)
 {
@@ -167,7 +174,11 @@ EventPlace
 EventPlaces::place_for_role(EventOwner role, bool has_history) const
 {
 	bool may_grow = roles_count_ < for_roles();
+	EventPlace victim = oldest_of_greatest(role);
 
+	if (has_history && victim != no_place && at(victim).owner == role &&
+	    find_account(role)->unwritten.count >= most_for_hasty * room_for_roles())
+		return victim;
 	if (may_grow && free_.count > 0)
 		return free_.first;
 	if (roles_written_.count > 0)
@@ -179,7 +190,7 @@ EventPlaces::place_for_role(EventOwner role, bool has_history) const
 		if (!has_history)
 			return guard_unwritten_.first;
 	}
-	return oldest_of_greatest(role);
+	return victim;
 }
 
 /* Have the event in a place forgotten. */
@@ -290,8 +301,13 @@ bool
 EventPlaces::has_room(EventOwner role) const
 {
 	const EventAccount *own = find_account(role);
+	std::size_t count = own != nullptr ? own->unwritten.count : 0;
+	std::size_t room = room_for_roles();
+	auto has_more = [&](const EventAccount &account)
+	{ return account.unwritten.count > count + 1; };
 
-	return (own != nullptr ? own->unwritten.count : 0) < room_for_roles();
+	return count < room ||
+	       (room > 0 && std::ranges::any_of(accounts_.first(account_count_), has_more));
 }
 
 bool

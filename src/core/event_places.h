@@ -3,9 +3,11 @@
  * to give way when all places are taken.
  *
  * Nobody can push out what others did before it is in the history.  Half of the
- * places are kept for the guard.  The rest is for the roles that call functions:
- * when it is full of what the history does not have yet, the oldest event of that
- * role gives way which has most of them, so a flood pushes out itself.
+ * places are kept for the guard.  The rest is for the roles that call functions.
+ * Of what the history does not have yet a role has at most a share there, which
+ * leaves room for others; beyond it its own oldest gives way, so a flood pushes out
+ * itself.  Should there be no room all the same, the oldest of that role gives way
+ * which has most.
  *
  * All that is in here may lie in shared memory; the caller holds a lock.
  */
@@ -113,8 +115,8 @@ class EventPlaces
 	void note_written(EventPlace place, bool is_complete);
 
 	/*
-	 * May a role have one more event without waiting?  It has as many at most, of
-	 * those that wait to be written, as it leaves free for others.
+	 * May a role have one more event without waiting?  Of those that wait to be
+	 * written it has as many at most as it leaves free for others, or as another has.
 	 */
 	bool has_room(EventOwner role) const;
 
@@ -132,7 +134,7 @@ class EventPlaces
 		return places_.size();
 	}
 
-	/* Call a function with the place of each event that waits to be written. */
+	/* Call a function with the place of each event that waits to be written, or to be completed. */
 	template <typename Use>
 	void
 	for_each_unwritten(Use use) const

@@ -97,6 +97,9 @@ my $written = $dba->query('SELECT count(*) FROM session_guard.history');
 flood(150, qq{cancel_query($pid, "timeout" => '0')});
 flood(1, qq{cancel_query($pid, "timeout" => '0', reason => 'please')});
 flood(1, qq{stop_query($pid, "timeout" => '0', grace => '1 ms')});
+$own->abandon;
+thaw_process($pid);
+wait_for_end($node, $pid);
 wait_for_history($node);
 my $about = "FROM session_guard.history WHERE pid = $pid AND (reason IS NULL OR reason = 'please')";
 is($dba->query("SELECT string_agg(concat_ws(' ', function_name, action, reason), ', ' ORDER BY number) $about"),
@@ -109,9 +112,6 @@ is(join(', ', map { /cancel_query\(\)(.*)/ } @lines), ',  (repeated 10 times),  
 	'the log says so at first and after each tenfold');
 
 # Another statement is another event.
-$own->abandon;
-thaw_process($pid);
-wait_for_end($node, $pid);
 my $worker = RawSession->connect($node);
 for (1 .. 2)
 {

@@ -119,13 +119,15 @@ TEST(EventPlaces, AFloodPushesOutNothingOfTheGuardOrOfOthers)
 	std::vector<std::uint64_t> of_dba = add_many(ring, dba, 8);
 
 	(void)add_many(ring, flooder, 10000);
-	std::vector<std::uint64_t> more_of_dba = add_many(ring, dba, 8);
+	std::vector<std::uint64_t> more_of_dba = add_many(ring, dba, 4);
 	(void)add_many(ring, flooder, 10000);
 	EXPECT_TRUE(has_all(ring, of_guard));
 	EXPECT_TRUE(has_all(ring, of_dba));
 	EXPECT_TRUE(has_all(ring, more_of_dba));
 	/* All that were lost are the flooder's own. */
-	EXPECT_EQ(ring.lost, 20000U - 16U);
+	EXPECT_EQ(ring.lost, 20044U - ring.unwritten().size());
+	/* It was at most as much room as is left. */
+	EXPECT_TRUE(ring.places.has_room(dba + 1));
 }
 
 TEST(EventPlaces, AFloodBeforeLeavesNothingOutOfTheGuardOrOfOthers)
@@ -133,7 +135,7 @@ TEST(EventPlaces, AFloodBeforeLeavesNothingOutOfTheGuardOrOfOthers)
 	Ring ring(64);
 
 	(void)add_many(ring, flooder, 10000);
-	std::vector<std::uint64_t> of_dba = add_many(ring, dba, 16);
+	std::vector<std::uint64_t> of_dba = add_many(ring, dba, 12);
 	std::vector<std::uint64_t> of_guard = add_many(ring, guard_owner, 32);
 	EXPECT_TRUE(has_all(ring, of_dba));
 	EXPECT_TRUE(has_all(ring, of_guard));
@@ -187,19 +189,20 @@ TEST(EventPlaces, WithoutAHistoryTheRolesHaveTheirHalf)
 	EXPECT_TRUE(has_all(ring, {of_guard.begin() + 32, of_guard.end()}));
 	/* And the guard has its own. */
 	(void)add_many(ring, dba, 100);
+	EXPECT_EQ(ring.unwritten().size(), 64U);
 	EXPECT_TRUE(has_all(ring, {of_guard.begin() + 32, of_guard.end()}));
 }
 
 TEST(EventPlaces, WrittenOnesGiveWayFirstAndAreNoLoss)
 {
-	Ring ring(8);
-	std::vector<std::uint64_t> all = add_many(ring, dba, 4);
+	Ring ring(4);
+	std::vector<std::uint64_t> all = add_many(ring, guard_owner, 4);
 
 	ring.write(all[2]);
 	ring.write(all[0]);
-	(void)ring.add(dba);
+	(void)ring.add(guard_owner);
 	EXPECT_FALSE(ring.has(all[2]));
-	(void)ring.add(dba);
+	(void)ring.add(guard_owner);
 	EXPECT_FALSE(ring.has(all[0]));
 	EXPECT_TRUE(ring.has(all[1]) && ring.has(all[3]));
 	EXPECT_EQ(ring.lost, 0U);
@@ -207,17 +210,17 @@ TEST(EventPlaces, WrittenOnesGiveWayFirstAndAreNoLoss)
 
 TEST(EventPlaces, ACorrectionThatGivesWayIsNoLoss)
 {
-	Ring ring(8);
-	std::vector<std::uint64_t> all = add_many(ring, dba, 4);
+	Ring ring(4);
+	std::vector<std::uint64_t> all = add_many(ring, guard_owner, 4);
 
 	ring.write(all[0]);
 	ring.places.note_change(ring.places.find(all[0]));
 	EXPECT_EQ(ring.unwritten(), std::set(all.begin(), all.end()));
 	/* It waits behind the others. */
-	(void)add_many(ring, dba, 3);
+	(void)add_many(ring, guard_owner, 3);
 	EXPECT_EQ(ring.lost, 3U);
 	EXPECT_TRUE(ring.has(all[0]));
-	(void)ring.add(dba);
+	(void)ring.add(guard_owner);
 	EXPECT_FALSE(ring.has(all[0]));
 	EXPECT_EQ(ring.lost, 3U);
 }
@@ -255,6 +258,26 @@ TEST(EventPlaces, ARoleWaitsWhenItHasAsManyAsItLeavesFree)
 	EXPECT_TRUE(ring.places.has_room(dba));
 	ring.write(1);
 	EXPECT_TRUE(ring.places.has_room(flooder));
+	/* Nobody else has to wait for who does not. */
+	(void)add_many(ring, flooder, 1000);
+	EXPECT_FALSE(ring.places.has_room(flooder));
+	EXPECT_TRUE(ring.places.has_room(dba));
+}
+
+TEST(EventPlaces, ARoleDoesNotWaitForOneThatHasMore)
+{
+	Ring ring(32);
+
+	(void)add_many(ring, flooder, 1000);
+	std::size_t of_flooder = ring.unwritten().size();
+	for (std::size_t i = 0; i < 16 - of_flooder; i++)
+	{
+		EXPECT_TRUE(ring.places.has_room(dba)) << i;
+		(void)ring.add(dba);
+	}
+	/* Now one of somebody's would be lost. */
+	EXPECT_FALSE(ring.places.has_room(dba));
+	EXPECT_FALSE(ring.places.has_room(dba + 1));
 }
 
 TEST(EventPlaces, TheHistoryHurriesForTheGuard)
