@@ -26,7 +26,8 @@ await_history_room(Instant until, Confirm confirm)
 {
 	constexpr Duration longest_pause = 10 * millisecond;
 
-	for (Instant now = monotonic_now(); now < until && has_to_await_history(); now = monotonic_now())
+	for (Instant now = monotonic_now(); now < until && has_to_await_history();
+	     now = monotonic_now())
 	{
 		pause(std::min(longest_pause, until - now));
 		confirm();

@@ -316,8 +316,7 @@ EventPlaces::is_pressed() const
 	std::size_t room = room_for_roles();
 	auto waits = [&](const EventAccount &account) { return account.unwritten.count >= room; };
 
-	return guard_unwritten_.count >=
-	           free_.count + guard_written_.count + roles_written_.count ||
+	return guard_unwritten_.count >= free_.count + guard_written_.count + roles_written_.count ||
 	       std::ranges::any_of(accounts_.first(account_count_), waits);
 }
 

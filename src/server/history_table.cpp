@@ -42,8 +42,7 @@ insert_plan()
 
 	if (kept == nullptr)
 	{
-		SPIPlanPtr plan =
-		    SPI_prepare(insert_query, event_columns, const_cast<Oid *>(insert_types));
+		SPIPlanPtr plan = SPI_prepare(insert_query, event_columns, const_cast<Oid *>(insert_types));
 
 		if (plan == nullptr || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare to write the history");

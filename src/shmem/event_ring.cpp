@@ -120,8 +120,8 @@ is_same_text(const char *a, const char *b)
 bool
 is_repetition(const Event &event, const Event &earlier)
 {
-	bool has_same_outcome = event.is_open ? earlier.is_open
-	                                      : !earlier.is_open && event.outcome == earlier.outcome;
+	bool has_same_outcome =
+	    event.is_open ? earlier.is_open : !earlier.is_open && event.outcome == earlier.outcome;
 
 	return has_same_outcome && event.at - earlier.at < repetition_window &&
 	       event.action == earlier.action && event.subject.id == earlier.subject.id &&
@@ -227,11 +227,11 @@ init_event_ring(EventRing &fresh)
 	fresh.count = 0;
 	pg_atomic_init_u32(&fresh.has_history, 0);
 	fresh.entries = array_at<EventEntry>(fresh, begins.entries, capacity).data();
-	fresh.places = EventPlaces(
-	    array_at<PlacedEvent>(fresh, begins.places, capacity),
-	    array_at<EventPlace>(fresh, begins.heads_by_number, capacity),
-	    array_at<EventPlace>(fresh, begins.heads_by_key, capacity),
-	    array_at<EventAccount>(fresh, begins.accounts, places_for_roles(capacity)));
+	fresh.places =
+	    EventPlaces(array_at<PlacedEvent>(fresh, begins.places, capacity),
+	                array_at<EventPlace>(fresh, begins.heads_by_number, capacity),
+	                array_at<EventPlace>(fresh, begins.heads_by_key, capacity),
+	                array_at<EventAccount>(fresh, begins.accounts, places_for_roles(capacity)));
 }
 
 AddedEvent

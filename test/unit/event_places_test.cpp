@@ -340,8 +340,8 @@ TEST(EventPlaces, NobodyLosesByWhatOthersDo)
 				continue;
 			}
 			/* The modest keep to a third of what roles have, and to the guard's half. */
-			std::size_t most = owner == guard_owner ? size - places_for_roles(size)
-			                                        : places_for_roles(size) / 3;
+			std::size_t most =
+			    owner == guard_owner ? size - places_for_roles(size) : places_for_roles(size) / 3;
 			if (owner != flooder && modest[owner].size() >= most)
 				continue;
 			std::uint64_t number = ring.add(owner);

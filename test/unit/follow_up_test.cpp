@@ -26,9 +26,8 @@ looks_until(Duration end, Duration naptime, Duration late)
 
 TEST(FollowUp, LooksSoonAndThenEachSecond)
 {
-	std::vector<Duration> expected{10 * millisecond, 100 * millisecond, 1 * second,
-	                               2 * second,       3 * second,        4 * second,
-	                               5 * second,       6 * second};
+	std::vector<Duration> expected{10 * millisecond, 100 * millisecond, 1 * second, 2 * second,
+	                               3 * second,       4 * second,        5 * second, 6 * second};
 
 	EXPECT_EQ(looks_until(6 * second, 10 * second, 0), expected);
 	EXPECT_EQ(looks_until(6 * second, 10 * second, 300), expected);
