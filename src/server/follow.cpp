@@ -2,7 +2,7 @@
  * Following through (see follow.h).
  *
  * What is followed is kept here, so that it is counted even if its event has
- * been overwritten in the meantime.
+ * given way in the meantime.
  */
 #include "server/follow.h"
 

@@ -73,7 +73,7 @@ struct Counters
 	std::array<LimitCounters, limit_count> limits;
 	/* By the verbs. */
 	pg_atomic_uint64 ordered;
-	/* Events that were overwritten before they were in the history. */
+	/* Events that have given way before they were in the history. */
 	pg_atomic_uint64 events_lost;
 	/* By the history writer. */
 	pg_atomic_uint64 history_rows;
