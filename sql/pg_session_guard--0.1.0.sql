@@ -85,7 +85,7 @@ COMMENT ON COLUMN session_guard.stats.late_p50 IS
 COMMENT ON COLUMN session_guard.stats.late_p99 IS 'how late 99 percent of them were at most';
 COMMENT ON COLUMN session_guard.stats.late_max IS 'how late the latest was';
 COMMENT ON COLUMN session_guard.stats.events_lost IS
-	'events overwritten in memory before they were in the history';
+	'events that have given way in memory before they were in the history';
 COMMENT ON COLUMN session_guard.stats.history_rows IS 'rows that the history writer has written';
 COMMENT ON COLUMN session_guard.stats.history_failures IS 'times that it failed';
 COMMENT ON COLUMN session_guard.stats.last_error IS
@@ -202,7 +202,8 @@ COMMENT ON COLUMN session_guard.event.limit_name IS
 	'the limit that the guard has acted by, as its setting is called';
 COMMENT ON COLUMN session_guard.event.threshold IS 'its value';
 COMMENT ON COLUMN session_guard.event.source IS 'where that value was set';
-COMMENT ON COLUMN session_guard.event.measured IS 'how long the session had been at it';
+COMMENT ON COLUMN session_guard.event.measured IS
+	'how long the session had been at it; with mode = log, how long in the end';
 COMMENT ON COLUMN session_guard.event.action IS 'log, cancel or terminate';
 COMMENT ON COLUMN session_guard.event.outcome IS
 	'canceled, terminated (both confirmed), signaled, gone, raced, spared, denied, survived or dry run';

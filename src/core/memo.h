@@ -113,6 +113,9 @@ struct Memo
 	std::array<Timestamp, limit_count> announced;
 	/* With mode = log: the episode that was last written about, by limit. */
 	std::array<Timestamp, limit_count> logged;
+	/* The event about that episode while it goes on, and what the last look measured; 0 if none. */
+	std::array<std::uint64_t, limit_count> logged_event;
+	std::array<Duration, limit_count> logged_for;
 };
 static_assert(std::is_trivially_copyable_v<Memo>);
 static_assert(std::is_trivially_destructible_v<Memo>);

@@ -189,4 +189,43 @@ append_spared(Text &text, Spared spared, const Policy &policy, const Names &name
 	}
 }
 
+void
+append_end_of_survivor(Text &text, Outcome outcome, Duration after, std::string_view before)
+{
+	switch (outcome)
+	{
+		case Outcome::Terminated:
+			text.append("gone after ");
+			break;
+		case Outcome::Canceled:
+			text.append("its statement ended after ");
+			break;
+		default:
+			text.append("its session ended after ");
+			break;
+	}
+	text.append_duration(after);
+	if (!before.empty())
+		text.append("; before: ").append(before);
+}
+
+void
+append_repetitions(Text &text, std::int64_t repetitions, Duration within)
+{
+	text.append("repeated ")
+	    .append(repetitions)
+	    .append(repetitions == 1 ? " time within " : " times within ")
+	    .append_duration(within);
+}
+
+bool
+is_to_be_told(std::int64_t times_before)
+{
+	std::int64_t rest = times_before;
+
+	while (rest >= 10 && rest % 10 == 0)
+		rest /= 10;
+	return times_before == 0 || (times_before >= 10 && rest == 1);
+}
+
 } // namespace session_guard

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "core/outcome.h"
 #include "core/policy.h"
 #include "core/text.h"
 
@@ -49,5 +50,18 @@ void append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stor
 
 /* Why a session is spared: "superuser", exempt by role "backup"; the exemption is the policy's. */
 void append_spared(Text &text, Spared spared, const Policy &policy, const Names &names);
+
+/*
+ * How a survivor has ended at last, this long after its signal, before what was said of it then:
+ * "gone after 17 s; before: still there after 5 s".
+ */
+void append_end_of_survivor(Text &text, Outcome outcome, Duration after, std::string_view before);
+
+/* How often the same was done again: "repeated 41 times within 12 s". */
+void append_repetitions(Text &text, std::int64_t repetitions, Duration within);
+
+/* Of what is done again and again, is this time to be told in the log?  The first is, and after so
+ * many as 10, 100, 1000 ... before it. */
+bool is_to_be_told(std::int64_t times_before);
 
 } // namespace session_guard

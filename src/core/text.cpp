@@ -43,7 +43,7 @@ Text::append_quoted(std::string_view name)
 	append("\"");
 	for (std::size_t quote; (quote = name.find('"')) != std::string_view::npos;)
 	{
-		append(name.substr(0, quote)).append("\"\"");
+		append({name.data(), quote}).append("\"\"");
 		name.remove_prefix(quote + 1);
 	}
 	return append(name).append("\"");

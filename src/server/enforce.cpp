@@ -15,6 +15,8 @@
 #include "server/show.h"
 #include "server/signals.h"
 
+#include "guard/logged.h"
+
 #include <algorithm>
 
 namespace session_guard
@@ -191,9 +193,12 @@ log_only(const Looked &looked)
 {
 	const Verdict &verdict = looked.decision.verdict;
 
-	memo_of(looked.sighting.slot).logged[index_of(verdict.limit)] = verdict.episode.stamp;
+	Memo &memo = memo_of(looked.sighting.slot);
+
+	memo.logged[index_of(verdict.limit)] = verdict.episode.stamp;
 	count(counters_of(verdict).logged);
-	(void)record_event(event_of(looked, Outcome::DryRun));
+	follow_logged(memo, verdict.limit, record_event(event_of(looked, Outcome::DryRun)),
+	              verdict.measured);
 	return Outcome::DryRun;
 }
 

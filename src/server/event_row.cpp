@@ -87,7 +87,24 @@ set_limit(EventRow &row, const Event &event)
 	row.set(at(EventColumn::Measured), shown_duration(event.measured));
 }
 
-/* The event if it is still in the ring, as the caller may see it. */
+/* What is to be said of an event besides its outcome, and how often it was repeated. */
+void
+set_note(EventRow &row, const Event &event)
+{
+	std::array<char, sizeof(event.note) + 64> buffer;
+	Text note(buffer);
+
+	note.append(event.note.data());
+	if (event.repetitions > 0)
+	{
+		note.append(event.note.front() != '\0' ? "; " : "");
+		append_repetitions(note, event.repetitions,
+		                   std::max<Duration>(0, event.repeated_at - event.at));
+	}
+	set_found(row, EventColumn::Note, buffer);
+}
+
+/* The event if it is still in memory, as the caller may see it. */
 void
 put_event(ReturnSetInfo &result, std::uint64_t number, Timestamp ring_start)
 {
@@ -117,7 +134,7 @@ event_row(const Event &event, Timestamp ring_start)
 	row.set_text(at(EventColumn::Action), name_of(event.action).data());
 	row.set_text(at(EventColumn::Outcome), name_of(event.outcome).data());
 	set_found(row, EventColumn::Reason, event.reason);
-	set_found(row, EventColumn::Note, event.note);
+	set_note(row, event);
 	if (event.late)
 		row.set(at(EventColumn::Late), shown_duration(*event.late));
 	if (event.gone_after)
@@ -135,14 +152,16 @@ session_guard_events(PG_FUNCTION_ARGS)
 
 	(void)shared_or_error();
 	InitMaterializedSRF(fcinfo, 0);
+	std::size_t room = event_capacity();
+	auto numbers = static_cast<std::uint64_t *>(palloc(room * sizeof(std::uint64_t)));
 	MemoryContext one_row =
 	    AllocSetContextCreate(CurrentMemoryContext, "session guard event", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(one_row);
-	EventRange range = event_range();
-	for (std::uint64_t number = range.oldest; number <= range.latest; number++)
+	for (std::uint64_t number : std::span(numbers, all_events({numbers, room})))
 	{
 		CHECK_FOR_INTERRUPTS();
-		put_event(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), number, range.start);
+		put_event(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), number,
+		          event_ring_start());
 		MemoryContextReset(one_row);
 	}
 	MemoryContextSwitchTo(caller);

@@ -2,10 +2,11 @@
  * Following through (see follow.h).
  *
  * What is followed is kept here, so that it is counted even if its event has
- * been overwritten in the meantime.
+ * given way in the meantime.
  */
 #include "server/follow.h"
 
+#include "core/follow_up.h"
 #include "core/text.h"
 
 #include "server/clock.h"
@@ -25,10 +26,6 @@ namespace session_guard
 namespace
 {
 
-/* When to look, counted from the signal; the last of them decides. */
-constexpr std::array<Duration, 4> looks_after{10 * millisecond, 100 * millisecond, second,
-                                              5 * second};
-
 /* A signal whose effect has not been seen.  Times are by the monotonic clock. */
 struct Followed
 {
@@ -47,7 +44,6 @@ struct Followed
 	/* A look has found the session of a cancel gone. */
 	bool was_gone;
 	Duration next;
-	std::size_t looks;
 	bool is_done;
 };
 
@@ -142,7 +138,7 @@ give_up(Followed &followed, Duration now)
 	Text note(buffer);
 
 	note.append("still there after ")
-	    .append_duration(std::max(looks_after.back(), now - followed.signaled_at))
+	    .append_duration(std::max(survival, now - followed.signaled_at))
 	    .append("; it waits for ")
 	    .append(wait_of(followed.process));
 	followed.has_survived = true;
@@ -164,7 +160,7 @@ is_awaited(const Waiter &waiter, Duration now)
 bool
 is_overdue(const Followed &followed, Duration now)
 {
-	return !followed.has_survived && followed.looks == looks_after.size() &&
+	return !followed.has_survived && now - followed.signaled_at >= survival &&
 	       !is_awaited(followed.waiter, now);
 }
 
@@ -172,9 +168,7 @@ is_overdue(const Followed &followed, Duration now)
 Duration
 next_look(const Followed &followed, Duration now)
 {
-	if (followed.looks < looks_after.size())
-		return std::max(followed.signaled_at + looks_after[followed.looks], now);
-	return now + naptime();
+	return followed.signaled_at + next_follow_up_after(now - followed.signaled_at, naptime());
 }
 
 void
@@ -192,7 +186,6 @@ look_after(Followed &followed, Duration now)
 		followed.has_survived = true;
 	if (std::optional<Effect> effect = effect_of(followed))
 		return conclude(followed, *effect, now);
-	followed.looks = std::min(followed.looks + 1, looks_after.size());
 	if (is_overdue(followed, now))
 		give_up(followed, now);
 	followed.next = next_look(followed, now);
@@ -264,9 +257,25 @@ take_in(const Event &event)
 	                            .waiter = event.waiter,
 	                            .has_survived = event.outcome == Outcome::Survived,
 	                            .was_gone = false,
-	                            .next = event.signaled_at + looks_after.front(),
-	                            .looks = 0,
+	                            .next = event.signaled_at + first_follow_up,
 	                            .is_done = false};
+}
+
+/* Take in what a guard before this one, or nobody, has followed. */
+void
+take_in_all()
+{
+	std::size_t room = event_capacity();
+	auto numbers = static_cast<std::uint64_t *>(palloc(room * sizeof(std::uint64_t)));
+
+	last_taken = latest_event();
+	for (std::uint64_t number : std::span(numbers, all_events({numbers, room})))
+		if (EventEntry entry; read_event(number, entry))
+		{
+			take_in(entry.event);
+			last_taken = std::max(last_taken, number);
+		}
+	pfree(numbers);
 }
 
 } // namespace
@@ -278,18 +287,18 @@ prepare_following()
 	capacity = 2 * static_cast<std::size_t>(slot_count()) + history_buffer();
 	memory =
 	    static_cast<Followed *>(MemoryContextAlloc(TopMemoryContext, capacity * sizeof(Followed)));
+	take_in_all();
 }
 
 void
 follow_new_events()
 {
-	EventRange range = event_range();
+	std::uint64_t latest = latest_event();
 
-	for (std::uint64_t number = std::max(range.oldest, last_taken + 1); number <= range.latest;
-	     number++)
+	for (std::uint64_t number = last_taken + 1; number <= latest; number++)
 		if (EventEntry entry; read_event(number, entry))
 			take_in(entry.event);
-	last_taken = range.latest;
+	last_taken = latest;
 }
 
 Instant

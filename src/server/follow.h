@@ -2,9 +2,10 @@
  * Following through: what was signalled is looked at again until its effect is
  * seen, whoever has sent the signal.
  *
- * The looks come 10 ms, 100 ms, 1 s and 5 s after the signal.  Whoever is still
- * there then has survived; a line in the log says what he waits for, and he is
- * looked at again as often as there are scans.
+ * The looks come 10 ms and 100 ms after the signal and then each second
+ * (core/follow_up.h).  What is still there after 5 s has survived; a line in the
+ * log says what it waits for.  After a minute it is looked at as often as there
+ * are scans.
  */
 #pragma once
 

@@ -18,6 +18,8 @@
 #include "server/status.h"
 #include "server/turns.h"
 
+#include "guard/logged.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -310,6 +312,7 @@ scan(Instant start)
 			sessions_over[index_of(limit)] += is_over(decision);
 		}
 	}
+	complete_logged_of_ended();
 	last_scan = start;
 	unevenness = draw_unevenness();
 	if (is_full)
@@ -438,6 +441,7 @@ plan_anew()
 	for (Limit limit : all_limits)
 		if (!is_in_force(limit))
 			to_be_announced &= ~bit_of(limit);
+	leave_logged([](Limit limit) { return base_policy().mode == Mode::Log && is_in_force(limit); });
 	pending.clear();
 	forget_turns();
 	scan_is_asked_for = shortest_pause_of_all() != 0;

@@ -12,6 +12,9 @@
 #include "server/history_table.h"
 #include "server/settings.h"
 #include "server/shared.h"
+#include "server/worker.h"
+
+#include "status/shutdown.h"
 
 #include <algorithm>
 #include <array>
@@ -25,10 +28,15 @@ namespace
 
 constexpr std::size_t batch_size = 200;
 constexpr Duration pause_between_batches = 100 * millisecond;
+constexpr Duration pause_under_pressure = 10 * millisecond;
 /* An event that is still open after this goes to the history as it is. */
 constexpr Duration patience = minute;
+/* The same while somebody waits for room. */
+constexpr Duration patience_under_pressure = 100 * millisecond;
 constexpr Duration shortest_retry = second;
 constexpr Duration longest_retry = 30 * second;
+/* After this long nobody is to wait any more for a history that cannot be written. */
+constexpr Duration hopeless = 10 * second;
 
 /* What the writer does, each in transactions of its own, so that one does not hinder the other. */
 struct Task
@@ -41,25 +49,29 @@ struct Task
 	/* How long to wait after the next failure. */
 	Duration retry_pause;
 	bool is_failing;
+	Duration failing_since;
 };
 Task writing{.failure = "could not write the history",
              .success = "the history is written again",
              .next = 0,
              .retry_pause = shortest_retry,
-             .is_failing = false};
+             .is_failing = false,
+             .failing_since = 0};
 Task deleting{.failure = "could not delete from the history",
               .success = "expired rows of the history are deleted again",
               .next = 0,
               .retry_pause = shortest_retry,
-              .is_failing = false};
+              .is_failing = false,
+              .failing_since = 0};
 
-/* Everything before this event is in the history, or lost. */
-std::uint64_t first_unmoved = 1;
+/* Room for the numbers of all events. */
+std::span<std::uint64_t> numbers;
 bool said_missing = false;
 /* There is something to write as soon as it is time. */
 bool has_more = false;
 /* There are open events, which may have to be written as they are. */
 bool has_open = false;
+bool is_pressed = false;
 
 /* Copies of the events of a batch, as they were when they were written. */
 struct Batch
@@ -75,39 +87,41 @@ struct Batch
 };
 Batch batch;
 
-/* Is an event to be written to the history at this moment? */
-bool
-is_to_be_moved(const EventState &state, Duration now)
+/* Collect what is to be written; what is open keeps its place for the next time, unless all is to
+ * be written. */
+void
+collect(bool takes_all)
 {
-	return !state.is_moved && (!state.is_open || state.outcome == Outcome::Survived ||
-	                           state.signaled_at + patience < now);
+	Duration now = monotonic_now();
+
+	if (is_pressed)
+		release_old_events(numbers);
+	UnwrittenEvents found =
+	    takes_all ? unwritten_events(numbers, never, never)
+	              : unwritten_events(numbers, now - patience, now - patience_under_pressure);
+
+	has_open = found.has_open;
+	is_pressed = found.is_pressed;
+	has_more = found.count > batch_size;
+	batch.count = 0;
+	for (std::uint64_t number : numbers.first(std::min(found.count, batch_size)))
+		if (read_event(number, batch.entries[batch.count]))
+			batch.count++;
 }
 
-/* Collect what is to be moved; what is open keeps its place for the next time. */
-void
-collect()
+/* How long to wait before the next batch. */
+Duration
+pause_before_next()
 {
-	EventRange range = event_range();
-	Duration now = monotonic_now();
-	bool all_moved_so_far = true;
+	if (has_more)
+		return 0;
+	return is_pressed ? pause_under_pressure : pause_between_batches;
+}
 
-	batch.count = 0;
-	has_open = false;
-	first_unmoved = std::max(first_unmoved, range.oldest);
-	for (std::uint64_t number = first_unmoved; number <= range.latest && batch.count < batch_size;
-	     number++)
-	{
-		std::optional<EventState> state = state_of_event(number);
-
-		if (!state)
-			continue;
-		has_open = has_open || (state->is_open && !state->is_moved);
-		all_moved_so_far = all_moved_so_far && !state->is_open && state->is_moved;
-		if (all_moved_so_far)
-			first_unmoved = number + 1;
-		if (is_to_be_moved(*state, now) && read_event(number, batch.entries[batch.count]))
-			batch.count++;
-	}
+bool
+is_hopeless(const Task &task)
+{
+	return task.is_failing && monotonic_now() - task.failing_since > hopeless;
 }
 
 /* Note a failure, say it once until there is a success, and wait before the next try. */
@@ -119,9 +133,14 @@ report_failure(Task &task, const ErrorData &error)
 	if (!task.is_failing)
 		ereport(WARNING,
 		        (errcode(error.sqlerrcode), errmsg("%s: %s", task.failure, error.message)));
+	Duration now = monotonic_now();
+	if (!task.is_failing)
+		task.failing_since = now;
 	task.is_failing = true;
-	task.next = monotonic_now() + task.retry_pause;
-	task.retry_pause = std::min(2 * task.retry_pause, longest_retry);
+	task.next = now + task.retry_pause;
+	/* Somebody may be waiting for it. */
+	if (!is_pressed || is_hopeless(task))
+		task.retry_pause = std::min(2 * task.retry_pause, longest_retry);
 }
 
 void
@@ -200,32 +219,35 @@ await_table()
 	said_missing = true;
 }
 
-/* Note that the batch is committed: the ring may overwrite it now. */
+/* Note that the batch is committed: its events may give way now. */
 void
 mark_batch()
 {
 	for (const EventEntry &entry : batch.all())
 	{
 		/* What was written before has only been corrected. */
-		if (entry.moved_writes == 0)
+		bool is_new = entry.moved_writes == 0;
+
+		if (is_new)
 			count(shared()->counters.history_rows);
-		mark_moved(entry);
+		/* It gave way while it was being written, and so was taken for lost. */
+		if (!mark_moved(entry) && is_new)
+			uncount(shared()->counters.events_lost);
 	}
 }
 
-/* Write what is to be written now; true if there is more of it. */
+/* Write what is to be written now, or all that can be; true if there is more of it. */
 bool
-write_batch()
+write_batch(bool takes_all)
 {
-	collect();
-	has_more = batch.count == batch_size;
+	collect(takes_all);
 	if (batch.count == 0)
 	{
-		writing.next = monotonic_now() + pause_between_batches;
+		writing.next = monotonic_now() + pause_before_next();
 		return false;
 	}
 
-	Timestamp ring_start = event_range().start;
+	Timestamp ring_start = event_ring_start();
 	auto insert_all = [&]
 	{
 		for (const EventEntry &entry : batch.all())
@@ -235,16 +257,60 @@ write_batch()
 	{
 		case Result::Done:
 			said_missing = false;
+			set_has_history(true);
 			mark_batch();
+			writing.next = monotonic_now() + pause_before_next();
 			return has_more;
 		case Result::NoTable:
+			set_has_history(false);
 			await_table();
 			break;
 		case Result::Failed:
+			set_has_history(!is_hopeless(writing));
 			break;
 	}
 	has_more = true;
 	return false;
+}
+
+/*
+ * Has a signal had its effect, as far as can be told while the server is shut
+ * down?  What became of a statement whose session has ended cannot.
+ */
+bool
+had_effect(const Event &event)
+{
+	const Subject &subject = event.subject;
+	Sighting sighting;
+
+	if (event.action == Action::Terminate)
+		return has_left(subject.id, subject.slot, subject.process);
+	return look_at_session(subject.slot, subject.id, sighting) == Sight::Seen &&
+	       running_statement(sighting.session) != subject.statement;
+}
+
+/* Note which of the open events have had their effect: the guard does not any more. */
+void
+settle_ended()
+{
+	EventEntry entry;
+
+	for (std::uint64_t number : numbers.first(open_events(numbers)))
+		if (read_event(number, entry) && had_effect(entry.event))
+			(void)settle_event(number,
+			                   entry.event.action == Action::Terminate ? Outcome::Terminated
+			                                                           : Outcome::Canceled,
+			                   nullptr);
+}
+
+/* Say how much will be lost with the memory. */
+void
+report_unwritten()
+{
+	std::size_t count = count_never_written();
+
+	if (count > 0)
+		ereport(LOG, (errmsg("%zu events are not in the history and will be lost", count)));
 }
 
 /* Delete some of what is past its retention, and plan when to go on. */
@@ -263,6 +329,18 @@ delete_batch()
 } // namespace
 
 void
+prepare_history()
+{
+	std::size_t room = event_capacity();
+
+	numbers = {static_cast<std::uint64_t *>(
+	               MemoryContextAlloc(TopMemoryContext, room * sizeof(std::uint64_t))),
+	           room};
+	/* Until it shows that there is no table. */
+	set_has_history(true);
+}
+
+void
 write_history()
 {
 	Duration now = monotonic_now();
@@ -270,7 +348,7 @@ write_history()
 	/* Who has called in between is not forgotten. */
 	has_more = has_more || now < writing.next;
 	if (now >= writing.next)
-		(void)write_batch();
+		(void)write_batch(false);
 	if (history_retention() > 0 && now >= deleting.next)
 		delete_batch();
 }
@@ -278,8 +356,24 @@ write_history()
 void
 finish_history()
 {
-	while (write_batch())
-		continue;
+	Duration start = monotonic_now();
+	bool is_stopping;
+	bool is_last;
+
+	do
+	{
+		is_stopping = server_is_stopping();
+		/* Asked before what they have left is collected. */
+		is_last = !is_stopping || !others_may_act(monotonic_now() - start);
+		if (is_stopping)
+			settle_ended();
+		while (write_batch(true))
+			continue;
+		if (!is_last)
+			nap(10);
+	} while (!is_last);
+	if (is_stopping)
+		report_unwritten();
 }
 
 long
@@ -289,7 +383,7 @@ history_sleep_time()
 	Duration wake = has_more ? writing.next : never;
 
 	if (has_open)
-		wake = std::min(wake, now + patience);
+		wake = std::min(wake, now + (is_pressed ? patience_under_pressure : patience));
 	if (history_retention() > 0)
 		wake = std::min(wake, deleting.next);
 	if (wake == never)

@@ -20,7 +20,7 @@ constexpr char insert_query[] =
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
     " $19, $20, $21, $22, $23)"
     " ON CONFLICT (server_start, number) DO UPDATE SET outcome = EXCLUDED.outcome,"
-    " note = EXCLUDED.note, gone_after = EXCLUDED.gone_after";
+    " note = EXCLUDED.note, gone_after = EXCLUDED.gone_after, measured = EXCLUDED.measured";
 constexpr Oid insert_types[event_columns] = {
     TIMESTAMPTZOID, INT8OID,     TIMESTAMPTZOID, TEXTOID,     TEXTOID, INT4OID,
     TIMESTAMPTZOID, TEXTOID,     TEXTOID,        TEXTOID,     INETOID, TEXTOID,
@@ -33,6 +33,23 @@ constexpr char delete_query[] =
     "DELETE FROM session_guard.history WHERE ctid OPERATOR(pg_catalog.=) ANY"
     " (ARRAY(SELECT ctid FROM session_guard.history WHERE acted_at OPERATOR(pg_catalog.<) $1"
     " LIMIT 1000 FOR UPDATE SKIP LOCKED))";
+
+/* The plan of the INSERT, made once; the server makes it anew if the table is another one. */
+SPIPlanPtr
+insert_plan()
+{
+	static SPIPlanPtr kept = nullptr;
+
+	if (kept == nullptr)
+	{
+		SPIPlanPtr plan = SPI_prepare(insert_query, event_columns, const_cast<Oid *>(insert_types));
+
+		if (plan == nullptr || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare to write the history");
+		kept = plan;
+	}
+	return kept;
+}
 
 Oid
 owner_of(Oid table)
@@ -78,8 +95,7 @@ write_to_history(const Event &event, Timestamp ring_start)
 
 	for (std::size_t column = 0; column < nulls.size(); column++)
 		nulls[column] = row.nulls()[column] ? 'n' : ' ';
-	if (SPI_execute_with_args(insert_query, event_columns, const_cast<Oid *>(insert_types),
-	                          row.values().data(), nulls.data(), false, 0) < 0)
+	if (SPI_execute_plan(insert_plan(), row.values().data(), nulls.data(), false, 0) < 0)
 		elog(ERROR, "could not write the history");
 }
 

@@ -22,6 +22,7 @@ start(Datum main_arg)
 	begin_worker(calling_of(main_arg));
 	back_off(Post::History, adopt_retention);
 	connect_shielded("1s");
+	prepare_history();
 	sign_on(Post::History);
 	pgstat_report_activity(STATE_IDLE, "session_guard.history");
 	/* From now on it ends where it finds best. */

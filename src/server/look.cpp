@@ -8,6 +8,7 @@
 #include "server/policies.h"
 #include "server/shared.h"
 
+#include "guard/logged.h"
 #include "status/switches.h"
 
 namespace session_guard
@@ -32,10 +33,13 @@ take_in(int slot, Session &session, const Policy &policy, Instant now, Asker ask
 {
 	Memo &memo = memo_of(slot);
 
+	if (memo.session != session.id)
+		complete_logged(memo);
 	place(memo, session, shared()->clock, now);
 	if (wants_switches(session, memo, policy, now, asker))
 		read_switches(session);
 	observe(memo, session, now);
+	measure_logged(memo, session, policy, now);
 }
 
 Looked

@@ -74,19 +74,23 @@ origin_of(const Order &order)
 }
 
 void
-announce(const Order &order, Target &target)
+announce(const Order &order, Target &target, std::int64_t times_before)
 {
 	std::array<char, 1024> buffer;
+	std::array<char, 64> repeated_buffer;
 	Text session(buffer);
+	Text repeated(repeated_buffer);
 
 	if (target.is_known)
 		append_session(session, target.sighting, names_of(target, on_one_line));
 	else
 		session.append(target.sighting.session.id.pid);
+	if (times_before > 0)
+		repeated.append(" (repeated ").append(times_before).append(" times)");
 	target.is_announced = true;
 	ereport(LOG_SERVER_ONLY,
-	        (errmsg_internal("%s %s: ordered by %s", announcement_of(target.action).data(),
-	                         session.c_str(), order.origin.in_log),
+	        (errmsg_internal("%s %s: ordered by %s%s", announcement_of(target.action).data(),
+	                         session.c_str(), order.origin.in_log, repeated.c_str()),
 	         errhidestmt(!is_first_line()), errhidecontext(true)));
 }
 

@@ -16,10 +16,11 @@ namespace session_guard
 Origin origin_of(const Order &order);
 
 /*
- * Write who ends whom, by which function and why.  The target is announced as
- * soon as the line may be written, for whoever is interrupted by then.
+ * Write who ends whom, by which function and why, and how often that was done
+ * before.  The target is announced as soon as the line may be written, for
+ * whoever is interrupted by then.
  */
-void announce(const Order &order, Target &target);
+void announce(const Order &order, Target &target, std::int64_t times_before);
 
 /* What the client of a target is told. */
 Reason reason_for(const Order &order, const Target &target);

@@ -3,6 +3,8 @@
  */
 #include "server/orders.h"
 
+#include "core/reason.h"
+
 #include "pg/cleanup.h"
 
 #include "server/attempt.h"
@@ -12,6 +14,8 @@
 #include "server/shared.h"
 #include "server/signals.h"
 #include "server/targets.h"
+
+#include "action/history_room.h"
 
 #include <algorithm>
 #include <utility>
@@ -75,11 +79,21 @@ leave_alone(const Order &order, const Lookout &lookout, Target &target)
 	(void)record_event(event_of(order, lookout, target));
 }
 
+/* Write who is signaled, unless that was done again and again and has been said. */
+void
+announce_unless_repeated(const Order &order, const Lookout &lookout, Target &target)
+{
+	std::uint32_t times_before = times_recorded(event_of(order, lookout, target));
+
+	if (is_to_be_told(times_before))
+		announce(order, target, times_before);
+}
+
 /* Announce, look once more, and signal. */
 void
 send(const Order &order, Lookout &lookout, Target &target)
 {
-	announce(order, target);
+	announce_unless_repeated(order, lookout, target);
 	if (look_again(order, lookout, target))
 		return leave_alone(order, lookout, target);
 
@@ -133,6 +147,7 @@ escalate(const Order &order, Lookout &lookout, const Targets &targets)
 
 		std::uint64_t cancel = target.event;
 		target.action = Action::Terminate;
+		await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
 		send(order, lookout, target);
 		if (target.outcome == Outcome::Raced || target.outcome == Outcome::Gone)
 		{
@@ -154,6 +169,8 @@ signal_all(const Order &order, Lookout &lookout, const Targets &targets)
 		CHECK_FOR_INTERRUPTS();
 		if (target.outcome || target.is_signaled)
 			continue;
+		if (!order.dry_run)
+			await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
 		judge(order, lookout, target);
 		if (!target.outcome && (order.pid || !is_self(target)))
 			send(order, lookout, target);

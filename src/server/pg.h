@@ -37,6 +37,7 @@ extern "C"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
+#include "common/hashfn.h"
 #include "common/ip.h"
 #include "common/pg_prng.h"
 #include "executor/spi.h"
@@ -50,6 +51,7 @@ extern "C"
 #include "port/atomics.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -74,6 +76,7 @@ extern "C"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/pidfile.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -268,6 +271,20 @@ signaler_of(const PGPROC &process)
 #else
 	(void)process;
 	return InvalidOid;
+#endif
+}
+
+/* A tranche for LWLocks of our own; in the postmaster, from which all processes have its name. */
+inline int
+new_lwlock_tranche(const char *name)
+{
+#if PG_VERSION_NUM >= 190000
+	return LWLockNewTrancheId(name);
+#else
+	int tranche = LWLockNewTrancheId();
+
+	LWLockRegisterTranche(tranche, name);
+	return tranche;
 #endif
 }
 

@@ -73,7 +73,7 @@ struct Counters
 	std::array<LimitCounters, limit_count> limits;
 	/* By the verbs. */
 	pg_atomic_uint64 ordered;
-	/* Events that were overwritten before they were in the history. */
+	/* Events that have given way before they were in the history. */
 	pg_atomic_uint64 events_lost;
 	/* By the history writer. */
 	pg_atomic_uint64 history_rows;
@@ -184,6 +184,16 @@ inline void
 count(pg_atomic_uint64 &counter, int64 by = 1)
 {
 	pg_atomic_fetch_add_u64(&counter, by);
+}
+
+/* Take one back that was counted too early, unless the counter was set to 0 since. */
+inline void
+uncount(pg_atomic_uint64 &counter)
+{
+	uint64 value = pg_atomic_read_u64(&counter);
+
+	while (value > 0 && !pg_atomic_compare_exchange_u64(&counter, &value, value - 1))
+		continue;
 }
 
 } // namespace session_guard

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace session_guard::test
 {
@@ -331,6 +332,48 @@ TEST(InForce, PromisesNothingInModeLog)
 	EXPECT_EQ(in_force(Limit::Session, policy, 0),
 	          "pg_session_guard.session_timeout is in force at 1 d, 0 sessions are over it now; "
 	          "mode is log, nothing is ended");
+}
+
+TEST(EndOfSurvivor, SaysHowLongItTookAndWhatWasSaidBefore)
+{
+	auto end = [](Outcome outcome, std::string_view before)
+	{
+		std::array<char, 256> buffer;
+		Text text(buffer);
+
+		append_end_of_survivor(text, outcome, 17 * second, before);
+		return std::string(text.view());
+	};
+
+	EXPECT_EQ(end(Outcome::Terminated, "still there after 5 s; it waits for Lock: relation"),
+	          "gone after 17 s; before: still there after 5 s; it waits for Lock: relation");
+	EXPECT_EQ(end(Outcome::Canceled, ""), "its statement ended after 17 s");
+	EXPECT_EQ(end(Outcome::Survived, ""), "its session ended after 17 s");
+}
+
+TEST(Repetitions, AreCounted)
+{
+	auto repetitions = [](std::int64_t count, Duration within)
+	{
+		std::array<char, 256> buffer;
+		Text text(buffer);
+
+		append_repetitions(text, count, within);
+		return std::string(text.view());
+	};
+
+	EXPECT_EQ(repetitions(1, 20 * millisecond), "repeated 1 time within 20 ms");
+	EXPECT_EQ(repetitions(41, 12 * second), "repeated 41 times within 12 s");
+}
+
+TEST(Repetitions, AreToldOfAfterTenfolds)
+{
+	std::vector<std::int64_t> told;
+
+	for (std::int64_t times = 0; times <= 10000; times++)
+		if (is_to_be_told(times))
+			told.push_back(times);
+	EXPECT_EQ(told, (std::vector<std::int64_t>{0, 10, 100, 1000, 10000}));
 }
 
 } // namespace

@@ -1,0 +1,22 @@
+/*
+ * Orders wait for the history (see history_room.h).
+ */
+#include "action/history_room.h"
+
+#include "server/events.h"
+#include "server/shared.h"
+
+namespace session_guard
+{
+
+bool
+has_to_await_history()
+{
+	if (shared() == nullptr || !has_history() || has_event_room(GetSessionUserId()))
+		return false;
+	/* It may be about to sleep, and not know who waits. */
+	wake(Post::History);
+	return true;
+}
+
+} // namespace session_guard

@@ -1,0 +1,323 @@
+/*
+ * Which event is in which place (see event_places.h).
+ */
+#include "core/event_places.h"
+
+#include <algorithm>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/*
+ * A role that does not wait may have so many times as many events as it leaves
+ * free; then its own give way, and others find room.  It is more than those have
+ * who wait, since two sessions of a role may act at the same time.
+ */
+constexpr std::size_t most_for_hasty = 2;
+
+EventPlace &
+head_of(std::span<EventPlace> heads, std::uint64_t value)
+{
+	return heads[value % heads.size()];
+}
+
+/* Take a place out of the chain that begins at a head. */
+void
+unchain(std::span<PlacedEvent> places, EventPlace &head, EventPlace place,
+        EventPlace PlacedEvent::*next)
+{
+	EventPlace *link = &head;
+
+	while (*link != place)
+		link = &(places[static_cast<std::size_t>(*link)].*next);
+	*link = places[static_cast<std::size_t>(place)].*next;
+}
+
+} // namespace
+
+EventPlaces::EventPlaces(std::span<PlacedEvent> places, std::span<EventPlace> heads_by_number,
+                         std::span<EventPlace> heads_by_key, std::span<EventAccount> accounts)
+    : places_(places), heads_by_number_(heads_by_number), heads_by_key_(heads_by_key),
+      accounts_(accounts)
+{
+	std::ranges::fill(heads_by_number_, no_place);
+	std::ranges::fill(heads_by_key_, no_place);
+	for (std::size_t place = 0; place < places_.size(); place++)
+	{
+		places_[place] = PlacedEvent{};
+		append(free_, static_cast<EventPlace>(place));
+	}
+}
+
+void
+EventPlaces::append(PlaceQueue &queue, EventPlace place)
+{
+	event(place).previous = queue.last;
+	event(place).next = no_place;
+	if (queue.last != no_place)
+		event(queue.last).next = place;
+	else
+		queue.first = place;
+	queue.last = place;
+	queue.count++;
+}
+
+void
+EventPlaces::remove(PlaceQueue &queue, EventPlace place)
+{
+	EventPlace previous = event(place).previous;
+	EventPlace next = event(place).next;
+
+	(previous != no_place ? event(previous).next : queue.first) = next;
+	(next != no_place ? event(next).previous : queue.last) = previous;
+	queue.count--;
+}
+
+const EventAccount *
+EventPlaces::find_account(EventOwner role) const
+{
+	std::span<EventAccount> used = accounts_.first(account_count_);
+	auto found = std::ranges::find(used, role, &EventAccount::owner);
+
+	return found != used.end() ? &*found : nullptr;
+}
+
+/* The account of a role, begun if it has none: there are as many as roles can have events. */
+EventAccount &
+EventPlaces::account_of(EventOwner role)
+{
+	if (const EventAccount *found = find_account(role))
+		return accounts_[static_cast<std::size_t>(found - accounts_.data())];
+	accounts_[account_count_] = {.owner = role, .unwritten = {}};
+	return accounts_[account_count_++];
+}
+
+void
+EventPlaces::forget_empty_account(EventOwner role)
+{
+	if (role == guard_owner)
+		return;
+	EventAccount &account = account_of(role);
+	if (account.unwritten.count == 0)
+		account = accounts_[--account_count_];
+}
+
+/* The queue of the event in a place. */
+PlaceQueue &
+EventPlaces::queue_of(EventPlace place)
+{
+	const PlacedEvent &placed = at(place);
+
+	if (placed.owner == guard_owner)
+		return placed.is_written ? guard_written_ : guard_unwritten_;
+	return placed.is_written ? roles_written_ : account_of(placed.owner).unwritten;
+}
+
+std::size_t
+EventPlaces::for_roles() const
+{
+	return places_for_roles(places_.size());
+}
+
+/* How many places the guard has beyond those that are kept for it. */
+std::size_t
+EventPlaces::beyond_reserve() const
+{
+	std::size_t of_guard = guard_written_.count + guard_unwritten_.count;
+	std::size_t reserve = places_.size() - for_roles();
+
+	return of_guard - std::min(of_guard, reserve);
+}
+
+/* How many events of roles could come now without pushing out one that is not written. */
+std::size_t
+EventPlaces::room_for_roles() const
+{
+	std::size_t unwritten = roles_count_ - roles_written_.count;
+	std::size_t takable =
+	    free_.count + roles_written_.count + std::min(beyond_reserve(), guard_written_.count);
+
+	return std::min(for_roles() - unwritten, takable);
+}
+
+/* The oldest event of whichever role has most of them with one more of this one's; none if none
+ * has any. */
+EventPlace
+EventPlaces::oldest_of_greatest(EventOwner role) const
+{
+	const EventAccount *own = find_account(role);
+	const EventAccount *greatest = own;
+	std::size_t most = own != nullptr ? own->unwritten.count + 1 : 0;
+
+	for (const EventAccount &account : accounts_.first(account_count_))
+		if (account.unwritten.count > most)
+		{
+			greatest = &account;
+			most = account.unwritten.count;
+		}
+	return greatest != nullptr ? greatest->unwritten.first : no_place;
+}
+
+EventPlace
+EventPlaces::place_for_guard() const
+{
+	for (const PlaceQueue *queue : {&free_, &guard_written_, &roles_written_})
+		if (queue->count > 0)
+			return queue->first;
+	return guard_unwritten_.first;
+}
+
+EventPlace
+EventPlaces::place_for_role(EventOwner role, bool has_history) const
+{
+	bool may_grow = roles_count_ < for_roles();
+	EventPlace victim = oldest_of_greatest(role);
+
+	if (has_history && victim != no_place && at(victim).owner == role &&
+	    find_account(role)->unwritten.count >= most_for_hasty * room_for_roles())
+		return victim;
+	if (may_grow && free_.count > 0)
+		return free_.first;
+	if (roles_written_.count > 0)
+		return roles_written_.first;
+	if (may_grow && beyond_reserve() > 0)
+	{
+		if (guard_written_.count > 0)
+			return guard_written_.first;
+		if (!has_history)
+			return guard_unwritten_.first;
+	}
+	return victim;
+}
+
+/* Have the event in a place forgotten. */
+void
+EventPlaces::vacate(EventPlace place)
+{
+	PlacedEvent &placed = event(place);
+
+	remove(placed.number != 0 ? queue_of(place) : free_, place);
+	if (placed.number == 0)
+		return;
+	if (!placed.is_written)
+		forget_empty_account(placed.owner);
+	if (placed.owner != guard_owner)
+		roles_count_--;
+	unchain(places_, head_of(heads_by_number_, placed.number), place, &PlacedEvent::next_by_number);
+	if (placed.key != 0)
+		unchain(places_, head_of(heads_by_key_, placed.key), place, &PlacedEvent::next_by_key);
+}
+
+/* Have the event in a place known. */
+void
+EventPlaces::settle_in(EventPlace place)
+{
+	PlacedEvent &placed = event(place);
+	EventPlace &by_number = head_of(heads_by_number_, placed.number);
+
+	placed.next_by_number = by_number;
+	by_number = place;
+	if (placed.key != 0)
+	{
+		EventPlace &by_key = head_of(heads_by_key_, placed.key);
+
+		placed.next_by_key = by_key;
+		by_key = place;
+	}
+	if (placed.owner != guard_owner)
+		roles_count_++;
+	append(queue_of(place), place);
+}
+
+EventPlaces::Taken
+EventPlaces::take(EventOwner owner, std::uint64_t number, std::uint64_t key, bool has_history)
+{
+	EventPlace place =
+	    owner == guard_owner ? place_for_guard() : place_for_role(owner, has_history);
+
+	if (place == no_place)
+		return {.place = no_place, .loses = true};
+	bool loses = at(place).number != 0 && !at(place).was_written;
+	vacate(place);
+	event(place) = {.number = number,
+	                .key = key,
+	                .owner = owner,
+	                .is_written = false,
+	                .was_written = false,
+	                .previous = no_place,
+	                .next = no_place,
+	                .next_by_number = no_place,
+	                .next_by_key = no_place};
+	settle_in(place);
+	return {.place = place, .loses = loses};
+}
+
+EventPlace
+EventPlaces::find(std::uint64_t number) const
+{
+	EventPlace place = number != 0 ? heads_by_number_[number % heads_by_number_.size()] : no_place;
+
+	while (place != no_place && at(place).number != number)
+		place = at(place).next_by_number;
+	return place;
+}
+
+EventPlace
+EventPlaces::find_like(EventOwner owner, std::uint64_t key) const
+{
+	EventPlace place = key != 0 ? heads_by_key_[key % heads_by_key_.size()] : no_place;
+
+	while (place != no_place && (at(place).key != key || at(place).owner != owner))
+		place = at(place).next_by_key;
+	return place;
+}
+
+void
+EventPlaces::note_change(EventPlace place)
+{
+	if (!at(place).is_written)
+		return;
+	remove(queue_of(place), place);
+	event(place).is_written = false;
+	append(queue_of(place), place);
+}
+
+void
+EventPlaces::note_written(EventPlace place, bool is_complete)
+{
+	event(place).was_written = true;
+	if (at(place).is_written || !is_complete)
+		return;
+	remove(queue_of(place), place);
+	forget_empty_account(at(place).owner);
+	event(place).is_written = true;
+	append(queue_of(place), place);
+}
+
+bool
+EventPlaces::has_room(EventOwner role) const
+{
+	const EventAccount *own = find_account(role);
+	std::size_t count = own != nullptr ? own->unwritten.count : 0;
+	std::size_t room = room_for_roles();
+	auto has_more = [&](const EventAccount &account)
+	{ return account.unwritten.count > count + 1; };
+
+	return count < room ||
+	       (room > 0 && std::ranges::any_of(accounts_.first(account_count_), has_more));
+}
+
+bool
+EventPlaces::is_pressed() const
+{
+	std::size_t room = room_for_roles();
+	auto waits = [&](const EventAccount &account) { return account.unwritten.count >= room; };
+
+	return guard_unwritten_.count >= free_.count + guard_written_.count + roles_written_.count ||
+	       std::ranges::any_of(accounts_.first(account_count_), waits);
+}
+
+} // namespace session_guard

@@ -1,0 +1,193 @@
+/*
+ * Which event is in which place of the memory for events, and whose event has
+ * to give way when all places are taken.
+ *
+ * Nobody can push out what others did before it is in the history.  Half of the
+ * places are kept for the guard.  The rest is for the roles that call functions.
+ * Of what the history does not have yet a role has at most a share there, which
+ * leaves room for others; beyond it its own oldest gives way, so a flood pushes out
+ * itself.  Should there be no room all the same, the oldest of that role gives way
+ * which has most.
+ *
+ * All that is in here may lie in shared memory; the caller holds a lock.
+ */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace session_guard
+{
+
+/* Who has acted: a role, or the guard. */
+using EventOwner = std::uint32_t;
+inline constexpr EventOwner guard_owner = 0;
+
+/* A place in an array of places, or none. */
+using EventPlace = std::int32_t;
+inline constexpr EventPlace no_place = -1;
+
+/* What is known of the event in a place. */
+struct PlacedEvent
+{
+	/* 0 if the place is free. */
+	std::uint64_t number;
+	/* What repetitions of it have in common; 0 if it can have none. */
+	std::uint64_t key;
+	EventOwner owner;
+	/* The history has it as it is, and nothing more is to come; or as it was once. */
+	bool is_written;
+	bool was_written;
+	/* Its neighbors in the queue that it is in. */
+	EventPlace previous;
+	EventPlace next;
+	/* The next in the same bucket, by number and by key. */
+	EventPlace next_by_number;
+	EventPlace next_by_key;
+};
+static_assert(std::is_trivially_copyable_v<PlacedEvent>);
+
+/* Places in the order in which their events came, or were written. */
+struct PlaceQueue
+{
+	EventPlace first = no_place;
+	EventPlace last = no_place;
+	std::size_t count = 0;
+};
+
+/* The events of one role that the history does not have as they are. */
+struct EventAccount
+{
+	EventOwner owner;
+	PlaceQueue unwritten;
+};
+static_assert(std::is_trivially_copyable_v<EventAccount>);
+
+/* The least that there can be. */
+inline constexpr std::size_t fewest_event_places = 2;
+
+/* How many of so many places are for roles. */
+constexpr std::size_t
+places_for_roles(std::size_t places)
+{
+	return places / 2;
+}
+
+class EventPlaces
+{
+  public:
+	EventPlaces() = default;
+
+	/* Begin with empty places.  As many heads of each kind as places; an account for each that is
+	 * for roles. */
+	EventPlaces(std::span<PlacedEvent> places, std::span<EventPlace> heads_by_number,
+	            std::span<EventPlace> heads_by_key, std::span<EventAccount> accounts);
+
+	struct Taken
+	{
+		/* None: the event has to go without. */
+		EventPlace place;
+		/* The history will never have an event because of that: the one before it, or itself. */
+		bool loses;
+	};
+
+	/*
+	 * Take a place for a new event, which is not written yet.  Where there is no
+	 * history, nobody waits for one, and what roles may have is theirs.
+	 */
+	Taken take(EventOwner owner, std::uint64_t number, std::uint64_t key, bool has_history);
+
+	/* Where an event is. */
+	EventPlace find(std::uint64_t number) const;
+
+	/* Where the latest event of an owner with this key is. */
+	EventPlace find_like(EventOwner owner, std::uint64_t key) const;
+
+	/* Note that an event is not any more as the history has it. */
+	void note_change(EventPlace place);
+
+	/*
+	 * Note that the history has an event.  As long as more is to be known of it, it
+	 * keeps the place that it has among those that wait to be written.
+	 */
+	void note_written(EventPlace place, bool is_complete);
+
+	/*
+	 * May a role have one more event without waiting?  Of those that wait to be
+	 * written it has as many at most as it leaves free for others, or as another has.
+	 */
+	bool has_room(EventOwner role) const;
+
+	/* Does somebody have so many events waiting that the history should hurry? */
+	bool is_pressed() const;
+
+	const PlacedEvent &
+	at(EventPlace place) const
+	{
+		return places_[static_cast<std::size_t>(place)];
+	}
+	std::size_t
+	size() const
+	{
+		return places_.size();
+	}
+
+	/* Call a function with the place of each event that waits to be written, or to be completed. */
+	template <typename Use>
+	void
+	for_each_unwritten(Use use) const
+	{
+		for_each_in(guard_unwritten_, use);
+		for (const EventAccount &account : accounts_.first(account_count_))
+			for_each_in(account.unwritten, use);
+	}
+
+  private:
+	template <typename Use>
+	void
+	for_each_in(const PlaceQueue &queue, Use use) const
+	{
+		for (EventPlace place = queue.first; place != no_place; place = at(place).next)
+			use(place);
+	}
+
+	PlacedEvent &
+	event(EventPlace place)
+	{
+		return places_[static_cast<std::size_t>(place)];
+	}
+
+	void append(PlaceQueue &queue, EventPlace place);
+	void remove(PlaceQueue &queue, EventPlace place);
+	PlaceQueue &queue_of(EventPlace place);
+	EventAccount &account_of(EventOwner role);
+	const EventAccount *find_account(EventOwner role) const;
+	void forget_empty_account(EventOwner role);
+
+	std::size_t for_roles() const;
+	std::size_t beyond_reserve() const;
+	std::size_t room_for_roles() const;
+	EventPlace place_for_guard() const;
+	EventPlace place_for_role(EventOwner role, bool has_history) const;
+	EventPlace oldest_of_greatest(EventOwner role) const;
+	void vacate(EventPlace place);
+	void settle_in(EventPlace place);
+
+	std::span<PlacedEvent> places_;
+	std::span<EventPlace> heads_by_number_;
+	std::span<EventPlace> heads_by_key_;
+	std::span<EventAccount> accounts_;
+	std::size_t account_count_ = 0;
+	PlaceQueue free_;
+	PlaceQueue guard_written_;
+	PlaceQueue guard_unwritten_;
+	PlaceQueue roles_written_;
+	/* How many places the roles have, written or not. */
+	std::size_t roles_count_ = 0;
+};
+static_assert(std::is_trivially_copyable_v<EventPlaces>);
+static_assert(std::is_trivially_destructible_v<EventPlaces>);
+
+} // namespace session_guard

@@ -1,0 +1,140 @@
+/*
+ * The events in shared memory, where everybody who acts adds to them and
+ * everybody may read, on standbys too.  The history writer moves them into a
+ * table.  Which of them have to give way to new ones is decided in
+ * core/event_places.h; what gives way before it was ever written is counted as
+ * lost.
+ *
+ * An LWLock of an own tranche guards all of it, so nothing in here may be called
+ * while an error is being reported: a process that ends by FATAL could hold it.
+ */
+#pragma once
+
+#include "shmem/event.h"
+
+#include "core/event_places.h"
+
+#include <span>
+
+namespace session_guard
+{
+
+/* In shared memory; its arrays follow. */
+struct EventRing
+{
+	LWLock lock;
+	/* When the memory was made: with the number it names an event for ever. */
+	Timestamp start;
+	/* How many events there have been. */
+	std::uint64_t count;
+	/* Not 0 while events are moved into a history, or will be soon. */
+	pg_atomic_uint32 has_history;
+	EventPlaces places;
+	EventEntry *entries;
+};
+
+Size event_ring_size();
+
+/* Begin a ring in fresh and zeroed memory, in the postmaster. */
+void init_event_ring(EventRing &ring);
+
+/* What became of an event that was to be added. */
+struct AddedEvent
+{
+	/* 0 if there was no place for it. */
+	std::uint64_t number;
+	/* An event like it was there and counts for it; the history knew that one as it was. */
+	bool is_merged;
+	bool was_written;
+};
+
+/*
+ * Add an event of this owner, or count it as a repetition of an earlier one.
+ *
+ * A repetition is the same function called by the same role for the same reason
+ * on the same session, and on the same statement of it, within a minute, while the
+ * outcome is the same: not known yet, that is, or what it was then.
+ */
+AddedEvent add_event(const Event &event, EventOwner owner);
+
+/* How often the like of an event was recorded already that is about to be; 0 if it is the first. */
+std::uint32_t earlier_events_like(const Event &event, EventOwner owner);
+
+/* May a role act now without others' or its own events being lost (core/event_places.h)? */
+bool has_event_room(EventOwner role);
+
+/* Is there a history that events are moved into?  For its writer to say. */
+bool has_history();
+void set_has_history(bool has);
+
+/*
+ * Note what became of an open event, for the first who finds out; false if it
+ * is not open any more.  It stays open if somebody is still to look.  A note of
+ * nullptr leaves the one that is there; of a survivor it then says how it ended.
+ */
+bool close_event(std::uint64_t number, Outcome outcome, const char *note, bool stays_open);
+
+/* Note how long the episode of an event with mode = log has lasted; false if it is not there. */
+bool complete_event(std::uint64_t number, Duration measured);
+
+/* When the ring was made, the number of the latest event, and how many can be kept. */
+Timestamp event_ring_start();
+std::uint64_t latest_event();
+std::size_t event_capacity();
+
+/* What tells whether an event is to be read at all. */
+struct EventState
+{
+	Outcome outcome;
+	bool is_open;
+};
+
+/* None if it has given way. */
+std::optional<EventState> state_of_event(std::uint64_t number);
+
+/* Copy an event; false if it has given way. */
+bool read_event(std::uint64_t number, EventEntry &copy);
+
+/* The numbers of all events that are there, or of the open ones, in their order; room for as many
+ * as can be kept. */
+std::size_t all_events(std::span<std::uint64_t> numbers);
+std::size_t open_events(std::span<std::uint64_t> numbers);
+
+/* What waits to be written to the history. */
+struct UnwrittenEvents
+{
+	/* How many are to be written now. */
+	std::size_t count;
+	/* There are open ones, whose outcome is waited for. */
+	bool has_open;
+	/* Somebody waits for room, or will soon. */
+	bool is_pressed;
+};
+
+/*
+ * The numbers, in their order, of the events that are to be written now: those
+ * whose outcome is known, and those that were signaled before a moment, which is
+ * earlier for them if nobody waits for room.
+ */
+UnwrittenEvents unwritten_events(std::span<std::uint64_t> numbers, Duration signaled_before,
+                                 Duration signaled_before_if_pressed);
+
+/* How many were never written, whatever their outcome. */
+std::size_t count_never_written();
+
+/* Have those give way to others, from now on, that the history has and whose outcome does not come;
+ * with room for all numbers. */
+void release_old_events(std::span<std::uint64_t> numbers);
+
+/* Note that the history has an event as it was copied; false if it has given way meanwhile. */
+bool mark_moved(const EventEntry &copy);
+
+/* Copy text as far as it fits; nothing for nullptr. */
+template <std::size_t size>
+void
+copy_text(std::array<char, size> &copy, const char *text)
+{
+	strlcpy(copy.data(), text != nullptr ? text : "", size);
+}
+
+} // namespace session_guard

@@ -1,0 +1,25 @@
+/*
+ * Whether the server is being shut down, and who is still there then.
+ */
+#pragma once
+
+#include "core/time.h"
+
+namespace session_guard
+{
+
+/*
+ * Is the server in a smart or fast shutdown?  Its processes are only told to end,
+ * as they are by pg_terminate_backend(); but the postmaster says so in its lock
+ * file, where pg_ctl reads it.  False if that cannot be read.
+ */
+bool server_is_stopping();
+
+/*
+ * Is there still somebody who could call a function or send a signal?  Clients
+ * and the guard, that is; other workers for a short while only, since they could be waiting for
+ * this process as it does for them.
+ */
+bool others_may_act(Duration waited);
+
+} // namespace session_guard
