@@ -23,20 +23,27 @@ my $plans = "SELECT concat_ws(' ', mode, limits, CASE WHEN next_scan = 'infinity
 		WHEN next_scan > last_scan AND next_scan <= clock_timestamp() + '1 h' THEN 'soon' ELSE next_scan::text END)
 	FROM session_guard.stats";
 
-# Wait until the guard goes by what it was told, and see that it is alive and stays so.
+# Wait for the next sign of life.
+sub wait_for_heartbeat
+{
+	my $seen = $node->safe_psql('postgres', 'SELECT last_heartbeat FROM session_guard.stats');
+
+	return $node->poll_query_until('postgres', "SELECT last_heartbeat > '$seen' FROM session_guard.stats")
+	  || die 'the heart does not beat';
+}
+
+# Wait until the guard goes by what it was told, and see that it is alive.
 sub check_plans
 {
 	my ($expected, $what) = @_;
 
 	is($node->poll_query_until('postgres', $plans, $expected), 1, $what);
-	my $seen = $node->safe_psql('postgres', 'SELECT last_heartbeat FROM session_guard.stats');
-	$node->poll_query_until('postgres', "SELECT last_heartbeat > '$seen' FROM session_guard.stats")
-	  or die 'the heart does not beat';
 	like($node->safe_psql('postgres', $is_alive), qr/^t\|/, "$what: alive");
 	return;
 }
 
 check_plans('enforce {} never', 'no limit');
+wait_for_heartbeat() for 1 .. 2;
 is($node->safe_psql('postgres', 'SELECT scans FROM session_guard.stats'), '0', 'which takes no scan');
 $node->safe_psql('postgres', q{ALTER ROLE web SET pg_session_guard.session_timeout = '10 d'});
 check_plans('enforce {session_timeout} soon', 'a limit of a role');
@@ -58,6 +65,7 @@ $node->poll_query_until('postgres', $is_alive_now =~ s/^SELECT (.*?) AS is_alive
   or die 'nobody notices';
 like($node->safe_psql('postgres', $is_alive_now), qr/^f\|/, 'a guard that hangs is not alive');
 thaw_process($pid);
+wait_for_heartbeat();
 check_plans('off {} never', 'it goes on');
 
 # Without a guard nothing is in force.
