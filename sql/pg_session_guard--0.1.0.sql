@@ -11,11 +11,15 @@ CREATE FUNCTION session_guard.get_stats(
 	OUT worker_start timestamp with time zone,
 	OUT history_pid integer,
 	OUT history_start timestamp with time zone,
+	OUT mode text,
+	OUT limits text[],
+	OUT last_heartbeat timestamp with time zone,
 	OUT wake_ups bigint,
 	OUT scans bigint,
 	OUT scan_time double precision,
 	OUT looks bigint,
 	OUT last_scan timestamp with time zone,
+	OUT next_scan timestamp with time zone,
 	OUT sessions bigint,
 	OUT deadlines bigint,
 	OUT policy_time timestamp with time zone,
@@ -55,11 +59,19 @@ COMMENT ON COLUMN session_guard.stats.worker_start IS 'when that process started
 COMMENT ON COLUMN session_guard.stats.history_pid IS
 	'process ID of the history writer; null while none runs, as on a standby';
 COMMENT ON COLUMN session_guard.stats.history_start IS 'when that process started';
+COMMENT ON COLUMN session_guard.stats.mode IS
+	'what the guard does with sessions over a limit: enforce, log or off; null while none runs';
+COMMENT ON COLUMN session_guard.stats.limits IS
+	'limits that are in force, for the server or for some roles or databases; null while no guard runs';
+COMMENT ON COLUMN session_guard.stats.last_heartbeat IS
+	'when a guard last gave a sign of life, which it does at least once a second';
 COMMENT ON COLUMN session_guard.stats.wake_ups IS 'times the guard woke up to scan or to look';
 COMMENT ON COLUMN session_guard.stats.scans IS 'full reads of backend status';
 COMMENT ON COLUMN session_guard.stats.scan_time IS 'time spent in scans, in milliseconds';
 COMMENT ON COLUMN session_guard.stats.looks IS 'fresh reads of one session, at its deadline';
 COMMENT ON COLUMN session_guard.stats.last_scan IS 'time of the last scan';
+COMMENT ON COLUMN session_guard.stats.next_scan IS
+	'when the next one is due; infinity if no limit is in force, null while no guard runs';
 COMMENT ON COLUMN session_guard.stats.sessions IS 'client sessions found by the last scan';
 COMMENT ON COLUMN session_guard.stats.deadlines IS 'deadlines known after the last scan';
 COMMENT ON COLUMN session_guard.stats.policy_time IS
@@ -495,7 +507,7 @@ COMMENT ON COLUMN session_guard.session.session_age IS 'how long it has been con
 COMMENT ON COLUMN session_guard.session.wait_event_type IS 'kind of what it waits for';
 COMMENT ON COLUMN session_guard.session.wait_event IS 'what it waits for';
 COMMENT ON COLUMN session_guard.session.blocked_by IS
-	'who holds the lock that it waits for, or is ahead of it in the queue; 0 is a prepared transaction';
+	'who holds the lock that it waits for, or else is ahead of it in the queue; 0 is a prepared transaction';
 COMMENT ON COLUMN session_guard.session.blocks IS 'how many it blocks directly';
 COMMENT ON COLUMN session_guard.session.horizon_age IS
 	'transactions since the oldest that it keeps vacuum from cleaning up after';
@@ -539,6 +551,7 @@ COMMENT ON COLUMN session_guard.schedule.source IS 'where that value was set';
 COMMENT ON COLUMN session_guard.schedule.since IS
 	'from when it is measured; null while the session does nothing of the kind';
 COMMENT ON COLUMN session_guard.schedule.measured IS 'how long that is by now';
-COMMENT ON COLUMN session_guard.schedule.due_at IS 'when it will be acted on if it goes on so';
+COMMENT ON COLUMN session_guard.schedule.due_at IS
+	'when it will be acted on if it goes on so, and at the earliest if it is spared for now; null if nothing is to come, or if it is spared for good or beyond that time';
 COMMENT ON COLUMN session_guard.schedule.action IS 'what is done then: cancel, terminate or log';
 COMMENT ON COLUMN session_guard.schedule.spared IS 'why it is spared at this moment; null if it is not';

@@ -160,8 +160,8 @@ CALL wait_for('EXISTS (SELECT FROM own WHERE action = ''log'')');
 SELECT * FROM own;
 \c - :superuser
 ALTER SYSTEM SET pg_session_guard.mode = 'off';
-ALTER SYSTEM SET pg_session_guard.session_timeout = '1s';
-ALTER SYSTEM SET pg_session_guard.transaction_timeout = '100ms';
+ALTER SYSTEM SET pg_session_guard.session_timeout = '5h';
+ALTER SYSTEM SET pg_session_guard.transaction_timeout = '6h';
 SELECT pg_reload_conf();
 CALL wait_for('EXISTS (SELECT FROM own WHERE spared = ''mode is off'')');
 \c - regress_web

@@ -8,6 +8,8 @@
 
 #include "core/time.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -33,6 +35,64 @@ struct WaitEdge
 	bool convicts;
 };
 static_assert(std::is_trivially_destructible_v<WaitEdge>);
+
+/* Modes of one lock; a bit for each. */
+using LockModes = std::uint32_t;
+
+/* One process that holds modes of a lock. */
+struct LockHolder
+{
+	/* The leader of its lock group: the processes of a parallel query are not in each other's way.
+	 */
+	std::int32_t leader;
+	LockModes held;
+};
+static_assert(std::is_trivially_destructible_v<LockHolder>);
+
+/* One process in the queue of a lock. */
+struct LockWaiter
+{
+	std::int32_t leader;
+	/* The mode that it waits for, and the modes that are in the way of that. */
+	LockModes wanted;
+	LockModes conflicting;
+};
+static_assert(std::is_trivially_destructible_v<LockWaiter>);
+
+/*
+ * Call a function with each process that blocks the one at a position of a
+ * lock's queue; a parallel query may come up several times.
+ *
+ * These are the holders of a mode that conflicts.  Only whom no holder blocks is
+ * blocked by those ahead of it in the queue that wait for such a mode.
+ * pg_blocking_pids() names these in any case; but as long as a holder stays,
+ * nothing would be gained by their end.
+ *
+ * The queue must be in the order in which the server keeps it, and that is not
+ * the order in which the waits began: who holds a mode that somebody in the
+ * queue waits for goes ahead of that one, and the search for deadlocks may put
+ * the queue in another order.
+ */
+template <typename Visit>
+void
+for_each_blocker(std::span<const LockHolder> holders, std::span<const LockWaiter> queue,
+                 std::size_t position, Visit visit)
+{
+	const LockWaiter &waiter = queue[position];
+	bool is_held = false;
+
+	for (const LockHolder &holder : holders)
+		if (holder.leader != waiter.leader && (holder.held & waiter.conflicting) != 0)
+		{
+			visit(holder.leader);
+			is_held = true;
+		}
+	if (is_held)
+		return;
+	for (const LockWaiter &ahead : queue.first(position))
+		if (ahead.leader != waiter.leader && (ahead.wanted & waiter.conflicting) != 0)
+			visit(ahead.leader);
+}
 
 class WaitGraph
 {

@@ -387,6 +387,22 @@ may_pass_soon(Spared spared)
 	}
 }
 
+void
+count_session(Census &census, Limit limit, const Decision &decision, const Session &session,
+              const Memo &memo, const Policy &policy)
+{
+	if (policy.mode == Mode::Off || threshold_of(policy.limits, limit).value == 0)
+		return;
+	if (is_over(decision))
+	{
+		census.over++;
+		return;
+	}
+	Spared spared = spared_from(limit, session, memo, policy);
+	if (spared != Spared::No && (decision.outlook == Outlook::Spared || !may_pass_soon(spared)))
+		census.spared[static_cast<std::size_t>(spared)]++;
+}
+
 Duration
 pause_before_look(Spared spared, std::int32_t looks)
 {
@@ -539,6 +555,21 @@ comes_into_force(const Stored &now, const Stored &before, Limit limit)
 	return *value != 0 && (!old_value || *old_value == 0 || *value < *old_value);
 }
 
+namespace
+{
+
+/* Will a session that is spared now not be acted on when that would be due? */
+bool
+is_out_of_reach(const Forecast &forecast, const Policy &policy, Instant now)
+{
+	if (forecast.spared == Spared::No && policy.mode != Mode::Off)
+		return false;
+	return forecast.due_at <= now ||
+	       (forecast.spared != Spared::No && !may_pass_soon(forecast.spared));
+}
+
+} // namespace
+
 Forecast
 forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy, Instant now)
 {
@@ -577,6 +608,8 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 	}
 	else
 		forecast.verdict->action = decision.verdict.action;
+	if (is_out_of_reach(forecast, policy, now))
+		forecast.due_at = never;
 	return forecast;
 }
 

@@ -84,6 +84,8 @@ enum class Spared : std::uint8_t
 	/* session_timeout waits for the end of the transaction. */
 	InTransaction,
 };
+inline constexpr std::size_t spared_count = 12;
+static_assert(static_cast<std::size_t>(Spared::InTransaction) + 1 == spared_count);
 
 /* What should happen to a session at its deadline. */
 struct Verdict
@@ -122,6 +124,14 @@ struct Decision
 	Verdict verdict;
 };
 static_assert(std::is_trivially_destructible_v<Decision>);
+
+/* Is a session over its limit, and to be acted on for that? */
+constexpr bool
+is_over(const Decision &decision)
+{
+	return decision.outlook == Outlook::Due ||
+	       (decision.outlook == Outlook::Wait && decision.verdict.deadline != 0);
+}
 
 /*
  * What is taken off the time of an episode: waits for somebody else's lock and
@@ -175,6 +185,23 @@ Duration pause_before_look(Spared spared, std::int32_t looks);
 /* Decide about one limit of one session.  Writes nothing; observe() came before. */
 Decision decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
                 Instant now);
+
+/* How the sessions stand that a limit is set for. */
+struct Census
+{
+	/* Over it, and to be acted on. */
+	std::int64_t over;
+	/* Spared from it, by each reason. */
+	std::array<std::int64_t, spared_count> spared;
+};
+static_assert(std::is_trivially_destructible_v<Census>);
+
+/*
+ * Count a session by what was decided about it.  Spared is whoever is over the
+ * limit and spared, and whoever would be, for good: it is not guarded by this limit.
+ */
+void count_session(Census &census, Limit limit, const Decision &decision, const Session &session,
+                   const Memo &memo, const Policy &policy);
 
 /* The shortest pause after which an episode that nobody has seen yet needs a look; 0: no limit. */
 Duration shortest_pause(const Policy &policy);
@@ -241,7 +268,12 @@ struct Forecast
 {
 	/* None if it is in no episode of the limit. */
 	std::optional<Verdict> verdict;
-	/* When the next step is due; never, if none is. */
+	/*
+	 * When the next step is due; never, if none is.  For who is spared only for
+	 * now that is the earliest that it can be, if it is spared no more by then;
+	 * once it is past, no other moment is known.  With mode = off everybody is
+	 * spared for now.
+	 */
 	Instant due_at;
 	Spared spared;
 	/* All that can be done was done: logged with mode = log, canceled, or terminated. */

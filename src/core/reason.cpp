@@ -3,6 +3,8 @@
  */
 #include "core/reason.h"
 
+#include <array>
+
 namespace session_guard
 {
 
@@ -35,6 +37,52 @@ void
 append_grace(Text &text, const Policy &policy)
 {
 	text.append("pg_session_guard.cancel_grace is ").append_duration(policy.cancel_grace);
+}
+
+/* What those who are spared for a reason are called, of one and of several. */
+struct SparedName
+{
+	Spared spared;
+	std::string_view one;
+	std::string_view several;
+};
+constexpr std::array<SparedName, spared_count - 1> spared_names{{
+    {Spared::Superuser, "superuser", "superusers"},
+    {Spared::Exempt, "exempt", "exempt"},
+    {Spared::Listener, "listener", "listeners"},
+    {Spared::NotMeasurable, "not measurable", "not measurable"},
+    {Spared::NotTold, "not readable in /proc", "not readable in /proc"},
+    {Spared::RoleUnknown, "of an unknown role", "of unknown roles"},
+    {Spared::Unreadable, "not readable", "not readable"},
+    {Spared::LockWait, "waiting for a lock", "waiting for locks"},
+    {Spared::Maintenance, "in maintenance", "in maintenance"},
+    {Spared::SyncRep, "waiting for a synchronous standby", "waiting for a synchronous standby"},
+    {Spared::InTransaction, "in a transaction", "in a transaction"},
+}};
+
+/* Append how many are spared, by what; nothing if nobody is. */
+void
+append_census_of_spared(Text &text, const Census &census)
+{
+	std::int64_t all = 0;
+	std::string_view separator = " (";
+
+	for (std::int64_t count : census.spared)
+		all += count;
+	if (all == 0)
+		return;
+	text.append("; ").append(all).append(all == 1 ? " is spared" : " are spared");
+	for (const SparedName &name : spared_names)
+	{
+		std::int64_t count = census.spared[static_cast<std::size_t>(name.spared)];
+
+		if (count == 0)
+			continue;
+		text.append(separator).append(count).append(" ").append(count == 1 ? name.one
+		                                                                   : name.several);
+		separator = ", ";
+	}
+	text.append(")");
 }
 
 } // namespace
@@ -125,8 +173,8 @@ lateness_of(const Verdict &verdict, const Policy &policy)
 }
 
 void
-append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,
-                std::int64_t sessions_over, std::int64_t catch_up_rate)
+append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored, const Census &census,
+                std::int64_t catch_up_rate)
 {
 	Duration value = threshold_of(policy.limits, limit).value;
 
@@ -137,13 +185,14 @@ append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,
 		text.append(value != 0 ? ", otherwise for some roles or databases"
 		                       : " for some roles or databases");
 	text.append(", ")
-	    .append(sessions_over)
-	    .append(sessions_over == 1 ? " session is" : " sessions are")
+	    .append(census.over)
+	    .append(census.over == 1 ? " session is" : " sessions are")
 	    .append(" over it now");
 	if (policy.mode == Mode::Log)
 		text.append("; mode is log, nothing is ended");
-	else if (sessions_over > 0)
+	else if (census.over > 0)
 		text.append(", ending ").append(catch_up_rate).append(" per second");
+	append_census_of_spared(text, census);
 }
 
 void

@@ -44,9 +44,12 @@ void append_detail(Text &text, const Verdict &verdict, const Policy &policy, con
 /* How late an action is that is taken when the verdict was measured. */
 Duration lateness_of(const Verdict &verdict, const Policy &policy);
 
-/* That a limit has come into force, perhaps for roles or databases, and how many are over it. */
+/*
+ * That a limit has come into force, perhaps for roles or databases, how many are over it, and
+ * how many are spared from it, by what.
+ */
 void append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,
-                     std::int64_t sessions_over, std::int64_t catch_up_rate);
+                     const Census &census, std::int64_t catch_up_rate);
 
 /* Why a session is spared: "superuser", exempt by role "backup"; the exemption is the policy's. */
 void append_spared(Text &text, Spared spared, const Policy &policy, const Names &names);

@@ -99,7 +99,7 @@ complete_logged_of_ended()
 
 		if (!follows(memo))
 			continue;
-		if (look_at_session(slot, memo.session, sighting) == Sight::Gone)
+		if (look_at_session(slot, memo.session, sighting, Patience::None) == Sight::Gone)
 			complete_logged(memo);
 		else
 			may_follow = true;

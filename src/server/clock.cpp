@@ -88,6 +88,7 @@ take_time()
 		has_stepped = true;
 		report_step(reading.step);
 	}
+	pg_atomic_write_u64(&shared()->gauges.last_heartbeat, static_cast<uint64>(reading.moment.wall));
 	return reading.moment;
 }
 

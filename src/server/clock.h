@@ -28,8 +28,8 @@ ClockReading read_clocks(Clock &clock);
 
 /*
  * For the guard: the present moment, with a step of the wall clock since the
- * last reading noted and logged.  To be called after a status entry was read,
- * so that no stamp in it is of a stretch that is not known yet.
+ * last reading noted and logged, and the guard's heartbeat.  To be called after a status entry was
+ * read, so that no stamp in it is of a stretch that is not known yet.
  */
 Moment take_time();
 

@@ -101,7 +101,7 @@ effect_of(const Followed &followed)
 			return Effect{.outcome = Outcome::Terminated, .is_uncertain = false};
 		return std::nullopt;
 	}
-	switch (look_at_session(followed.slot, followed.session, sighting))
+	switch (look_at_session(followed.slot, followed.session, sighting, Patience::None))
 	{
 		case Sight::Unreadable:
 			return std::nullopt;

@@ -22,6 +22,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace session_guard
 {
@@ -146,14 +147,6 @@ spared_looks(int slot, Limit limit)
 	return memo_of(slot).spared_looks[index_of(limit)];
 }
 
-/* Is a session over its limit, and to be ended for that? */
-bool
-is_over(const Decision &decision)
-{
-	return decision.outlook == Outlook::Due ||
-	       (decision.outlook == Outlook::Wait && decision.verdict.deadline != 0);
-}
-
 /* Put a decision about a limit of a session where it will be acted on. */
 void
 plan(Limit limit, SessionId session, int slot, const Decision &decision, Instant now)
@@ -189,17 +182,17 @@ plan(Limit limit, SessionId session, int slot, const Decision &decision, Instant
 
 /* Say that a limit has come into force, once its sessions are known. */
 void
-announce_limits(const std::array<int64, limit_count> &sessions_over)
+announce_limits(const std::array<Census, limit_count> &census)
 {
 	for (Limit limit : all_limits)
 	{
-		std::array<char, 256> buffer;
+		std::array<char, 640> buffer;
 		Text text(buffer);
 
 		if ((to_be_announced & bit_of(limit)) == 0)
 			continue;
-		append_in_force(text, limit, base_policy(), is_stored(limit),
-		                sessions_over[index_of(limit)], catch_up_rate());
+		append_in_force(text, limit, base_policy(), is_stored(limit), census[index_of(limit)],
+		                catch_up_rate());
 		ereport(LOG, (errmsg_internal("%s", text.c_str())));
 	}
 	to_be_announced = 0;
@@ -286,7 +279,7 @@ note_pace(const Session &session, const Memo &memo, const Policy &policy)
 void
 scan(Instant start)
 {
-	std::array<int64, limit_count> sessions_over{};
+	std::array<Census, limit_count> census{};
 	bool is_full = start >= later(last_full_scan, naptime()) || to_be_announced != 0;
 
 	pending.clear();
@@ -309,7 +302,8 @@ scan(Instant start)
 			Decision decision = decide(limit, one.session, memo, policy, now);
 
 			plan(limit, one.session.id, one.slot, decision, now);
-			sessions_over[index_of(limit)] += is_over(decision);
+			if ((to_be_announced & bit_of(limit)) != 0)
+				count_session(census[index_of(limit)], limit, decision, one.session, memo, policy);
 		}
 	}
 	complete_logged_of_ended();
@@ -318,7 +312,7 @@ scan(Instant start)
 	if (is_full)
 		last_full_scan = start;
 	scan_is_asked_for = false;
-	announce_limits(sessions_over);
+	announce_limits(census);
 	show_activity(found.size());
 	count_scan(found.size(), start);
 	report_scan(kind, found.size(), start);
@@ -427,6 +421,36 @@ handle_due(Instant now)
 }
 
 /*
+ * Show what the guard goes by and when it reads all sessions next.
+ *
+ * The moment is shown by the wall clock, which is read anew each time: it is
+ * left as it was for a difference that says nothing.
+ */
+void
+show_plans()
+{
+	Gauges &gauges = shared()->gauges;
+	std::uint64_t limits = 0;
+	Instant next = next_scan();
+	Timestamp shown = DT_NOEND;
+
+	for (Limit limit : all_limits)
+		if (is_in_force(limit))
+			limits |= bit_of(limit);
+	if (next != never)
+	{
+		auto before = static_cast<Timestamp>(pg_atomic_read_u64(&gauges.next_scan));
+
+		shown = GetCurrentTimestamp() + (next - monotonic_now());
+		if (std::abs(before - shown) < millisecond)
+			shown = before;
+	}
+	pg_atomic_write_u64(&gauges.mode, static_cast<std::uint64_t>(base_policy().mode));
+	pg_atomic_write_u64(&gauges.limits, limits);
+	pg_atomic_write_u64(&gauges.next_scan, static_cast<std::uint64_t>(shown));
+}
+
+/*
  * After a change of the policy: what was planned by the old one must not be
  * done by the new one.
  */
@@ -502,6 +526,7 @@ adopt_settings()
 	forget_spent();
 	report_untold_reasons();
 	plan_anew();
+	show_plans();
 }
 
 void
@@ -548,8 +573,10 @@ wake_up()
 }
 
 long
-sleep_time()
+prepare_sleep()
 {
+	show_plans();
+
 	Instant now = monotonic_now();
 	Instant wake = std::min(next_wake(), next_clock_reading(now));
 

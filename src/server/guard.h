@@ -21,7 +21,7 @@ void adopt_reload();
 /* One wake-up.  Leaves early when a reload has come in between. */
 void wake_up();
 
-/* How long to sleep now, in milliseconds; -1 means until somebody calls. */
-long sleep_time();
+/* Show what comes next, and return how long to sleep until then, in milliseconds. */
+long prepare_sleep();
 
 } // namespace session_guard

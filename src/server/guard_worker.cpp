@@ -44,7 +44,7 @@ run()
 		ProcessCatchupInterrupt();
 		wake_up();
 		if (!ConfigReloadPending)
-			nap(sleep_time());
+			nap(prepare_sleep());
 	}
 }
 

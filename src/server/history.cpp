@@ -285,7 +285,7 @@ had_effect(const Event &event)
 
 	if (event.action == Action::Terminate)
 		return has_left(subject.id, subject.slot, subject.process);
-	return look_at_session(subject.slot, subject.id, sighting) == Sight::Seen &&
+	return look_at_session(subject.slot, subject.id, sighting, Patience::None) == Sight::Seen &&
 	       running_statement(sighting.session) != subject.statement;
 }
 

@@ -85,8 +85,9 @@ add_processes(Holders &holders, Oid database, const Targets &targets, const Conn
 			continue;
 		}
 		/* Autovacuum workers give way by themselves. */
-		if (look_at_slot(slot, sighting) == Sight::Seen && sighting.database == database &&
-		    sighting.kind != B_AUTOVAC_WORKER && sighting.session.id.pid != MyProcPid)
+		if (look_at_slot(slot, sighting, Patience::Unlimited) == Sight::Seen &&
+		    sighting.database == database && sighting.kind != B_AUTOVAC_WORKER &&
+		    sighting.session.id.pid != MyProcPid)
 			add_process(holders, targets, sighting);
 	}
 }

@@ -13,8 +13,10 @@
 #include "server/shared.h"
 
 #include "backend/commands.h"
+#include "backend/unbound.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace session_guard
 {
@@ -96,6 +98,8 @@ struct Command
 	Kind kind;
 	/* For Listen and Unlisten. */
 	const char *channel;
+	/* For StoresSettings. */
+	std::optional<Unbound> unbound;
 };
 
 /* Make sense of a command; running it may free its tree. */
@@ -105,34 +109,38 @@ command_of(Node *statement)
 	switch (nodeTag(statement))
 	{
 		case T_ListenStmt:
-			return {Kind::Listen,
-			        pstrdup(reinterpret_cast<ListenStmt *>(statement)->conditionname)};
+			return {Kind::Listen, pstrdup(reinterpret_cast<ListenStmt *>(statement)->conditionname),
+			        std::nullopt};
 		case T_UnlistenStmt:
 			if (auto channel = reinterpret_cast<UnlistenStmt *>(statement)->conditionname)
-				return {Kind::Unlisten, pstrdup(channel)};
-			return {Kind::UnlistenAll, nullptr};
+				return {Kind::Unlisten, pstrdup(channel), std::nullopt};
+			return {Kind::UnlistenAll, nullptr, std::nullopt};
 		case T_DiscardStmt:
 			if (reinterpret_cast<DiscardStmt *>(statement)->target == DISCARD_ALL)
-				return {Kind::UnlistenAll, nullptr};
+				return {Kind::UnlistenAll, nullptr, std::nullopt};
 			break;
 		case T_AlterRoleSetStmt:
-			if (is_about_us(*reinterpret_cast<AlterRoleSetStmt *>(statement)->setstmt))
-				return {Kind::StoresSettings, nullptr};
+		{
+			auto command = reinterpret_cast<AlterRoleSetStmt *>(statement);
+
+			if (is_about_us(*command->setstmt))
+				return {Kind::StoresSettings, nullptr, find_unbound(*command)};
 			break;
+		}
 		case T_AlterDatabaseSetStmt:
 			if (is_about_us(*reinterpret_cast<AlterDatabaseSetStmt *>(statement)->setstmt))
-				return {Kind::StoresSettings, nullptr};
+				return {Kind::StoresSettings, nullptr, std::nullopt};
 			break;
 		case T_TransactionStmt:
 			if (reinterpret_cast<TransactionStmt *>(statement)->kind ==
 			        TRANS_STMT_COMMIT_PREPARED &&
 			    some_prepared_transaction_stores_settings())
-				return {Kind::CommitsStoredSettings, nullptr};
+				return {Kind::CommitsStoredSettings, nullptr, std::nullopt};
 			break;
 		default:
 			break;
 	}
-	return {Kind::Other, nullptr};
+	return {Kind::Other, nullptr, std::nullopt};
 }
 
 /* Note what a command has done. */
@@ -151,6 +159,8 @@ note(const Command &command)
 			return note_unlisten_all();
 		case Kind::StoresSettings:
 			changes_policy = true;
+			if (command.unbound)
+				report_unbound(*command.unbound);
 			return;
 		case Kind::CommitsStoredSettings:
 			return wake_guard();

@@ -6,8 +6,6 @@
 #include "server/growing.h"
 #include "server/status.h"
 
-#include <algorithm>
-#include <cstring>
 #include <optional>
 #include <span>
 
@@ -17,48 +15,120 @@ namespace session_guard
 namespace
 {
 
-using Instance = LockInstanceData;
+/* A process in the queue of a lock, with what its wait is to others. */
+struct Waiting
+{
+	Timestamp since;
+	int pid;
+	/* Its place in the backend-status array; -1 if it has none, as the startup process. */
+	int slot;
+	bool is_maintenance_process;
+};
+
+/* A lock that somebody waits for: how many of the holders and waiters are its own. */
+struct ContendedLock
+{
+	LockTagType kind;
+	std::size_t holders;
+	std::size_t waiters;
+};
+
+/* All such locks, one after the other. */
+struct Contended
+{
+	Growing<ContendedLock> locks;
+	Growing<LockHolder> holders;
+	Growing<LockWaiter> queue;
+	/* For each in the queue. */
+	Growing<Waiting> waiting;
+};
 
 /* Edges in the making. */
 using Edges = Growing<WaitEdge>;
 
-bool
-by_tag(const Instance *a, const Instance *b)
+const PGPROC *
+leader_of(const PGPROC *process)
 {
-	return memcmp(&a->locktag, &b->locktag, sizeof(LOCKTAG)) < 0;
+	return process->lockGroupLeader != nullptr ? process->lockGroupLeader : process;
 }
 
-bool
-waits(const Instance &instance)
+/* What the wait of a process is to others: what counts is who leads it. */
+Waiting
+waiting_of(const PGPROC *process)
 {
-	return instance.waitLockMode != NoLock;
+	constexpr int maintenance = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC;
+	const PGPROC *leader = leader_of(process);
+	int slot = slot_of_proc(leader);
+
+	return {.since = wait_start_of(process),
+	        .pid = leader->pid,
+	        .slot = slot < slot_count() ? slot : -1,
+	        .is_maintenance_process = (leader->statusFlags & maintenance) != 0};
 }
 
-/* Does it hold a mode that stands in the way of the one the waiter waits for? */
-bool
-holds_against(const Instance &holder, const Instance &waiter)
+/* Copy who holds a lock and who waits for it. */
+void
+copy_lock(const LOCK *lock, Contended &contended)
 {
-	for (LOCKMODE mode = AccessShareLock; mode <= MaxLockMode; mode++)
-		if ((holder.holdMask & LOCKBIT_ON(mode)) != 0 &&
-		    DoLockModesConflict(mode, waiter.waitLockMode))
-			return true;
-	return false;
+	const LOCKMASK *conflicts = GetLocksMethodTable(lock)->conflictTab;
+	ContendedLock copied{
+	    .kind = static_cast<LockTagType>(lock->tag.locktag_type), .holders = 0, .waiters = 0};
+
+	for (auto claim = first_claim(lock); claim != nullptr; claim = next_claim(lock, claim))
+	{
+		if (claim->holdMask == 0)
+			continue;
+		contended.holders.add(
+		    {.leader = claim->groupLeader->pid, .held = static_cast<LockModes>(claim->holdMask)});
+		copied.holders++;
+	}
+	for (auto process = first_in_queue(lock); process != nullptr;
+	     process = next_in_queue(lock, process))
+	{
+		LOCKMODE mode = process->waitLockMode;
+
+		contended.queue.add({.leader = leader_of(process)->pid,
+		                     .wanted = static_cast<LockModes>(LOCKBIT_ON(mode)),
+		                     .conflicting = static_cast<LockModes>(conflicts[mode])});
+		contended.waiting.add(waiting_of(process));
+		copied.waiters++;
+	}
+	contended.locks.add(copied);
 }
 
-/* Does it wait ahead of the waiter, for a mode that stands in its way? */
-bool
-queues_against(const Instance &other, const Instance &waiter)
+/*
+ * Copy all locks that somebody waits for, as of one moment.
+ *
+ * A lock is found by the first of those that wait for it.  Locks taken by the
+ * fast path are in no table; but they are moved there by whoever asks for a mode
+ * that conflicts with them, before it waits.
+ */
+Contended
+copy_contended_locks()
 {
-	return waits(other) && other.waitStart != unknown_time && waiter.waitStart != unknown_time &&
-	       other.waitStart < waiter.waitStart &&
-	       DoLockModesConflict(other.waitLockMode, waiter.waitLockMode);
+	Contended contended;
+
+	for (int partition = 0; partition < NUM_LOCK_PARTITIONS; partition++)
+		LWLockAcquire(LockHashPartitionLockByIndex(partition), LW_SHARED);
+	for (uint32 i = 0; i < ProcGlobal->allProcCount; i++)
+	{
+		const PGPROC *process = &ProcGlobal->allProcs[i];
+
+		if (process->waitLock != nullptr && process == first_in_queue(process->waitLock))
+			copy_lock(process->waitLock, contended);
+	}
+	/* The other way round, as the server does: who waits for all of them gets the first one last.
+	 */
+	for (int partition = NUM_LOCK_PARTITIONS; --partition >= 0;)
+		LWLockRelease(LockHashPartitionLockByIndex(partition));
+	return contended;
 }
 
 /* Is it a lock that people wait for, and not the server's own machinery or an advisory one? */
 bool
-is_convicting_lock(const LOCKTAG &tag)
+is_convicting_lock(LockTagType kind)
 {
-	switch (static_cast<LockTagType>(tag.locktag_type))
+	switch (kind)
 	{
 		case LOCKTAG_RELATION:
 		case LOCKTAG_TUPLE:
@@ -71,58 +141,33 @@ is_convicting_lock(const LOCKTAG &tag)
 }
 
 /*
- * Is it a session that waits, and not maintenance?  The startup process is not
- * in the ProcArray.  What reports no progress yet is known by the flags of its
- * process or by its text.
+ * Is it a session that waits, and not maintenance?  What reports no progress yet
+ * is known by the flags of its process or by its text.
  */
 bool
-is_convicting_waiter(int pid)
+is_convicting_waiter(const Waiting &waiting)
 {
-	constexpr int maintenance = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC;
-	const PGPROC *process = BackendPidGetProc(pid);
-
-	return process != nullptr && (process->statusFlags & maintenance) == 0 && !is_maintaining(pid);
+	return waiting.slot >= 0 && !waiting.is_maintenance_process &&
+	       !is_maintaining(waiting.slot, waiting.pid);
 }
 
-/* Add an edge for each of those on the same lock that blocks the waiter. */
-template <typename Blocks>
+/* Add an edge for each of those that block the waiter at a position of the queue. */
 void
-add_blockers(Edges &edges, const Instance &waiter, std::span<Instance *const> same_lock,
-             Blocks blocks)
+add_blockers(Edges &edges, LockTagType kind, std::span<const LockHolder> holders,
+             std::span<const LockWaiter> queue, std::size_t position, const Waiting &waiting)
 {
 	std::optional<bool> convicts;
 
-	for (const Instance *other : same_lock)
-	{
-		if ((other->pid != prepared_transaction && other->leaderPid == waiter.leaderPid) ||
-		    !blocks(*other, waiter))
-			continue;
-		if (!convicts)
-			convicts = is_convicting_lock(waiter.locktag) && is_convicting_waiter(waiter.leaderPid);
-		edges.add({.waiter = waiter.leaderPid,
-		           .blocker = other->leaderPid,
-		           .since = waiter.waitStart,
-		           .convicts = *convicts});
-	}
-}
-
-/* The instances on locks that somebody waits for, sorted by lock. */
-std::span<Instance *>
-contended_instances(LockData &data)
-{
-	std::span<Instance> all(data.locks, static_cast<std::size_t>(data.nelements));
-	Growing<Instance *> waiters;
-	Growing<Instance *> contended;
-
-	for (Instance &instance : all)
-		if (waits(instance))
-			waiters.add(&instance);
-	std::ranges::sort(waiters.all(), by_tag);
-	for (Instance &instance : all)
-		if (std::ranges::binary_search(waiters.all(), &instance, by_tag))
-			contended.add(&instance);
-	std::ranges::sort(contended.all(), by_tag);
-	return contended.all();
+	for_each_blocker(holders, queue, position,
+	                 [&](std::int32_t blocker)
+	                 {
+		                 if (!convicts)
+			                 convicts = is_convicting_lock(kind) && is_convicting_waiter(waiting);
+		                 edges.add({.waiter = waiting.pid,
+		                            .blocker = blocker,
+		                            .since = waiting.since,
+		                            .convicts = *convicts});
+	                 });
 }
 
 } // namespace
@@ -130,21 +175,20 @@ contended_instances(LockData &data)
 WaitGraph
 read_wait_graph()
 {
-	std::span<Instance *> contended = contended_instances(*GetLockStatusData());
+	Contended contended = copy_contended_locks();
+	std::span<const LockHolder> holders = contended.holders.all();
+	std::span<const LockWaiter> queue = contended.queue.all();
+	std::span<const Waiting> waiting = contended.waiting.all();
 	Edges edges;
 
-	for (const Instance *waiter : contended)
+	for (const ContendedLock &lock : contended.locks.all())
 	{
-		if (!waits(*waiter))
-			continue;
-
-		std::span<Instance *const> others(std::ranges::lower_bound(contended, waiter, by_tag),
-		                                  std::ranges::upper_bound(contended, waiter, by_tag));
-		std::size_t before = edges.count();
-
-		add_blockers(edges, *waiter, others, holds_against);
-		if (edges.count() == before)
-			add_blockers(edges, *waiter, others, queues_against);
+		for (std::size_t i = 0; i < lock.waiters; i++)
+			add_blockers(edges, lock.kind, holders.first(lock.holders), queue.first(lock.waiters),
+			             i, waiting[i]);
+		holders = holders.subspan(lock.holders);
+		queue = queue.subspan(lock.waiters);
+		waiting = waiting.subspan(lock.waiters);
 	}
 	Edges copy;
 	for (const WaitEdge &edge : edges.all())

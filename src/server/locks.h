@@ -11,12 +11,12 @@ namespace session_guard
 {
 
 /*
- * Read the lock table once, as pg_locks does, and say who waits for whom.
- * The graph lives in the current memory context.
+ * Read from the lock table who waits for whom, at one moment.  The graph lives in
+ * the current memory context.
  *
- * pg_blocking_pids() would read it once for each process that waits, and
- * compares each waiter of a queue with all that are ahead of it.  Its answer
- * names these too; here they count only for a waiter whom no holder blocks.
+ * pg_blocking_pids() would go through the table once for each process that
+ * waits; here each lock that somebody waits for is copied once, and no other
+ * lock.  No function of the server gives the order of a queue otherwise.
  */
 WaitGraph read_wait_graph();
 

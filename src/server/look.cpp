@@ -49,7 +49,7 @@ look_and_decide(Limit limit, int slot, SessionId id)
 
 	/* An exemption may have been committed meanwhile. */
 	refresh_policies();
-	looked.sight = look_at_session(slot, id, looked.sighting, query);
+	looked.sight = look_at_session(slot, id, looked.sighting, Patience::None, query);
 	looked.query = query;
 
 	Moment moment = take_time();

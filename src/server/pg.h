@@ -144,6 +144,94 @@ proc_in_slot(int slot)
 #endif
 }
 
+/* The other way round, for a process that has such a place. */
+inline int
+slot_of_proc(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return static_cast<int>(GetNumberFromPGProc(proc));
+#else
+	return proc->backendId - 1;
+#endif
+}
+
+/*
+ * The queue of a lock, and the claims on it: of each process that holds it or
+ * waits for it, which modes it holds.  nullptr is the end.  The lock's partition
+ * must be locked.
+ *
+ * 15 has lists of its own kind for that; 19 has a link for the queue only.
+ */
+#if PG_VERSION_NUM >= 160000
+using LockLink = dlist_node;
+#else
+using LockLink = SHM_QUEUE;
+#endif
+
+inline const LockLink *
+queue_head(const LOCK *lock)
+{
+#if PG_VERSION_NUM >= 160000
+	return &lock->waitProcs.dlist.head;
+#else
+	return &lock->waitProcs.links;
+#endif
+}
+
+inline const LockLink *
+claims_head(const LOCK *lock)
+{
+#if PG_VERSION_NUM >= 160000
+	return &lock->procLocks.head;
+#else
+	return &lock->procLocks;
+#endif
+}
+
+#if PG_VERSION_NUM >= 190000
+inline constexpr std::size_t queue_link_offset = offsetof(PGPROC, waitLink);
+#else
+inline constexpr std::size_t queue_link_offset = offsetof(PGPROC, links);
+#endif
+
+template <typename T>
+const T *
+next_in_list(const LockLink *head, const LockLink *link, std::size_t link_offset)
+{
+	if (link->next == head)
+		return nullptr;
+	return reinterpret_cast<const T *>(reinterpret_cast<const char *>(link->next) - link_offset);
+}
+
+inline const PGPROC *
+first_in_queue(const LOCK *lock)
+{
+	return next_in_list<PGPROC>(queue_head(lock), queue_head(lock), queue_link_offset);
+}
+
+inline const PGPROC *
+next_in_queue(const LOCK *lock, const PGPROC *process)
+{
+	auto link = reinterpret_cast<const LockLink *>(reinterpret_cast<const char *>(process) +
+	                                               queue_link_offset);
+
+	return next_in_list<PGPROC>(queue_head(lock), link, queue_link_offset);
+}
+
+inline const PROCLOCK *
+first_claim(const LOCK *lock)
+{
+	return next_in_list<PROCLOCK>(claims_head(lock), claims_head(lock),
+	                              offsetof(PROCLOCK, lockLink));
+}
+
+inline const PROCLOCK *
+next_claim(const LOCK *lock, const PROCLOCK *claim)
+{
+	return next_in_list<PROCLOCK>(claims_head(lock), &claim->lockLink,
+	                              offsetof(PROCLOCK, lockLink));
+}
+
 /* The local part of the virtual transaction id.  From 17 on it is in a struct of its own. */
 inline LocalTransactionId
 local_transaction(const PGPROC *proc)

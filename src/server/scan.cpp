@@ -64,8 +64,8 @@ scan_slot(int slot)
 {
 	Sighting sighting;
 
-	if (look_at_slot(slot, sighting) != Sight::Seen || !is_client_backend(sighting) ||
-	    scanned_count == static_cast<std::size_t>(slot_count()))
+	if (look_at_slot(slot, sighting, Patience::None) != Sight::Seen ||
+	    !is_client_backend(sighting) || scanned_count == static_cast<std::size_t>(slot_count()))
 		return;
 	sighting.session.superuser = superuser_of(sighting.role);
 	scanned[scanned_count++] = {.session = sighting.session,
@@ -157,8 +157,10 @@ std::span<Scanned>
 scan_sessions(ScanKind kind)
 {
 	scanned_count = 0;
-	/* Even pg_stat_get_activity() asks pg_authid who we are. */
-	if (kind == ScanKind::Between || !catalogs_are_free() || !with_catalogs(querying, scan_listed))
+	/* Even pg_stat_get_activity() asks pg_authid who we are, and it waits for whoever is stopped
+	 * while it writes its entry. */
+	if (kind == ScanKind::Between || !all_can_be_read() || !catalogs_are_free() ||
+	    !with_catalogs(querying, scan_listed))
 	{
 		scanned_count = 0;
 		scan_slots();

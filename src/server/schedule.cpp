@@ -240,8 +240,8 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 		Sighting sighting;
 
 		CHECK_FOR_INTERRUPTS();
-		if (look_at_slot(slot, sighting) == Sight::Seen && is_client_backend(sighting) &&
-		    sighting.session.state != State::Starting)
+		if (look_at_slot(slot, sighting, Patience::Unlimited) == Sight::Seen &&
+		    is_client_backend(sighting) && sighting.session.state != State::Starting)
 			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), sighting, stored);
 	}
 	return Datum{0};

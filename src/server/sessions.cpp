@@ -158,7 +158,7 @@ look_at_all()
 		Seen &seen = all.first[all.count];
 
 		CHECK_FOR_INTERRUPTS();
-		if (look_at_slot(slot, seen.sighting, query) != Sight::Seen)
+		if (look_at_slot(slot, seen.sighting, Patience::Unlimited, query) != Sight::Seen)
 			continue;
 		if (waits_for_lock(seen.sighting.session))
 			all.anybody_waits = true;

@@ -336,6 +336,15 @@ configured_policy()
 }
 
 const char *
+name_of(Mode wanted)
+{
+	for (const config_enum_entry *option = mode_options; option->name != nullptr; option++)
+		if (option->val == static_cast<int>(wanted))
+			return option->name;
+	return nullptr;
+}
+
+const char *
 guard_database()
 {
 	return database;
@@ -416,6 +425,22 @@ is_our_setting(const char *name)
 	constexpr std::string_view prefix = "pg_session_guard.";
 
 	return pg_strncasecmp(name, prefix.data(), prefix.size()) == 0;
+}
+
+std::optional<Limit>
+limit_put_in_force(const char *name, const char *value)
+{
+	for (Limit limit : all_limits)
+	{
+		const LimitSetting &setting = limit_settings[index_of(limit)];
+
+		if (pg_strcasecmp(name, setting.name) != 0)
+			continue;
+		std::optional<Duration> duration = parse_duration(value, setting.flags, setting.unit);
+
+		return duration.value_or(0) != 0 ? std::optional(limit) : std::nullopt;
+	}
+	return std::nullopt;
 }
 
 bool

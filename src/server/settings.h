@@ -5,6 +5,8 @@
 
 #include "core/policy.h"
 
+#include <optional>
+
 namespace session_guard
 {
 
@@ -19,6 +21,9 @@ void define_settings();
  * keep_server_settings).
  */
 Policy configured_policy();
+
+/* What a mode is called in the configuration file. */
+const char *name_of(Mode mode);
 
 /* Where the workers connect (pg_session_guard.database). */
 const char *guard_database();
@@ -46,6 +51,12 @@ bool store(const char *name, const char *value, Stored &stored);
 
 /* Is it the name of a setting of ours, in whatever case it is written? */
 bool is_our_setting(const char *name);
+
+/*
+ * The limit that a setting is called after, in whatever case it is written, if a
+ * value would put it in force, that is if it is valid and not 0.
+ */
+std::optional<Limit> limit_put_in_force(const char *name, const char *value);
 
 /* Does a condition hold for the name of any setting that can be stored for roles and databases? */
 bool any_storable_setting(bool (*condition)(const char *name));

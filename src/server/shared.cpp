@@ -82,7 +82,8 @@ void
 init_gauges(Gauges &gauges)
 {
 	for (pg_atomic_uint64 *gauge :
-	     {&gauges.last_scan, &gauges.sessions, &gauges.deadlines, &gauges.policy_time})
+	     {&gauges.mode, &gauges.limits, &gauges.next_scan, &gauges.last_heartbeat,
+	      &gauges.last_scan, &gauges.sessions, &gauges.deadlines, &gauges.policy_time})
 		pg_atomic_init_u64(gauge, 0);
 	pg_atomic_init_u64(&gauges.stats_reset, static_cast<uint64>(GetCurrentTimestamp()));
 }

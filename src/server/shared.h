@@ -83,7 +83,16 @@ struct Counters
 /* What is so at present, and is not counted. */
 struct Gauges
 {
-	/* TimestampTz of the last full scan, and what it found. */
+	/*
+	 * What the guard that is at work goes by: a Mode, a bit for each limit in
+	 * force, and when its next scan is due (TimestampTz).
+	 */
+	pg_atomic_uint64 mode;
+	pg_atomic_uint64 limits;
+	pg_atomic_uint64 next_scan;
+	/* When it has last read the clocks, which it does all the time, whatever it goes by. */
+	pg_atomic_uint64 last_heartbeat;
+	/* TimestampTz of the last scan, and what it found. */
 	pg_atomic_uint64 last_scan;
 	pg_atomic_uint64 sessions;
 	pg_atomic_uint64 deadlines;

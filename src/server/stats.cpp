@@ -3,10 +3,12 @@
  * the one that sets their counters to 0.
  */
 #include "server/row.h"
+#include "server/settings.h"
 #include "server/shared.h"
 #include "server/show.h"
 
 #include <algorithm>
+#include <array>
 
 extern "C"
 {
@@ -28,11 +30,15 @@ enum Column
 	WorkerStart,
 	HistoryPid,
 	HistoryStart,
+	ModeName,
+	LimitNames,
+	LastHeartbeat,
 	WakeUps,
 	Scans,
 	ScanTime,
 	Looks,
 	LastScan,
+	NextScan,
 	Sessions,
 	Deadlines,
 	PolicyTime,
@@ -189,6 +195,34 @@ set_last_error(StatsRow &row)
 	row.set(ErrorTime, TimestampTzGetDatum(at));
 }
 
+/* The names of limits, given a bit for each. */
+Datum
+limit_names(std::uint64_t limits)
+{
+	std::array<Datum, limit_count> names;
+	int count = 0;
+
+	for (Limit limit : all_limits)
+		if ((limits & bit_of(limit)) != 0)
+			names[static_cast<std::size_t>(count++)] =
+			    CStringGetTextDatum(facts(limit).name.data());
+	return PointerGetDatum(construct_array(names.data(), count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* What the guard goes by, if there is one. */
+void
+set_plans(StatsRow &row)
+{
+	Gauges &gauges = shared()->gauges;
+
+	set_time(row, LastHeartbeat, read(gauges.last_heartbeat));
+	if (pg_atomic_read_u32(&office_of(Post::Guard).worker_pid) == 0)
+		return;
+	row.set_text(ModeName, name_of(static_cast<Mode>(read(gauges.mode))));
+	row.set(LimitNames, limit_names(read(gauges.limits)));
+	set_time(row, NextScan, read(gauges.next_scan));
+}
+
 /* What the guard has counted at each wake-up. */
 void
 set_work(StatsRow &row)
@@ -232,6 +266,7 @@ stats_row()
 
 	set_worker(row, Post::Guard, WorkerPid, WorkerStart);
 	set_worker(row, Post::History, HistoryPid, HistoryStart);
+	set_plans(row);
 	set_work(row);
 	set_actions(row);
 	row.set(EventsLost, number(read(counters.events_lost)));

@@ -10,6 +10,7 @@
 
 #include "shmem/published.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string_view>
@@ -123,13 +124,6 @@ lock_group_member(dlist_node *link)
 {
 	return reinterpret_cast<PGPROC *>(reinterpret_cast<char *>(link) -
 	                                  offsetof(PGPROC, lockGroupLink));
-}
-
-/* When a process began to wait for a lock; unknown_time before the server notes it. */
-Timestamp
-wait_start_of(PGPROC *proc)
-{
-	return static_cast<Timestamp>(pg_atomic_read_u64(&proc->waitStart));
 }
 
 /*
@@ -290,6 +284,54 @@ fill(Sighting &sighting, int slot, const PgBackendStatus &entry, const Published
 	sighting.client_address = entry.st_clientaddr;
 }
 
+/* Look once. */
+Sight
+try_slot(int slot, Sighting &sighting, char *query)
+{
+	PgBackendStatus entry;
+	Published published;
+	TextStart start{};
+	std::span<char> text(start);
+
+	if (query != nullptr)
+		text = std::span(query, query_size());
+	else if (shared() != nullptr)
+		text = {};
+	if (!copy_entry(entry_at(slot), entry, sighting.application_name, text))
+		return Sight::Unreadable;
+	if (entry.st_procpid <= 0)
+		return Sight::Gone;
+
+	/*
+	 * What is published and the wait are read after the entry: they may spare, so
+	 * they have to be the fresher of the two.
+	 */
+	if (!published_by(slot, entry, text, published))
+		return Sight::Unreadable;
+	PGPROC *proc = proc_in_slot(slot);
+	if (proc == nullptr || proc->pid != entry.st_procpid)
+		return Sight::Gone;
+	fill(sighting, slot, entry, published, proc);
+	return Sight::Seen;
+}
+
+/*
+ * Try again until it succeeds.  The server's own reader does not pause, and so
+ * takes a core while a writer is stopped.
+ */
+template <typename Try>
+void
+insist(Try attempt)
+{
+	constexpr long longest_pause = 10 * millisecond;
+
+	for (long pause = 50; !attempt(); pause = std::min(2 * pause, longest_pause))
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(pause);
+	}
+}
+
 } // namespace
 
 void
@@ -322,39 +364,23 @@ pid_in_slot(int slot)
 }
 
 Sight
-look_at_slot(int slot, Sighting &sighting, char *query)
+look_at_slot(int slot, Sighting &sighting, Patience patience, char *query)
 {
-	PgBackendStatus entry;
-	Published published;
-	TextStart start{};
-	std::span<char> text(start);
+	Sight sight;
+	auto attempt = [&]
+	{
+		sight = try_slot(slot, sighting, query);
+		return sight != Sight::Unreadable || patience == Patience::None;
+	};
 
-	if (query != nullptr)
-		text = std::span(query, query_size());
-	else if (shared() != nullptr)
-		text = {};
-	if (!copy_entry(entry_at(slot), entry, sighting.application_name, text))
-		return Sight::Unreadable;
-	if (entry.st_procpid <= 0)
-		return Sight::Gone;
-
-	/*
-	 * What is published and the wait are read after the entry: they may spare, so
-	 * they have to be the fresher of the two.
-	 */
-	if (!published_by(slot, entry, text, published))
-		return Sight::Unreadable;
-	PGPROC *proc = proc_in_slot(slot);
-	if (proc == nullptr || proc->pid != entry.st_procpid)
-		return Sight::Gone;
-	fill(sighting, slot, entry, published, proc);
-	return Sight::Seen;
+	insist(attempt);
+	return sight;
 }
 
 Sight
-look_at_session(int slot, SessionId id, Sighting &sighting, char *query)
+look_at_session(int slot, SessionId id, Sighting &sighting, Patience patience, char *query)
 {
-	Sight sight = look_at_slot(slot, sighting, query);
+	Sight sight = look_at_slot(slot, sighting, patience, query);
 
 	if (sight == Sight::Seen && sighting.session.id != id)
 		sight = Sight::Gone;
@@ -362,6 +388,22 @@ look_at_session(int slot, SessionId id, Sighting &sighting, char *query)
 	if (sight != Sight::Seen && query != nullptr)
 		query[0] = '\0';
 	return sight;
+}
+
+bool
+all_can_be_read()
+{
+	auto is_being_written = [](int slot) { return entry_at(slot)->st_changecount % 2 != 0; };
+
+	for (int slot = 0; slot < slot_count(); slot++)
+	{
+		int tries = 0;
+
+		while (is_being_written(slot))
+			if (++tries == read_tries)
+				return false;
+	}
+	return true;
 }
 
 std::size_t
@@ -399,18 +441,29 @@ connecting_in_slot(int slot, Oid database)
 	return is_ready ? 0 : process->pid;
 }
 
+Timestamp
+wait_start_of(const PGPROC *process)
+{
+	return static_cast<Timestamp>(
+	    pg_atomic_read_u64(const_cast<pg_atomic_uint64 *>(&process->waitStart)));
+}
+
 bool
-is_maintaining(int pid)
+is_maintaining(int slot, int pid)
 {
 	TextStart start;
-	int slot = slot_of(pid);
 	PgBackendStatus entry;
 	Published published;
 	char application_name[NAMEDATALEN];
 
-	return slot >= 0 && copy_entry(entry_at(slot), entry, application_name, start) &&
-	       published_by(slot, entry, start, published) &&
-	       published.maintenance.since != unknown_time && is_upkeep(published.maintenance.command);
+	insist(
+	    [&]
+	    {
+		    return copy_entry(entry_at(slot), entry, application_name, start) &&
+		           (entry.st_procpid != pid || published_by(slot, entry, start, published));
+	    });
+	return entry.st_procpid == pid && published.maintenance.since != unknown_time &&
+	       is_upkeep(published.maintenance.command);
 }
 
 } // namespace session_guard

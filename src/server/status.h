@@ -2,7 +2,7 @@
  * The look: one fresh read of one session's entry in the backend-status array,
  * of its wait and of its place in the ProcArray.
  *
- * Nothing here waits, takes a heavyweight lock or reads a catalog.
+ * Nothing here takes a heavyweight lock or reads a catalog, or waits unless it is told to.
  */
 #pragma once
 
@@ -40,12 +40,27 @@ is_client_backend(const Sighting &sighting)
 	return sighting.kind == B_BACKEND;
 }
 
+/*
+ * What to do about an entry that is being written to all the time that it is
+ * read, which is so while its writer was put to sleep in the middle.
+ */
+enum class Patience
+{
+	/* Leave it: for the guard, which has others to look at, and comes again. */
+	None,
+	/*
+	 * Read until it can be read, as pg_stat_activity does, interruptibly: for whoever asks for all
+	 * that are there.
+	 */
+	Unlimited,
+};
+
 enum class Sight
 {
 	Seen,
 	/* Nobody is there, or somebody else, or it has left the ProcArray. */
 	Gone,
-	/* The entry, or what the session publishes, kept changing under the read. */
+	/* The entry, or what the session publishes, kept changing under the read; without patience. */
 	Unreadable,
 };
 
@@ -67,11 +82,18 @@ int pid_in_slot(int slot);
  * too if there is a buffer of query_size() bytes for it; it may end in the
  * middle of a character.
  */
-Sight look_at_slot(int slot, Sighting &sighting, char *query = nullptr);
+Sight look_at_slot(int slot, Sighting &sighting, Patience patience, char *query = nullptr);
 
 /* Look at a session that is known to have been in that place.  No text is copied if it is not seen.
  */
-Sight look_at_session(int slot, SessionId id, Sighting &sighting, char *query = nullptr);
+Sight look_at_session(int slot, SessionId id, Sighting &sighting, Patience patience,
+                      char *query = nullptr);
+
+/*
+ * Can all entries be read, so that the server's own reader will not wait for one
+ * of them?  That has no patience of ours, and takes a core while it waits.
+ */
+bool all_can_be_read();
 
 /* The space that the text of a query may take (track_activity_query_size). */
 std::size_t query_size();
@@ -97,10 +119,14 @@ int slot_of(int pid);
  */
 int connecting_in_slot(int slot, Oid database);
 
+/* When a process began to wait for a lock; unknown_time before the server notes it. */
+Timestamp wait_start_of(const PGPROC *process);
+
 /*
- * Does a process run a command that keeps a table in shape, or wait for the table that it is about
- * to run one on?  ALTER TABLE and REFRESH MATERIALIZED VIEW are none.
+ * Does the process with this pid in a place run a command that keeps a table in shape, or wait for
+ * the table that it is about to run one on?  ALTER TABLE and REFRESH MATERIALIZED VIEW are none.
+ * For whoever asks with patience.
  */
-bool is_maintaining(int pid);
+bool is_maintaining(int slot, int pid);
 
 } // namespace session_guard

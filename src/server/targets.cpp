@@ -14,13 +14,6 @@ namespace session_guard
 namespace
 {
 
-/* How many sessions could not be judged. */
-struct Omitted
-{
-	int hidden;
-	int unreadable;
-};
-
 /* The server's function that the order needs and the caller may not call, if there is one. */
 const char *
 forbidden_function(const Order &order)
@@ -75,21 +68,22 @@ is_candidate(const Order &order, const Sighting &sighting)
 	       !(order.except_self && sighting.session.id.pid == MyProcPid);
 }
 
-/* Add every session that passes the filter and a further condition. */
+/*
+ * Add every session that passes the filter and a further condition; returns how
+ * many could not be judged, because the caller may not see what they do.
+ */
 template <typename Condition>
-Omitted
+int
 add_matching(const Order &order, Lookout &lookout, Targets &targets, Condition condition)
 {
-	Omitted omitted{};
+	int hidden = 0;
 
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		Sighting sighting;
-		Sight sight = look_at_slot(slot, sighting, lookout.query());
+		Sight sight = look_at_slot(slot, sighting, Patience::Unlimited, lookout.query());
 
 		CHECK_FOR_INTERRUPTS();
-		if (sight == Sight::Unreadable)
-			omitted.unreadable++;
 		if (sight != Sight::Seen || !is_candidate(order, sighting) || !condition(sighting))
 			continue;
 
@@ -97,24 +91,19 @@ add_matching(const Order &order, Lookout &lookout, Targets &targets, Condition c
 		if (match == Match::Yes)
 			targets.add(target_of(order, sighting, lookout.query()));
 		else if (match == Match::Hidden)
-			omitted.hidden++;
+			hidden++;
 	}
-	return omitted;
+	return hidden;
 }
 
 void
-report(Omitted omitted)
+report_hidden(int hidden)
 {
-	if (omitted.hidden > 0)
+	if (hidden > 0)
 		ereport(NOTICE, (errmsg_plural("left out %d session whose activity is not shown to you",
 		                               "left out %d sessions whose activity is not shown to you",
-		                               static_cast<unsigned long>(omitted.hidden), omitted.hidden),
+		                               static_cast<unsigned long>(hidden), hidden),
 		                 errhint("It is shown to members of role \"pg_read_all_stats\".")));
-	if (omitted.unreadable > 0)
-		ereport(WARNING, (errmsg_plural("left out %d process whose status could not be read",
-		                                "left out %d processes whose status could not be read",
-		                                static_cast<unsigned long>(omitted.unreadable),
-		                                omitted.unreadable)));
 }
 
 void
@@ -171,7 +160,8 @@ denied(const Order &order, Lookout &lookout, const PGPROC *process, int slot, co
 	Target target = unknown(order, process);
 	Sighting sighting;
 
-	if (slot >= 0 && look_at_slot(slot, sighting, lookout.query()) == Sight::Seen &&
+	if (slot >= 0 &&
+	    look_at_slot(slot, sighting, Patience::Unlimited, lookout.query()) == Sight::Seen &&
 	    sighting.session.id.pid == *order.pid)
 		target = target_of(order, sighting, lookout.query());
 	target.outcome = Outcome::Denied;
@@ -185,17 +175,6 @@ unlisted(const Order &order, const PGPROC *process)
 {
 	notice_starting(*order.pid);
 	return unknown(order, process);
-}
-
-/* A process of which nothing is known but that it is there. */
-Target
-unreadable(const Order &order, const PGPROC *process)
-{
-	Target target = unknown(order, process);
-
-	target.outcome = Outcome::Spared;
-	target.note = "its status could not be read";
-	return target;
 }
 
 /* The target of an order about one pid. */
@@ -213,9 +192,7 @@ select_process(const Order &order, Lookout &lookout)
 	if (slot < 0)
 		return order.backend_start ? gone(order, "no session has this process ID and start")
 		                           : unlisted(order, process);
-	Sight sight = look_at_slot(slot, sighting, lookout.query());
-	if (sight == Sight::Unreadable)
-		return unreadable(order, process);
+	Sight sight = look_at_slot(slot, sighting, Patience::Unlimited, lookout.query());
 	if (sight == Sight::Gone || sighting.session.id.pid != *order.pid)
 		return gone(order, "it has just ended");
 	if (order.backend_start && sighting.session.id.backend_start != *order.backend_start)
@@ -268,7 +245,7 @@ select_targets(const Order &order, Lookout &lookout)
 		targets.add(select_process(order, lookout));
 		return targets;
 	}
-	report(add_matching(order, lookout, targets, [](const Sighting &) { return true; }));
+	report_hidden(add_matching(order, lookout, targets, [](const Sighting &) { return true; }));
 	std::ranges::sort(targets.all(), by_age);
 	return targets;
 }
@@ -340,12 +317,10 @@ look_again(const Order &order, Lookout &lookout, Target &target)
 	if (!target.is_known)
 		return has_left(target.sighting) && settle(target, Outcome::Gone, nullptr);
 
-	Sight sight =
-	    look_at_session(target.sighting.slot, target.sighting.session.id, fresh, lookout.query());
+	Sight sight = look_at_session(target.sighting.slot, target.sighting.session.id, fresh,
+	                              Patience::Unlimited, lookout.query());
 	if (sight == Sight::Gone)
 		return settle(target, Outcome::Gone, nullptr);
-	if (sight == Sight::Unreadable)
-		return settle(target, Outcome::Spared, "its status could not be read");
 	if (!still_matches(order, lookout, target, fresh))
 		return settle(target, Outcome::Raced,
 		              order.action == Action::Cancel && !is_running(fresh.session)
@@ -359,7 +334,9 @@ bool
 still_runs(const Target &target)
 {
 	Sighting fresh;
-	Sight sight = look_at_session(target.sighting.slot, target.sighting.session.id, fresh);
+	/* Who waits for this asks again. */
+	Sight sight =
+	    look_at_session(target.sighting.slot, target.sighting.session.id, fresh, Patience::None);
 
 	if (sight == Sight::Unreadable)
 		return true;

@@ -28,7 +28,7 @@ may_act(int slot, bool workers_count)
 		return false;
 	if (static_cast<uint32>(pid) == pg_atomic_read_u32(&office_of(Post::Guard).holder))
 		return true;
-	switch (look_at_slot(slot, sighting))
+	switch (look_at_slot(slot, sighting, Patience::None))
 	{
 		case Sight::Gone:
 			return false;

@@ -119,6 +119,16 @@ wait_for_end($node, $_->pid) for values %goes;
 wait_for_scan($node, 5);
 is(living($node, \%stays), join(' ', sort keys %stays), 'who was said to be spared stays, and the others go');
 is(spared_by($_), $case{$_}[5], "$_: and is still said to be") for sort keys %stays;
+# Nobody is said to be ended at a moment that has passed, or that will never come.
+is( $node->safe_psql('postgres',
+		"SELECT string_agg(concat_ws(' ', usename, limit_name, spared, due_at - now()), ', ')
+		 FROM session_guard.schedule WHERE spared IS NOT NULL AND (due_at <= now()
+			OR due_at IS NOT NULL AND spared NOT IN ('waits for a lock', 'CREATE INDEX', 'in a transaction'))"),
+	'', 'and not at any time');
+is( $node->safe_psql('postgres',
+		"SELECT bool_and(measured > threshold), count(*) FROM session_guard.schedule
+		 WHERE pid = ${\$session{superuser}->pid} AND limit_name = 'idle_session_timeout'"),
+	't|1', 'though it is measured');
 
 $_->abandon for $keeper, values %session;
 $node->stop('immediate');

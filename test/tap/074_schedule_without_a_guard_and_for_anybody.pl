@@ -41,7 +41,8 @@ sub schedule
 		extra_params => [ '-U', $role // 'watcher' ]);
 }
 
-my $columns = 'limit_name, threshold, source, state, since + threshold = due_at, action, '
+my $columns = 'limit_name, threshold, source, state, '
+  . "CASE since + threshold WHEN due_at THEN 'due' ELSE coalesce(due_at::text, 'not due') END, action, "
   . "coalesce(spared, 'not spared')";
 my ($web, $app) = map { RawSession->connect($node, user => $_) } 'web', 'app';
 $_->query('SELECT 1') for $web, $app;
@@ -49,30 +50,30 @@ my ($web_pid, $app_pid) = map { $_->pid } $web, $app;
 
 # They are over their limits while nobody is there to end them.
 my %said = (
-	$web_pid => 'idle_session_timeout|00:00:00.2|configuration file|idle|t|terminate|',
-	$app_pid => 'idle_session_timeout|00:00:00.3|role "app"|idle|t|terminate|');
+	$web_pid => 'idle_session_timeout|00:00:00.2|configuration file|idle|%s|terminate|',
+	$app_pid => 'idle_session_timeout|00:00:00.3|role "app"|idle|%s|terminate|');
 wait_until_unchanged_for($node, '600 ms', $web_pid, $app_pid);
-is(schedule($columns, "pid = $_"), "$said{$_}mode is off", 'with mode = off') for $web_pid, $app_pid;
+is(schedule($columns, "pid = $_"), sprintf($said{$_}, 'not due') . 'mode is off', 'with mode = off') for $web_pid, $app_pid;
 is(schedule('measured > threshold', "pid = $_"), 't', 'what is measured is over the limit') for $web_pid, $app_pid;
-is(schedule($columns, "pid = $_", 'watcher', 'postgres'), "$said{$_}mode is off", 'the same in the database of the guard')
+is(schedule($columns, "pid = $_", 'watcher', 'postgres'), sprintf($said{$_}, 'not due') . 'mode is off', 'the same in the database of the guard')
   for $web_pid, $app_pid;
 ok(is_alive($node, $web_pid) && is_alive($node, $app_pid), 'both are alive');
 
-# An ordinary reader sees that there is somebody, and what binds him.
+# An ordinary reader sees that there is somebody, and what binds him; and nobody is due.
 my $all = q{datname, usename, limit_name, threshold, source,
 	num_nulls(backend_start, state, since, measured, due_at, action, spared)};
 is(schedule($all, "pid = $web_pid", 'app'),
 	'postgres|web|idle_session_timeout|00:00:00.2|configuration file|7',
 	'of others an ordinary reader sees what binds them, and no more');
 is(schedule($all, "pid = $app_pid", 'app'),
-	'postgres|app|idle_session_timeout|00:00:00.3|role "app"|0',
+	'postgres|app|idle_session_timeout|00:00:00.3|role "app"|1',
 	'of sessions of his own he sees all');
 is(schedule($all, "pid = $web_pid"),
-	'postgres|web|idle_session_timeout|00:00:00.2|configuration file|0',
+	'postgres|web|idle_session_timeout|00:00:00.2|configuration file|1',
 	'a member of pg_monitor sees all of everybody');
 $node->safe_psql('postgres', 'GRANT web TO app');
 is(schedule($all, "pid = $web_pid", 'app'),
-	'postgres|web|idle_session_timeout|00:00:00.2|configuration file|0',
+	'postgres|web|idle_session_timeout|00:00:00.2|configuration file|1',
 	'and so does a member of the role');
 
 # No guard can connect: what is configured and stored counts all the same.
@@ -86,10 +87,10 @@ $_->query('SELECT 1') for $web, $app;
 my %who = (web => $web->pid, app => $app->pid);
 %said = ($who{web} => $said{$web_pid}, $who{app} => $said{$app_pid});
 wait_until_unchanged_for($node, '600 ms', values %who);
-is(schedule($columns, "pid = $who{$_}"), "$said{$who{$_}}not spared", "without a guard: role $_") for 'web', 'app';
+is(schedule($columns, "pid = $who{$_}"), sprintf($said{$who{$_}}, 'due') . 'not spared', "without a guard: role $_") for 'web', 'app';
 $node->safe_psql('elsewhere', q{ALTER ROLE app IN DATABASE postgres SET pg_session_guard.exempt = on});
 is(schedule($columns, "pid = $who{app}"),
-	"$said{$who{app}}" . 'exempt by role "app" in database "postgres"',
+	sprintf($said{$who{app}}, 'not due') . 'exempt by role "app" in database "postgres"',
 	'what is stored then counts at once');
 ok(is_alive($node, $_), 'nobody is ended') for values %who;
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -338,6 +339,179 @@ TEST(OutcomeName, EndsWithANul)
 {
 	for (std::string_view name : outcome_names)
 		EXPECT_EQ(std::string(name.data()), name);
+}
+
+/* ---- Who blocks one in the queue of a lock. ---- */
+
+constexpr LockModes weak = 1U << 1;
+constexpr LockModes medium = 1U << 2;
+constexpr LockModes strong = 1U << 3;
+
+/* Strong conflicts with all, medium with itself and strong. */
+LockModes
+conflicts_of(LockModes mode)
+{
+	return mode == strong ? weak | medium | strong : mode == medium ? medium | strong : strong;
+}
+
+LockWaiter
+wants(std::int32_t leader, LockModes mode)
+{
+	return {.leader = leader, .wanted = mode, .conflicting = conflicts_of(mode)};
+}
+
+Pids
+blockers(const std::vector<LockHolder> &holders, const std::vector<LockWaiter> &queue,
+         std::size_t position)
+{
+	Pids pids;
+
+	for_each_blocker(holders, queue, position,
+	                 [&](std::int32_t leader) { pids.push_back(leader); });
+	std::ranges::sort(pids);
+	auto same = std::ranges::unique(pids);
+	pids.erase(same.begin(), same.end());
+	return pids;
+}
+
+TEST(Queue, IsHeldUpByHoldersOfWhatConflicts)
+{
+	std::vector<LockHolder> holders{{a, weak}, {b, weak | medium}, {bystander, 0}};
+
+	EXPECT_EQ(blockers(holders, {wants(c, medium)}, 0), Pids{b});
+	EXPECT_EQ(blockers(holders, {wants(c, strong)}, 0), (Pids{a, b}));
+	EXPECT_EQ(blockers(holders, {wants(c, weak)}, 0), Pids{});
+}
+
+TEST(Queue, IsNotBlamedWhereAHolderIsInTheWay)
+{
+	std::vector<LockHolder> holders{{a, medium}};
+
+	EXPECT_EQ(blockers(holders, {wants(b, strong), wants(c, medium)}, 1), Pids{a});
+}
+
+TEST(Queue, HoldsUpWhomNoHolderDoes)
+{
+	std::vector<LockHolder> holders{{a, weak}};
+	std::vector<LockWaiter> queue{wants(b, strong), wants(c, weak), wants(d, medium)};
+
+	EXPECT_EQ(blockers(holders, queue, 0), Pids{a});
+	/* Whoever is behind is in nobody's way, nor is one that wants what does not conflict. */
+	EXPECT_EQ(blockers(holders, queue, 1), Pids{b});
+	EXPECT_EQ(blockers(holders, queue, 2), Pids{b});
+}
+
+TEST(Queue, CountsAsItStandsWhoeverCameLater)
+{
+	std::vector<LockHolder> holders{{a, weak}, {d, weak}};
+
+	/* a has gone ahead of b, who waits for the end of its lock. */
+	EXPECT_EQ(blockers(holders, {wants(a, strong), wants(b, strong), wants(c, weak)}, 2),
+	          (Pids{a, b}));
+}
+
+TEST(Queue, IsNotHeldUpByTheSameParallelQuery)
+{
+	std::vector<LockHolder> holders{{a, strong}, {b, weak}};
+
+	EXPECT_EQ(blockers(holders, {wants(a, weak)}, 0), Pids{});
+	EXPECT_EQ(blockers(holders, {wants(a, strong), wants(a, strong)}, 1), Pids{b});
+	EXPECT_EQ(blockers({}, {wants(a, strong), wants(a, strong)}, 1), Pids{});
+}
+
+TEST(Queue, NamesPreparedTransactions)
+{
+	EXPECT_EQ(blockers({{prepared_transaction, strong}, {a, weak}}, {wants(b, medium)}, 0),
+	          Pids{prepared_transaction});
+}
+
+/*
+ * One lock as the server has it, and what pg_blocking_pids() says of it
+ * (lockfuncs.c), whether by a mode that is held or by the queue.
+ */
+struct Claim
+{
+	std::int32_t leader;
+	LockModes held;
+	/* 0 if it does not wait. */
+	LockModes wanted;
+	std::size_t position;
+};
+
+Pids
+blocking_pids(const std::vector<Claim> &claims, const Claim &blocked, bool by_queue_too)
+{
+	Pids pids;
+
+	for (const Claim &claim : claims)
+	{
+		if (claim.leader == blocked.leader)
+			continue;
+		bool by_hold = (claim.held & conflicts_of(blocked.wanted)) != 0;
+		bool by_queue =
+		    (claim.wanted & conflicts_of(blocked.wanted)) != 0 && claim.position < blocked.position;
+		if (by_hold || (by_queue_too && by_queue))
+			pids.push_back(claim.leader);
+	}
+	std::ranges::sort(pids);
+	auto same = std::ranges::unique(pids);
+	pids.erase(same.begin(), same.end());
+	return pids;
+}
+
+TEST(Queue, AgreesWithTheServer)
+{
+	std::mt19937 random(12);
+	int by_holders = 0;
+	int by_queue = 0;
+	int by_more_than_named = 0;
+	auto up_to = [&](unsigned most) { return static_cast<unsigned>(random()) % (most + 1); };
+
+	for (int i = 0; i < 20000; i++)
+	{
+		std::vector<Claim> claims;
+		std::vector<std::size_t> order(up_to(7));
+
+		for (unsigned held = up_to(4); held > 0; held--)
+			claims.push_back({.leader = static_cast<std::int32_t>(100 + up_to(9)),
+			                  .held = up_to(2) == 0 ? up_to(7) << 1 : weak,
+			                  .wanted = 0,
+			                  .position = 0});
+		/* Some of those hold something, too. */
+		for (std::size_t position = 0; position < order.size(); position++)
+			claims.push_back({.leader = static_cast<std::int32_t>(100 + up_to(9)),
+			                  .held = up_to(3) == 0 ? weak : 0,
+			                  .wanted = 1U << (1 + up_to(2)),
+			                  .position = position});
+		/* The server lists the claims on a lock in no order of its own. */
+		std::ranges::shuffle(claims, random);
+
+		std::vector<LockHolder> holders;
+		std::vector<LockWaiter> queue(order.size());
+		for (const Claim &claim : claims)
+		{
+			if (claim.held != 0)
+				holders.push_back({.leader = claim.leader, .held = claim.held});
+			if (claim.wanted != 0)
+				queue[claim.position] = wants(claim.leader, claim.wanted);
+		}
+		for (const Claim &claim : claims)
+		{
+			if (claim.wanted == 0)
+				continue;
+			Pids holding = blocking_pids(claims, claim, false);
+			Pids all = blocking_pids(claims, claim, true);
+
+			ASSERT_EQ(blockers(holders, queue, claim.position), holding.empty() ? all : holding)
+			    << "case " << i;
+			by_holders += holding.empty() ? 0 : 1;
+			by_queue += holding.empty() && !all.empty() ? 1 : 0;
+			by_more_than_named += !holding.empty() && all != holding ? 1 : 0;
+		}
+	}
+	EXPECT_GT(by_holders, 1000);
+	EXPECT_GT(by_queue, 1000);
+	EXPECT_GT(by_more_than_named, 1000);
 }
 
 } // namespace

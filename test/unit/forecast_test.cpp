@@ -82,7 +82,9 @@ TEST_F(ForecastOfIdle, InModeOffIsThatOfModeEnforce)
 	EXPECT_EQ(off.due_at, enforced.due_at);
 	EXPECT_EQ(off.verdict->action, Action::Terminate);
 	EXPECT_EQ(off.verdict->measured, minute);
-	EXPECT_EQ(at(at_limit + hour).due_at, at_limit);
+	/* Nobody is acted on then, and it is not known when the mode will be another one. */
+	for (Instant now : {at_limit, at_limit + hour})
+		EXPECT_EQ(at(now).due_at, never);
 }
 
 TEST_F(ForecastOfIdle, InModeLogIsToBeLoggedOnce)
@@ -118,12 +120,33 @@ TEST_F(ForecastOfIdle, TellsWhoIsSparedNowThoughItIsNotDueYet)
 
 		ASSERT_TRUE(found.verdict);
 		EXPECT_EQ(found.spared, Spared::Superuser);
-		EXPECT_EQ(found.due_at, at_limit);
+		EXPECT_EQ(found.due_at, never);
 		EXPECT_EQ(found.verdict->measured, now - noon);
 		EXPECT_EQ(found.verdict->action, Action::Terminate);
 	}
 	policy.exempt_superusers(false);
 	EXPECT_EQ(at(noon + minute).spared, Spared::No);
+	EXPECT_EQ(at(noon + minute).due_at, at_limit);
+}
+
+TEST_F(ForecastOfIdle, IsNeverDueForWhoIsSparedForGood)
+{
+	Session ordinary = SessionBuilder().idle(noon);
+
+	for (Mode mode : {Mode::Enforce, Mode::Log, Mode::Off})
+		for (Instant now : {noon + minute, at_limit, at_limit + minute})
+		{
+			policy = PolicyBuilder().limit(Limit::IdleSession, threshold).mode(mode);
+			session = SessionBuilder().idle(noon).listening();
+			EXPECT_EQ(at(now).due_at, never);
+			session = SessionBuilder().idle(noon).superuser(Superuser::Unknown);
+			EXPECT_EQ(at(now).due_at, never);
+			session = ordinary;
+			policy.exempt(true);
+			EXPECT_EQ(at(now).due_at, never);
+			EXPECT_EQ(at(now).spared, Spared::Exempt);
+			EXPECT_EQ(at(now).verdict->measured, now - noon);
+		}
 }
 
 TEST_F(ForecastOfIdle, TellsOfTheSwitchesInModeOffToo)
@@ -198,6 +221,55 @@ TEST(Forecast, PutsTheDeadlineOffByWhatDoesNotCount)
 	EXPECT_EQ(found.due_at, at_limit + 2 * minute - second);
 	EXPECT_EQ(found.verdict->measured, minute + second);
 	EXPECT_EQ(found.verdict->episode.start, noon);
+}
+
+/* Its deadline moves on with what does not count, and it may not be spared any more by then. */
+TEST(Forecast, OfWhoIsSparedForNowIsTheEarliestMoment)
+{
+	Policy policy =
+	    PolicyBuilder().limit(Limit::Statement, threshold).limit(Limit::Session, threshold);
+	Instant now = noon + minute;
+	Session waiting = SessionBuilder().running(noon).waiting_for_lock(noon + second);
+	Session maintaining = SessionBuilder().running(noon).maintaining(noon + second);
+	Session standby = SessionBuilder().running(noon).connected(noon).waiting_for(Wait::SyncRep);
+
+	for (const Session &session : {waiting, maintaining})
+	{
+		Memo memo = memo_after_look(SessionBuilder().running(noon), noon);
+
+		observe(memo, session, now);
+		Forecast found = forecast(Limit::Statement, session, memo, policy, now);
+
+		EXPECT_NE(found.spared, Spared::No);
+		EXPECT_EQ(found.due_at, now + threshold - second);
+	}
+	Session busy = SessionBuilder().running(noon).connected(noon);
+	EXPECT_EQ(forecast_at(now, Limit::Session, busy, policy).due_at, at_limit);
+	EXPECT_EQ(forecast_at(now, Limit::Session, standby, policy).due_at, at_limit);
+}
+
+TEST(Forecast, OfWhoIsSparedForNowAndOverItsLimitIsNoMoment)
+{
+	Policy policy =
+	    PolicyBuilder().limit(Limit::Statement, threshold).limit(Limit::Session, threshold);
+	Session busy = SessionBuilder().running(noon).connected(noon);
+	Session waiting = SessionBuilder().running(noon).waiting_for_lock(at_limit + second);
+	Memo memo = memo_after_look(SessionBuilder().running(noon), noon);
+
+	observe(memo, waiting, at_limit + minute);
+	Forecast found = forecast(Limit::Statement, waiting, memo, policy, at_limit + minute);
+
+	EXPECT_EQ(found.spared, Spared::LockWait);
+	EXPECT_EQ(found.due_at, never);
+	EXPECT_EQ(found.verdict->measured, threshold + second);
+	EXPECT_FALSE(found.is_done);
+	for (Instant now : {at_limit, at_limit + 1, at_limit + hour})
+	{
+		found = forecast_at(now, Limit::Session, busy, policy);
+		EXPECT_EQ(found.spared, Spared::InTransaction);
+		EXPECT_EQ(found.due_at, never);
+		EXPECT_FALSE(found.is_done);
+	}
 }
 
 TEST(Forecast, OfAnIdleSessionTakesItForStill)
@@ -486,6 +558,8 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 	int unsettled = 0;
 	int settling = 0;
 	int corrected = 0;
+	int for_good = 0;
+	int for_now = 0;
 
 	for (int i = 0; i < 20000; i++)
 	{
@@ -533,12 +607,29 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 		ASSERT_EQ(found.verdict->deadline - presumed_now, then.deadline - presumed_then);
 		ASSERT_EQ(found.verdict->measured, std::max<Duration>(0, now - then.episode.start - off));
 		corrected += presumed_then != presumed_now ? 1 : 0;
-		if (fate.awaited != unknown_time)
+		bool is_spared = found.spared != Spared::No || policy.mode == Mode::Off;
+		bool is_spared_for_good = found.spared != Spared::No && !may_pass_soon(found.spared);
+		if (is_spared_for_good)
+		{
+			/* The guard comes to say the same of it. */
+			for_good++;
+			ASSERT_EQ(found.due_at, never);
+			ASSERT_EQ(fate.decision.outlook, Outlook::Spared);
+			ASSERT_EQ(fate.decision.spared, found.spared);
+		}
+		else if (is_spared && (fate.awaited == unknown_time || fate.awaited - 1 <= now))
+		{
+			/* It is over the limit, and spared for now. */
+			for_now++;
+			ASSERT_EQ(found.due_at, never);
+		}
+		else if (fate.awaited != unknown_time)
 		{
 			/* The next step is due just before the look that was waited for. */
 			waited++;
 			unsettled += fate.at > fate.awaited ? 1 : 0;
 			ASSERT_EQ(found.due_at, fate.awaited - 1);
+			ASSERT_TRUE(!is_spared || found.due_at > now);
 		}
 		else if (fate.at > now)
 		{
@@ -561,6 +652,8 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 	EXPECT_GT(unsettled, 10);
 	EXPECT_GT(settling, 10);
 	EXPECT_GT(corrected, 10);
+	EXPECT_GT(for_good, 1000);
+	EXPECT_GT(for_now, 100);
 }
 
 } // namespace

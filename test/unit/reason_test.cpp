@@ -52,14 +52,21 @@ detail(const Verdict &verdict, const Policy &policy = PolicyBuilder())
 }
 
 std::string
+in_force(Limit limit, const Policy &policy, const Census &census, std::int64_t rate = 10,
+         bool is_stored = false)
+{
+	std::array<char, 640> buffer;
+	Text text(buffer);
+
+	append_in_force(text, limit, policy, is_stored, census, rate);
+	return std::string(text.view());
+}
+
+std::string
 in_force(Limit limit, const Policy &policy, std::int64_t over, std::int64_t rate = 10,
          bool is_stored = false)
 {
-	std::array<char, 300> buffer;
-	Text text(buffer);
-
-	append_in_force(text, limit, policy, is_stored, over, rate);
-	return std::string(text.view());
+	return in_force(limit, policy, Census{.over = over, .spared = {}}, rate, is_stored);
 }
 
 std::string
@@ -374,6 +381,48 @@ TEST(Repetitions, AreToldOfAfterTenfolds)
 		if (is_to_be_told(times))
 			told.push_back(times);
 	EXPECT_EQ(told, (std::vector<std::int64_t>{0, 10, 100, 1000, 10000}));
+}
+
+TEST(InForce, TellsHowManyAreSparedAndByWhat)
+{
+	PolicyBuilder policy = PolicyBuilder().limit(Limit::IdleSession, second);
+	Census census{};
+	auto by = [&](Spared spared) -> std::int64_t &
+	{ return census.spared[static_cast<std::size_t>(spared)]; };
+	std::string begin = "pg_session_guard.idle_session_timeout is in force at 1 s, ";
+
+	by(Spared::Superuser) = 12;
+	EXPECT_EQ(in_force(Limit::IdleSession, policy, census),
+	          begin + "0 sessions are over it now; 12 are spared (12 superusers)");
+	by(Spared::Superuser) = 1;
+	EXPECT_EQ(in_force(Limit::IdleSession, policy, census),
+	          begin + "0 sessions are over it now; 1 is spared (1 superuser)");
+	census.over = 3;
+	by(Spared::Exempt) = 2;
+	by(Spared::Listener) = 4;
+	EXPECT_EQ(in_force(Limit::IdleSession, policy, census),
+	          begin + "3 sessions are over it now, ending 10 per second; "
+	                  "7 are spared (1 superuser, 2 exempt, 4 listeners)");
+	EXPECT_EQ(in_force(Limit::IdleSession, policy.mode(Mode::Log), census),
+	          begin + "3 sessions are over it now; mode is log, nothing is ended; "
+	                  "7 are spared (1 superuser, 2 exempt, 4 listeners)");
+}
+
+/* However many reasons there are, all fit into the line, and none is left out of it. */
+TEST(InForce, NamesEveryReasonToSpare)
+{
+	Policy policy = PolicyBuilder().limit(Limit::IdleInTransactionSession, 123 * day + second);
+	Census census{.over = 100000, .spared = {}};
+
+	for (std::size_t reason = 1; reason < spared_count; reason++)
+		census.spared[reason] = 100000;
+	std::string all = in_force(Limit::IdleInTransactionSession, policy, census, 10000, true);
+	std::size_t named = 0;
+	for (std::size_t at = all.find("(100000"); at != std::string::npos;
+	     at = all.find(", 100000 ", at + 1))
+		named++;
+	EXPECT_EQ(named, spared_count - 1);
+	EXPECT_EQ(all.back(), ')');
 }
 
 } // namespace
