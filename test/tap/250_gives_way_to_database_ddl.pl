@@ -1,0 +1,139 @@
+# The guard and the history writer are connected to a database, and do not keep
+# it from being copied, moved, renamed or dropped: they leave for a moment.  They
+# do so for who may do that, and who may not does not make the guard go away.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use GuardTest;
+use PostgreSQL::Test::Utils;
+use RawSession;
+use Test::More;
+
+my $node = guard_node_without_extension('main',
+	'pg_session_guard.idle_in_transaction_session_timeout' => '500ms');
+my $tablespace = PostgreSQL::Test::Utils::tempdir;
+$node->safe_psql('postgres', $_)
+  for 'CREATE DATABASE home', 'CREATE ROLE owner LOGIN CREATEDB', 'CREATE ROLE maker LOGIN CREATEDB',
+  "CREATE TABLESPACE elsewhere LOCATION '$tablespace'";
+$node->append_conf('postgresql.conf', "pg_session_guard.database = 'home'\n");
+$node->restart;
+
+# Wait until both workers are connected, as the log says after that place in it.
+sub wait_for_workers
+{
+	my ($offset) = @_;
+
+	for my $worker ('session guard', 'history writer')
+	{
+		wait_until(sub { guard_lines($node, qr/LOG:  $worker started in database "home"/, $offset) },
+			"the $worker is connected");
+	}
+	return;
+}
+
+sub workers
+{
+	return $node->safe_psql('postgres',
+		q(SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'pg_session_guard%' ORDER BY pid));
+}
+
+# A command that needs the database for itself succeeds; returns where the log was before it.
+sub succeeds
+{
+	my ($command, @user) = @_;
+	my $offset = log_size($node);
+	my ($status, undef, $error) = $node->psql('postgres', $command, extra_params => \@user);
+
+	is($status, 0, "$command succeeds") or diag($error);
+	return $offset;
+}
+
+# So it does, and both workers come back.
+sub succeeds_and_is_guarded
+{
+	my ($command) = @_;
+	my %before = map { $_ => 1 } split /\n/, workers();
+
+	wait_for_workers(succeeds($command));
+	is(scalar(grep { $before{$_} } split /\n/, workers()), 0, 'the workers had left, and have come back');
+	return;
+}
+
+wait_for_workers(0);
+
+# Who may not do it takes the database's lock all the same, for the moment until the server finds out.
+my $before = workers();
+for my $role ('maker', 'web')
+{
+	my $file = PostgreSQL::Test::Utils::tempdir . '/loop.sql';
+
+	append_to_file($file, "DROP DATABASE home;\nCREATE DATABASE mine TEMPLATE home;\nALTER DATABASE home RENAME TO mine;\n" x 700);
+	my (undef, $error) = run_command([
+		'psql', '-X', '-q', '-d', $node->connstr('postgres') . " user=$role", '-f', $file ]);
+	is(scalar(() = $error =~ /must be owner of database|permission denied to copy database|permission denied to create database/g),
+		2100, "$role may not drop, copy or rename the database");
+}
+is(workers(), $before, 'and the workers have stayed');
+
+succeeds_and_is_guarded('CREATE DATABASE copy TEMPLATE home');
+
+# Its owner may rename it; who does so twice gives them no time to miss it.
+$node->safe_psql('postgres', 'ALTER DATABASE home OWNER TO owner');
+my $offset = succeeds('ALTER DATABASE home RENAME TO moved', -U => 'owner');
+succeeds('ALTER DATABASE moved RENAME TO home', -U => 'owner');
+wait_for_workers($offset);
+
+# A command that fails after they have left, since somebody else is there.
+my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
+my ($guest, $ddl) = (open_session($node, dbname => 'home'), open_session($node, user => $superuser));
+my $ddl_pid = pid_of($ddl);
+$offset = log_size($node);
+start_query($ddl, 'DROP DATABASE home');
+wait_until(sub { workers() eq '' }, 'the workers have left');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($ddl_pid)");
+wait_for_workers($offset);
+ok(is_alive($node, pid_of($guest)), 'the database is still there, and so is its guest');
+close_sessions($guest);
+wait_until(
+	sub { $node->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_activity WHERE datname = 'home' AND usename = 'web')) eq '0' },
+	'the guest has left');
+
+# Each of the workers is called, and none waits for the other to say so.
+my $watcher = RawSession->connect($node, user => $superuser);
+my $guard_pid = $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_session_guard'));
+$offset = log_size($node);
+freeze_asleep($watcher, $guard_pid);
+start_query($ddl, 'ALTER DATABASE home SET TABLESPACE elsewhere');
+wait_until(sub { workers() eq $guard_pid }, 'the history writer has left while the guard cannot');
+thaw_process($guard_pid);
+wait_for_workers($offset);
+is( $node->safe_psql('postgres', q(SELECT spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = 'home')),
+	'elsewhere', 'the database has been moved');
+close_sessions($ddl);
+$watcher->abandon;
+
+# Whoever drops it by force terminates them.
+$offset = succeeds('DROP DATABASE home WITH (FORCE)');
+wait_until(sub { guard_lines($node, qr/FATAL:  database "home" does not exist/, $offset) }, 'they miss it');
+wait_for_workers(succeeds('CREATE DATABASE home'));
+
+# They are at work.
+my ($culprit, $idle) = map { open_session($node) } 1 .. 2;
+my ($culprit_pid, $idle_pid) = map { pid_of($_) } $culprit, $idle;
+$culprit->query('BEGIN');
+wait_for_end($node, $culprit_pid);
+ok(is_alive($node, $idle_pid), 'the culprit goes, and the innocent stays');
+
+# Other databases do not concern them.
+$before = workers();
+$node->safe_psql('postgres', $_)
+  for 'CREATE DATABASE other TEMPLATE copy', 'ALTER DATABASE other RENAME TO another', 'DROP DATABASE another';
+is(workers(), $before, 'they stay where another database is copied, renamed and dropped');
+
+close_sessions($culprit, $idle);
+$node->stop;
+done_testing();
