@@ -277,8 +277,9 @@ bool
 wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now,
                Asker asker)
 {
-	bool is_known =
-	    memo.still.since != unknown_time && memo.still.state_change == session.state_change;
+	/* Of whoever was found awake nothing was learned. */
+	bool is_known = memo.still.since != unknown_time && !memo.still.is_awake &&
+	                memo.still.state_change == session.state_change;
 	auto asks_for = [&](Limit limit)
 	{
 		Duration threshold = threshold_of(policy.limits, limit).value;

@@ -145,7 +145,7 @@ Duration presumed(Limit limit, Instant start, const Session &session, const Memo
  * its status says all the time that it waits for one.  The answer costs the
  * guard two reads of /proc, so it is asked for only of those who have been idle,
  * or have seemed to pause, for nearly as long as they may.  A scan asks that
- * once: it is a look that ends them.  After place().
+ * until it has learned something: it is a look that ends them.  After place().
  */
 enum class Asker : std::uint8_t
 {

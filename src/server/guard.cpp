@@ -373,12 +373,17 @@ handle(const Deadline &deadline, bool has_turn)
 	spared = looked.decision.outlook == Outlook::Spared ? spared + 1 : 0;
 }
 
-/* Must the batch be left, because the settings that it goes by hold no more? */
+/*
+ * Must the batch be left?  Each session is judged by the latest policy, so a
+ * change that only relaxes it does not stop the batch: whoever commits in a loop
+ * would let one session end for each scan.  Whom a stricter limit finds over it
+ * has to wait its turn, which is decided only after all is planned anew.
+ */
 bool
 is_interrupted()
 {
 	CHECK_FOR_INTERRUPTS();
-	return ConfigReloadPending || policies_have_changed();
+	return ConfigReloadPending || policies_are_stricter();
 }
 
 /* Handle all that is due now. */

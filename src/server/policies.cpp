@@ -299,6 +299,12 @@ policies_have_changed()
 	return has_changes;
 }
 
+bool
+policies_are_stricter()
+{
+	return changed_limits != 0 || grace_is_shorter;
+}
+
 std::uint32_t
 take_changed_limits()
 {

@@ -44,6 +44,9 @@ bool policies_are_in_doubt();
 /* Has anything changed since take_changed_limits() was last called? */
 bool policies_have_changed();
 
+/* Does the change bind somebody more strictly, who may have been over the limit for long? */
+bool policies_are_stricter();
+
 /* The limits that have come into force anew for somebody since it was called last; a bit for each.
  */
 std::uint32_t take_changed_limits();

@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
+use List::Util qw(min);
 use RawSession;
 use Test::More;
 
@@ -94,19 +95,44 @@ for my $what (sort keys %nobodys)
 	cmp_ok(wake_ups() - $before, '<=', 3, "$what does not wake the guard");
 }
 
-# How late the sessions were ended, in ms, by the log.
-sub lateness
+# Sessions that become idle at the same moment.
+sub idle_together
 {
-	my ($offset, $limit_ms, @sessions) = @_;
+	my ($count, $user) = @_;
+	my @sessions = map { RawSession->connect($node, user => $user) } 1 .. $count;
+
+	run($admin, 'SELECT pg_advisory_lock(1)');
+	$_->send_query('SELECT pg_advisory_lock_shared(1)') for @sessions;
+	wait_until(sub { $admin->query(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)) == $count },
+		'all wait');
+	run($admin, 'SELECT pg_advisory_unlock(1)');
+	return @sessions;
+}
+
+# When the sessions were ended, in ms of the day, and for how long they had been idle.
+sub ends_of
+{
+	my ($offset, @sessions) = @_;
 	my %meant = map { ($_->pid => 1) } @sessions;
-	my @late;
+	my @ends;
 
 	for my $line (guard_lines($node, qr/LOG:  terminating session/, $offset))
 	{
-		my ($pid, $number, $unit) = $line =~ /session (\d+) .*: idle for ([\d.]+) (s|ms),/ or next;
-		push @late, $number * ($unit eq 's' ? 1000 : 1) - $limit_ms if $meant{$pid};
+		my ($hour, $minute, $second, $pid, $number, $unit) =
+		  $line =~ /(\d\d):(\d\d):(\d\d\.\d+) .* session (\d+) .*: idle for ([\d.]+) (s|ms),/
+		  or next;
+		push @ends, { at => 1000 * ($second + 60 * $minute + 3600 * $hour), idle => $number * ($unit eq 's' ? 1000 : 1) }
+		  if $meant{$pid};
 	}
-	return @late;
+	return @ends;
+}
+
+# The shortest time between two ends, in ms.
+sub shortest_gap
+{
+	my @ends = @_;
+
+	return min(map { abs($ends[$_]{at} - $ends[ $_ - 1 ]{at}) } 1 .. $#ends);
 }
 
 # Who does what in a loop.
@@ -126,15 +152,19 @@ for my $what (sort keys %noise)
 	$loops[$_]->send_query(in_a_loop(1_000_000, $noise{$what}{ (sort keys %{ $noise{$what} })[$_] })) for 0 .. $#loops;
 	my $before = wake_ups();
 	my $start = time;
-	my @culprits = map { RawSession->connect($node, user => 'bound') } 1 .. 20;
+	my @culprits = idle_together(20, 'bound');
 	my $innocent = RawSession->connect($node, user => 'other');
 	wait_for_end($node, $_->pid) for @culprits;
 	my $wake_ups = wake_ups() - $before;
 	my $seconds = time - $start + 1;
-	my @late = sort { $a <=> $b } lateness($offset, 800, @culprits);
-	is(scalar @late, 20, "$what in a loop: all culprits are ended");
-	note("$what: late by $late[0] to $late[-1] ms; $wake_ups wake-ups in $seconds s");
-	cmp_ok($late[-1], '<', 700, 'in time');
+	my @ends = ends_of($offset, @culprits);
+	my @idle = sort { $a <=> $b } map { $_->{idle} } @ends;
+	is(scalar @ends, 20, "$what in a loop: all culprits are ended");
+	note("$what: idle for $idle[0] to $idle[-1] ms; $wake_ups wake-ups in $seconds s");
+	# A guard that is held back by each change would be ten seconds late.
+	cmp_ok($idle[-1], '<', 5000, 'the changes do not hold the guard back');
+	# Scans are at least 50 ms apart.
+	cmp_ok(shortest_gap(@ends), '<', 40, 'more than one end for each scan');
 	is(scalar guard_lines($node, qr/LOG:  left session/, $offset), 0, 'none is left alone');
 	cmp_ok($wake_ups / $seconds, '<', 300, 'the guard is not kept awake');
 	ok(is_alive($node, $innocent->pid), 'the innocent stays');

@@ -461,6 +461,21 @@ TEST_F(AskedOfTheIdle, AScanAsksAgainOfWhoeverHasTakenAMessageIn)
 	EXPECT_FALSE(asks(Asker::Look, noon + threshold + minute - lead - 1));
 }
 
+/* Scans may follow each other so closely that no look is left between them. */
+TEST_F(AskedOfTheIdle, AScanAsksAgainOfWhoeverWasAwake)
+{
+	Instant now = noon + threshold + minute;
+
+	session.awake = true;
+	answer(noon + threshold - lead);
+	EXPECT_TRUE(asks(Asker::Scan, now));
+	answer(now);
+	EXPECT_TRUE(asks(Asker::Scan, now + 1));
+	session.awake = false;
+	answer(now + 1);
+	EXPECT_FALSE(asks(Asker::Scan, now + 2));
+}
+
 TEST_F(AskedOfTheIdle, AScanAsksAgainIfNobodyCouldTell)
 {
 	session.switches = switches_unreadable;
