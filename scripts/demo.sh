@@ -194,8 +194,10 @@ grep -q '(4 rows)' "$work/verb.out"
 ! grep -qE 'FATAL|aborted' "$work/pgbench.out"
 
 if [ -n "$keep" ]; then
-	say "The server goes on running. To connect to it:
-    $bindir/psql -h $socket -U postgres shop
+	connect=("$bindir/psql" -h "$socket" -U postgres postgres)
+	"${connect[@]}" -qXAt -c 'SELECT FROM session_guard.history, terminate_all_sessions(dry_run => true)' >/dev/null
+	say "The server goes on running. To connect to the database that has the extension:
+    ${connect[*]}
 To stop it and leave nothing behind:
     pid=\$(head -n 1 $data/postmaster.pid); kill -INT \$pid; tail --pid=\$pid -f /dev/null; rm -rf $work"
 else

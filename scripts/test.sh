@@ -99,11 +99,14 @@ compute_beside() {
 	echo $? >"$log/lint.status"
 	build_unit_tests unit
 	build_unit_tests unit-sanitized -DSANITIZE=ON
+	scripts/test-sanitized.sh --in "$work" >"$log/sanitized.out" 2>&1
+	echo $? >"$log/sanitized.status"
 } >"$log/beside" 2>&1
 
-lint_result() {
-	cat "$log/lint.out"
-	return "$(cat "$log/lint.status")"
+# What came of it.
+result_of() {
+	cat "$log/$1.out"
+	return "$(cat "$log/$1.status")"
 }
 
 build() {
@@ -124,6 +127,10 @@ installcheck() {
 	}
 }
 
+# How the tests of the server report themselves.
+server_good='^(ok +[0-9]+ |test .*\.\.\. ok|test/tap/.* ok$|test/tap/.* ok +[0-9]+ ms)'
+server_bad='^(not ok|test .*\.\.\. FAILED|test/tap/.*\.\. (Dubious|Failed|No subtests))'
+
 # Clean up if all went well, print the last line, and end.
 report() {
 	if [ $failed -eq 0 ]; then
@@ -143,17 +150,17 @@ if [ -z "$server_only" ]; then
 fi
 if check build build; then
 	check symbols make check-symbols
-	suite installcheck '^(ok +[0-9]+ |test .*\.\.\. ok|test/tap/.* ok$|test/tap/.* ok +[0-9]+ ms)' \
-		'^(not ok|test .*\.\.\. FAILED|test/tap/.*\.\. (Dubious|Failed|No subtests))' installcheck
+	suite installcheck "$server_good" "$server_bad" installcheck
 fi
 if [ -n "$server_only" ]; then
 	report
 fi
 wait
 check format format
-check lint lint_result
+check lint result_of lint
 ctest_good='Passed +[0-9.]+ sec$'
 ctest_bad='\*\*\*(Failed|Exception|Timeout|Not Run)'
+suite sanitized "$server_good" "$server_bad" result_of sanitized
 suite unit "$ctest_good" "$ctest_bad" unit_tests unit
 suite unit-sanitized "$ctest_good" "$ctest_bad" unit_tests unit-sanitized -DSANITIZE=ON
 

@@ -283,7 +283,7 @@ CREATE FUNCTION terminate_db_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_db_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_db_sessions IS
+COMMENT ON FUNCTION terminate_db_sessions(text, boolean, boolean, interval, text, boolean) IS
 	'terminate the sessions of a database';
 
 CREATE FUNCTION terminate_user_sessions(
@@ -296,7 +296,7 @@ CREATE FUNCTION terminate_user_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_user_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_user_sessions IS
+COMMENT ON FUNCTION terminate_user_sessions(text, boolean, boolean, interval, text, boolean) IS
 	'terminate the sessions of a role';
 
 CREATE FUNCTION terminate_all_sessions(
@@ -308,7 +308,7 @@ CREATE FUNCTION terminate_all_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_all_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_all_sessions IS
+COMMENT ON FUNCTION terminate_all_sessions(boolean, boolean, interval, text, boolean) IS
 	'terminate the sessions of the whole server';
 
 CREATE FUNCTION terminate_idle_sessions(
@@ -321,7 +321,7 @@ CREATE FUNCTION terminate_idle_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_idle_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_idle_sessions IS
+COMMENT ON FUNCTION terminate_idle_sessions(interval, text, boolean, interval, text, boolean) IS
 	'terminate sessions that have been idle for longer';
 
 CREATE FUNCTION terminate_idle_in_transaction_sessions(
@@ -334,7 +334,8 @@ CREATE FUNCTION terminate_idle_in_transaction_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_idle_in_transaction_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_idle_in_transaction_sessions IS
+COMMENT ON FUNCTION terminate_idle_in_transaction_sessions(interval, text, boolean, interval,
+	text, boolean) IS
 	'terminate sessions that have been idle in transaction for longer';
 
 CREATE FUNCTION terminate_blocking_sessions(
@@ -346,7 +347,7 @@ CREATE FUNCTION terminate_blocking_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_blocking_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_blocking_sessions IS
+COMMENT ON FUNCTION terminate_blocking_sessions(interval, boolean, interval, text, boolean) IS
 	'terminate the sessions at the root of lock waits that have lasted for longer';
 
 CREATE FUNCTION terminate_session(
@@ -358,7 +359,8 @@ CREATE FUNCTION terminate_session(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_session'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_session IS
+COMMENT ON FUNCTION terminate_session(integer, timestamp with time zone, interval, text,
+	boolean) IS
 	'terminate the process with this ID; with backend_start only if it is that session';
 
 CREATE FUNCTION terminate_sessions(
@@ -377,7 +379,8 @@ CREATE FUNCTION terminate_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_sessions IS
+COMMENT ON FUNCTION terminate_sessions(text, text, text, inet, text, text, interval, boolean,
+	boolean, interval, text, boolean) IS
 	'terminate the sessions that pass all filters given';
 
 CREATE FUNCTION cancel_db_queries(
@@ -389,7 +392,7 @@ CREATE FUNCTION cancel_db_queries(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_db_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_db_queries IS
+COMMENT ON FUNCTION cancel_db_queries(text, boolean, interval, text, boolean) IS
 	'cancel the statements running in a database';
 
 CREATE FUNCTION cancel_user_queries(
@@ -401,7 +404,7 @@ CREATE FUNCTION cancel_user_queries(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_user_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_user_queries IS
+COMMENT ON FUNCTION cancel_user_queries(text, boolean, interval, text, boolean) IS
 	'cancel the statements running for a role';
 
 CREATE FUNCTION cancel_long_queries(
@@ -414,7 +417,7 @@ CREATE FUNCTION cancel_long_queries(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_long_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_long_queries IS
+COMMENT ON FUNCTION cancel_long_queries(interval, text, boolean, interval, text, boolean) IS
 	'cancel statements that have been running for longer';
 
 CREATE FUNCTION cancel_query(
@@ -426,7 +429,7 @@ CREATE FUNCTION cancel_query(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_query'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_query IS
+COMMENT ON FUNCTION cancel_query(integer, timestamp with time zone, interval, text, boolean) IS
 	'cancel the statement of the process with this ID; with backend_start only if it is that session';
 
 CREATE FUNCTION cancel_queries(
@@ -445,7 +448,8 @@ CREATE FUNCTION cancel_queries(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_queries IS
+COMMENT ON FUNCTION cancel_queries(text, text, text, inet, text, text, interval, boolean,
+	boolean, interval, text, boolean) IS
 	'cancel the statements of the sessions that pass all filters given';
 
 CREATE FUNCTION stop_query(
@@ -457,7 +461,7 @@ CREATE FUNCTION stop_query(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_stop_query'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION stop_query IS
+COMMENT ON FUNCTION stop_query(integer, interval, interval, text, boolean) IS
 	'cancel a statement, and terminate its session if the same statement still runs after the grace';
 
 CREATE FUNCTION session_guard.get_sessions(
@@ -555,3 +559,31 @@ COMMENT ON COLUMN session_guard.schedule.due_at IS
 	'when it will be acted on if it goes on so, and at the earliest if it is spared for now; null if nothing is to come, or if it is spared for good or beyond that time';
 COMMENT ON COLUMN session_guard.schedule.action IS 'what is done then: cancel, terminate or log';
 COMMENT ON COLUMN session_guard.schedule.spared IS 'why it is spared at this moment; null if it is not';
+
+-- A function of the same name with better matching arguments would be called instead of ours, with
+-- the rights of whoever calls.
+DO LANGUAGE plpgsql $$
+DECLARE
+	schema_name pg_catalog.text;
+	creators pg_catalog.text;
+BEGIN
+	SELECT n.nspname, pg_catalog.string_agg(
+			CASE WHEN r.oid IS NULL THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END,
+			', ' ORDER BY r.rolname)
+		INTO schema_name, creators
+		FROM pg_catalog.pg_namespace n
+			CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a
+			LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.grantee
+		WHERE n.nspname OPERATOR(pg_catalog.=) pg_catalog.current_schema()
+			AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+			AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner
+			AND r.rolsuper IS NOT TRUE
+		GROUP BY n.nspname;
+	IF FOUND THEN
+		RAISE WARNING 'others may create functions in schema "%"', schema_name
+			USING DETAIL = pg_catalog.concat('These may create in it, beside its owner: ', creators,
+					'. A function of the same name that matches a call better is called instead of the extension''s.'),
+				HINT = 'Revoke CREATE on the schema from them, or create the extension in a schema of its own: '
+					'CREATE SCHEMA guard; CREATE EXTENSION pg_session_guard SCHEMA guard.';
+	END IF;
+END $$;

@@ -7,6 +7,8 @@
 #include "server/shield.h"
 #include "server/worker.h"
 
+#include "worker/give_way.h"
+
 extern "C"
 {
 	PGDLLEXPORT void pg_session_guard_main(Datum main_arg);
@@ -43,8 +45,11 @@ run()
 		/* Who sleeps long must not hold up the queue of catalog changes. */
 		ProcessCatchupInterrupt();
 		wake_up();
+		/* What was due is done; the postmaster starts the next guard in a second. */
+		if (must_give_way(Post::Guard))
+			proc_exit(1);
 		if (!ConfigReloadPending)
-			nap(prepare_sleep());
+			nap(pause_until_next_call(Post::Guard, prepare_sleep()));
 	}
 }
 

@@ -5,6 +5,8 @@
 #include "server/shield.h"
 #include "server/worker.h"
 
+#include "worker/give_way.h"
+
 extern "C"
 {
 	PGDLLEXPORT void pg_session_guard_history_main(Datum main_arg);
@@ -48,8 +50,10 @@ run()
 			adopt_retention();
 		ProcessCatchupInterrupt();
 		write_history();
+		if (must_give_way(Post::History))
+			finish();
 		if (!ConfigReloadPending && !ShutdownRequestPending)
-			nap(history_sleep_time());
+			nap(pause_until_next_call(Post::History, history_sleep_time()));
 	}
 }
 

@@ -5,6 +5,7 @@
 
 #include "server/attempt.h"
 #include "server/rights.h"
+#include "server/shared.h"
 #include "server/show.h"
 
 #include <algorithm>
@@ -72,6 +73,13 @@ add_process(Holders &holders, const Targets &targets, const Sighting &sighting)
 	add_holder(holders, "session", sighting.session.id.pid);
 }
 
+/* Does it leave by itself when the database is needed? */
+bool
+gives_way(const Sighting &sighting)
+{
+	return sighting.kind == B_AUTOVAC_WORKER || is_worker(sighting.session.id.pid);
+}
+
 void
 add_processes(Holders &holders, Oid database, const Targets &targets, const Connecting &connecting)
 {
@@ -84,9 +92,8 @@ add_processes(Holders &holders, Oid database, const Targets &targets, const Conn
 			add_holder(holders, "connecting process", pid);
 			continue;
 		}
-		/* Autovacuum workers give way by themselves. */
 		if (look_at_slot(slot, sighting, Patience::Unlimited) == Sight::Seen &&
-		    sighting.database == database && sighting.kind != B_AUTOVAC_WORKER &&
+		    sighting.database == database && !gives_way(sighting) &&
 		    sighting.session.id.pid != MyProcPid)
 			add_process(holders, targets, sighting);
 	}

@@ -13,6 +13,7 @@
 #include "server/shared.h"
 
 #include "backend/commands.h"
+#include "backend/database_commands.h"
 #include "backend/unbound.h"
 
 #include <algorithm>
@@ -174,6 +175,7 @@ process_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
 {
 	Command command = command_of(statement->utilityStmt);
 	CommandMark mark = begin_command(statement->utilityStmt);
+	clear_way_for(statement->utilityStmt);
 	auto run = [&]
 	{
 		if (previous_process_utility)

@@ -36,6 +36,7 @@ extern "C"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
+#include "commands/defrem.h"
 #include "commands/extension.h"
 #include "common/hashfn.h"
 #include "common/ip.h"
@@ -109,6 +110,9 @@ extern "C"
 
 namespace session_guard
 {
+
+/* Does the server have workers leave the database that such a command is about? */
+inline constexpr bool server_calls_workers_off = BGWORKER_INTERRUPTIBLE != 0;
 
 /* 19 has a type of its own for the number of a system cache. */
 #if PG_VERSION_NUM >= 190000

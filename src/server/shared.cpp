@@ -8,6 +8,8 @@
 #include "server/reasons.h"
 #include "server/settings.h"
 
+#include <algorithm>
+
 namespace session_guard
 {
 
@@ -91,7 +93,8 @@ init_gauges(Gauges &gauges)
 void
 init_office(Office &office)
 {
-	for (pg_atomic_uint32 *word : {&office.holder, &office.worker_pid, &office.failed_starts})
+	for (pg_atomic_uint32 *word :
+	     {&office.holder, &office.worker_pid, &office.failed_starts, &office.is_called_off})
 		pg_atomic_init_u32(word, 0);
 	pg_atomic_init_u64(&office.worker_start, 0);
 }
@@ -167,6 +170,16 @@ Office &
 office_of(Post post)
 {
 	return state->offices[static_cast<std::size_t>(post)];
+}
+
+bool
+is_worker(int pid)
+{
+	return state != nullptr &&
+	       std::ranges::any_of(
+	           state->offices,
+	           [&](Office &office)
+	           { return pg_atomic_read_u32(&office.worker_pid) == static_cast<uint32>(pid); });
 }
 
 void

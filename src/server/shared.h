@@ -37,6 +37,8 @@ struct Office
 	pg_atomic_uint64 worker_start;
 	/* How often in a row a worker has failed at its start, or soon after (worker.cpp). */
 	pg_atomic_uint32 failed_starts;
+	/* 1 from the call that wakes the worker to give way (worker/give_way.h) until it looks. */
+	pg_atomic_uint32 is_called_off;
 };
 
 /* What the guard has done for one limit. */
@@ -146,6 +148,9 @@ Shared *shared();
 Shared &shared_or_error();
 
 Office &office_of(Post post);
+
+/* Is the process one of the workers, connected and at work? */
+bool is_worker(int pid);
 
 /* Wake the worker that holds a post, if one does. */
 void wake(Post post);

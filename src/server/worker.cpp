@@ -52,7 +52,7 @@ forgive(int, Datum post)
 void
 note_failure(Post post)
 {
-	if (monotonic_now() - signed_on_at < probation && !ShutdownRequestPending)
+	if (time_at_work() < probation && !ShutdownRequestPending)
 		pg_atomic_write_u32(&office_of(post).failed_starts, (failures_before + 1) | failed_at_work);
 }
 
@@ -135,6 +135,12 @@ sign_on(Post post)
 	pg_atomic_write_u64(&office.worker_start, static_cast<uint64>(MyStartTimestamp));
 	pg_atomic_write_u32(&office.worker_pid, static_cast<uint32>(MyProcPid));
 	ereport(LOG, (errmsg("%s started in database \"%s\"", name_of(post), guard_database())));
+}
+
+Duration
+time_at_work()
+{
+	return monotonic_now() - signed_on_at;
 }
 
 void

@@ -24,6 +24,9 @@ void back_off(Post post, void (*adopt)());
 /* From now on the worker is at work. */
 void sign_on(Post post);
 
+/* How long that has been. */
+Duration time_at_work();
+
 /* Do the work, which ends with the process only.  An error soon after sign_on() is a failed start.
  */
 [[noreturn]] void work(Post post, void (*run)());

@@ -1,0 +1,94 @@
+#!/bin/bash
+# Build the module with AddressSanitizer and UndefinedBehaviorSanitizer, and run tests of it in the
+# server as it is packaged.
+#
+#   scripts/test-sanitized.sh                       the regression tests, and TAP tests of functions
+#   scripts/test-sanitized.sh REGRESS= PROVE_TESTS='test/tap/0*.pl'   these, as "make" takes them
+#
+# What the sanitizers find is written to files, since the server may go on as if nothing was wrong;
+# a report is a failed test.
+set -u
+. "$(dirname "$0")/common.sh"
+
+work=
+if [ "${1:-}" = --in ]; then
+	take_folder "$2"
+	shift 2
+fi
+if [ -z "$work" ]; then
+	# shellcheck disable=SC2046
+	need_packages g++ make libipc-run-perl libkrb5-dev libssl-dev $(server_packages)
+	find_server
+	continue_in_copy sanitized "$@"
+fi
+find_server
+# Those that call the functions in every way, and two that end sessions by limits.
+[ $# -gt 0 ] ||
+	set -- PROVE_TESTS='test/tap/012*.pl test/tap/1[01]*.pl test/tap/12*.pl test/tap/132*.pl'
+
+# A copy of its own, so that it can run beside other tests of the same tree.
+dir=$work/sanitized
+reports=$dir/reports
+copy_project "$dir/src"
+cd "$dir/src" || exit 1
+mkdir -p "$reports" "$dir/bin"
+
+build() {
+	# With _FORTIFY_SOURCE functions that the sanitizers know would be called by other names.
+	make -s -j"$(nproc)" \
+		PG_CXXFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer -O1 -U_FORTIFY_SOURCE' &&
+		make -s install DESTDIR="$dir/install" &&
+		gcc -shared -fPIC -O0 -Wl,-z,initfirst -o "$dir/asan_first.so" test/tools/asan_first.c
+}
+
+# Make a folder with the server's programs, in which the server itself runs with the sanitizers,
+# and nothing else does.
+wrap_server() {
+	local library
+	library=$(ldd pg_session_guard.so | awk '/libasan|libclang_rt.asan/ { print $3 }')
+	[ -n "$library" ] || return
+	ln -s "$bindir"/* "$dir/bin/"
+	rm "$dir/bin/postgres" "$dir/bin/pg_ctl"
+	# What PostgreSQL leaves allocated at its end is no leak.
+	cat >"$dir/bin/postgres" <<-SCRIPT
+		#!/bin/sh
+		export LD_PRELOAD='$library:$dir/asan_first.so'
+		export ASAN_OPTIONS='log_path=$reports/asan:detect_leaks=0:detect_stack_use_after_return=1:use_sigaltstack=0'
+		export UBSAN_OPTIONS='log_path=$reports/ubsan:print_stacktrace=1'
+		exec '$bindir/postgres' "\$@"
+	SCRIPT
+	cat >"$dir/bin/pg_ctl" <<-SCRIPT
+		#!/bin/sh
+		exec '$bindir/pg_ctl' -p '$dir/bin/postgres' "\$@"
+	SCRIPT
+	chmod +x "$dir/bin/postgres" "$dir/bin/pg_ctl"
+	"$dir/bin/postgres" -V
+}
+
+run_tests() {
+	settings_for_build "$dir/install" >"$dir/temp_config" || return
+	export TEMP_CONFIG=$dir/temp_config
+	"$bindir/initdb" -D "$dir/template" -A trust -N >/dev/null || return
+	export INITDB_TEMPLATE=$dir/template
+	make installcheck bindir="$dir/bin" ISOLATION= PROVE_FLAGS="-j$(nproc)" "$@" || {
+		cat regression.diffs 2>/dev/null
+		return 1
+	}
+}
+
+# Show what the sanitizers have found; the first of each kind says most.
+no_reports() {
+	local report
+	for report in "$reports"/*; do
+		[ -e "$report" ] || return 0
+		head -n 60 "$report"
+		echo "not ok - the sanitizers have found something"
+	done
+	return 1
+}
+
+build && wrap_server || exit 1
+run_tests "$@"
+status=$?
+no_reports && [ $status -eq 0 ] || exit 1
+echo "The sanitizers have found nothing."

@@ -1,0 +1,78 @@
+/*
+ * Commands that need a database for themselves (see database_commands.h).
+ *
+ * Nobody's rights are asked: a worker that is called goes by what the server lets
+ * the command do.
+ */
+#include "backend/database_commands.h"
+
+#include "server/settings.h"
+#include "server/shared.h"
+
+#include "worker/give_way.h"
+
+#include <cstring>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* The value of an option; nullptr if it is not there, or DEFAULT. */
+const char *
+option(const List *options, const char *name)
+{
+	const ListCell *cell;
+
+	foreach (cell, options)
+	{
+		auto one = static_cast<DefElem *>(lfirst(cell));
+
+		if (strcmp(one->defname, name) == 0 && one->arg != nullptr)
+			return defGetString(one);
+	}
+	return nullptr;
+}
+
+/* The database that the command needs for itself; nullptr if there is none. */
+const char *
+database_of(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_CreatedbStmt:
+			/* By default it is template1, where no worker is. */
+			return option(reinterpret_cast<CreatedbStmt *>(statement)->options, "template");
+		case T_DropdbStmt:
+			return reinterpret_cast<DropdbStmt *>(statement)->dbname;
+		case T_AlterDatabaseStmt:
+		{
+			auto command = reinterpret_cast<AlterDatabaseStmt *>(statement);
+
+			return option(command->options, "tablespace") != nullptr ? command->dbname : nullptr;
+		}
+		case T_RenameStmt:
+		{
+			auto command = reinterpret_cast<RenameStmt *>(statement);
+
+			return command->renameType == OBJECT_DATABASE ? command->subname : nullptr;
+		}
+		default:
+			return nullptr;
+	}
+}
+
+} // namespace
+
+void
+clear_way_for(Node *statement)
+{
+	const char *database = database_of(statement);
+
+	if (!server_calls_workers_off && shared() != nullptr && database != nullptr &&
+	    strcmp(database, guard_database()) == 0)
+		call_workers_off();
+}
+
+} // namespace session_guard

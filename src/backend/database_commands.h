@@ -1,0 +1,15 @@
+/*
+ * Commands that need a database for themselves: DROP DATABASE, CREATE DATABASE
+ * from a template, ALTER DATABASE that renames or moves it.
+ */
+#pragma once
+
+#include "server/pg.h"
+
+namespace session_guard
+{
+
+/* If the command is one of those and about the workers' database, have them give way to it. */
+void clear_way_for(Node *statement);
+
+} // namespace session_guard

@@ -1,0 +1,112 @@
+/*
+ * How the workers give way (see give_way.h).
+ */
+#include "worker/give_way.h"
+
+#include "server/clock.h"
+#include "server/settings.h"
+#include "server/worker.h"
+
+#include <algorithm>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/*
+ * Between two looks at the lock while there is something to be seen.  A command
+ * that may not do what it wants gives the lock back in less.
+ */
+constexpr Duration short_pause = 20 * millisecond;
+/* Between two looks of a worker that is awake anyway: a call may have come too early. */
+constexpr Duration long_pause = second;
+/* For how long after a call the lock is expected to be taken. */
+constexpr Duration patience = 200 * millisecond;
+/* How long a worker stays before it leaves once more: about as long as it was away. */
+constexpr Duration shortest_stay = second;
+
+/* The transaction that held the lock at the last look; invalid if none did. */
+VirtualTransactionId holder{};
+Instant last_look = beginning;
+Instant expected_until = beginning;
+
+/* Find the transaction that holds a lock on the database which keeps new sessions out. */
+VirtualTransactionId
+find_holder()
+{
+	LOCKTAG database;
+	int count;
+
+	SET_LOCKTAG_OBJECT(database, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	VirtualTransactionId *holders = GetLockConflicts(&database, RowExclusiveLock, &count);
+	VirtualTransactionId found = count > 0 ? holders[0] : VirtualTransactionId{};
+	pfree(holders);
+	return found;
+}
+
+bool
+is_called_off(Post post)
+{
+	return pg_atomic_read_u32(&office_of(post).is_called_off) != 0;
+}
+
+/* Is there reason to look soon? */
+bool
+is_alert(Post post)
+{
+	return is_called_off(post) || last_look < expected_until ||
+	       VirtualTransactionIdIsValid(holder);
+}
+
+Instant
+next_look(Post post)
+{
+	return last_look + (is_alert(post) ? short_pause : long_pause);
+}
+
+} // namespace
+
+void
+call_workers_off()
+{
+	/* Who was called before, and has not looked since, need not be woken again. */
+	for (Post post : {Post::Guard, Post::History})
+		if (pg_atomic_exchange_u32(&office_of(post).is_called_off, 1) == 0)
+			wake(post);
+}
+
+bool
+must_give_way(Post post)
+{
+	Instant now = monotonic_now();
+	VirtualTransactionId before = holder;
+
+	if (server_calls_workers_off || now < next_look(post))
+		return false;
+	last_look = now;
+	if (pg_atomic_exchange_u32(&office_of(post).is_called_off, 0) != 0)
+		expected_until = now + patience;
+	holder = find_holder();
+	if (!VirtualTransactionIdIsValid(holder) || !VirtualTransactionIdEquals(holder, before) ||
+	    time_at_work() < shortest_stay)
+		return false;
+	/* For the other worker the call may have come too early. */
+	call_workers_off();
+	ereport(LOG, (errmsg("%s leaves database \"%s\" to a command that needs it for itself",
+	                     name_of(post), guard_database())));
+	return true;
+}
+
+long
+pause_until_next_call(Post post, long pause)
+{
+	if (server_calls_workers_off || !is_alert(post))
+		return pause;
+	Duration until_look = std::max<Duration>(next_look(post) - monotonic_now(), 0);
+	auto rounded_up = static_cast<long>((until_look + millisecond - 1) / millisecond);
+	return pause < 0 ? rounded_up : std::min(pause, rounded_up);
+}
+
+} // namespace session_guard

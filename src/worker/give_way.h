@@ -1,0 +1,28 @@
+/*
+ * How the workers give way to a command that needs their database for itself:
+ * DROP DATABASE, ALTER DATABASE that renames or moves it, CREATE DATABASE that
+ * copies it.
+ *
+ * From 19 on the server terminates them for that (succession.h).  Before, it
+ * only waits for five seconds for others to leave.  So a session that runs such
+ * a command calls the workers, and these look who holds the database's lock.
+ * They believe the lock and not the call: whoever still holds it after a moment
+ * has been found by the server to have the right to.
+ */
+#pragma once
+
+#include "server/shared.h"
+
+namespace session_guard
+{
+
+/* In any session: a command begins that may need the workers' database for itself. */
+void call_workers_off();
+
+/* In a worker, between two pieces of its work: must it leave?  If so, the log says it. */
+bool must_give_way(Post post);
+
+/* Shorten a pause, in ms or -1, so that must_give_way() is asked again in time. */
+long pause_until_next_call(Post post, long pause);
+
+} // namespace session_guard
