@@ -493,13 +493,15 @@ sub check_effects
 		my $is_client = $self->{before}{$pid} && $self->{before}{$pid}{backend_type} eq 'client backend';
 
 		next if $pid == $call->{caller_pid};
-		if ($fate eq 'cancel' && ($session->{deaf} || !$is_client))
+		if ($fate eq 'cancel' && $session->{deaf} || $fate =~ /^(?:cancel|stop)$/ && !$is_client)
 		{
 			$must = 0;
 		}
 		elsif ($sees_rows && $may && $row{$pid})
 		{
-			$must = $row{$pid}{outcome} =~ /^(?:terminated|canceled|signaled|survived)$/;
+			# A cancel does nothing to who authenticates.
+			$must = $row{$pid}{outcome} =~ /^(?:terminated|canceled|signaled|survived)$/
+			  && ($fate ne 'authenticating' || $row{$pid}{action} eq 'terminate');
 		}
 		elsif ($may && !$must)
 		{

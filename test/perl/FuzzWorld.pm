@@ -660,18 +660,21 @@ sub wait_for_waits
 sub end_sessions
 {
 	my ($self, @sessions) = @_;
-	my $observer = $self->observer;
 
 	for my $raw (map { $_->{raw} } @sessions)
 	{
 		$raw->abandon if !$raw->is_closed;
 	}
-	my @pids = map { $_->{pid} } grep { $_->{pid} != $observer->pid } @sessions;
+	my @pids = map { $_->{pid} } @sessions;
 	return if !@pids;
 	my $list = join ', ', @pids;
-	$observer->query("SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[$list]) AS pid");
-	# Those that authenticate are not shown.
-	wait_until(sub { !grep { kill(0, $_) && !is_zombie($_) } @pids }, "$list are gone");
+	# Those that authenticate are not shown.  The observer may be one of them.
+	wait_until(
+		sub {
+			$self->observer->query("SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[$list]) AS pid");
+			return !grep { kill(0, $_) && !is_zombie($_) } @pids;
+		},
+		"$list are gone");
 	delete $self->{members}{$_} for @pids;
 	$self->{callers} = [ grep { my $caller = $_; !grep { $_ == $caller->{pid} } @pids } @{ $self->{callers} } ];
 	push @{ $self->{dead} }, @pids;
