@@ -502,6 +502,12 @@ sub check_effects
 			# A cancel does nothing to who authenticates.
 			$must = $row{$pid}{outcome} =~ /^(?:terminated|canceled|signaled|survived)$/
 			  && ($fate ne 'authenticating' || $row{$pid}{action} eq 'terminate');
+			# Who has got its lock by the end of another may have been faster than its cancel.
+			if ($must && $verdict->{may_race} && $fate eq 'cancel')
+			{
+				$must = 0;
+				push @unsure, $session;
+			}
 		}
 		elsif ($may && !$must)
 		{

@@ -408,7 +408,7 @@ my %kind = (
 	fastpath => { weight => 1, waits => 'PgSleep', start => \&start_fastpath },
 	disabled => { weight => 1, role => 'root', start => sub { $_[1]->raw_query($_[0], 'SET track_activities = off') } },
 	'synchronous replication' => { weight => 1, waits => 'SyncRep', start => \&start_sync_rep },
-	'row lock' => { weight => 2, start => \&start_row_lock },
+	'row lock' => { weight => 3, start => \&start_row_lock },
 	'idle holder of a table' => { weight => 1, start => \&start_table_lock },
 	'advisory lock' => { weight => 1, start => \&start_advisory_lock },
 	'waiter for a prepared transaction' => {
