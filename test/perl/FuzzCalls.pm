@@ -8,30 +8,40 @@ use warnings FATAL => 'all';
 use Exporter 'import';
 use FuzzWorld;
 
-our @EXPORT = qw(random_call);
+our @EXPORT = qw(random_call known_arguments);
 
-# The functions: what they do, to whom they are limited by what they are, and their own
-# arguments in order.  Whatever is said of a function elsewhere follows from this table.
+# The functions: what they do, whom they are limited to by what they are, and their own
+# arguments in order, of which the first so many have to be given.  Those that name a
+# condition spare as the limit of that condition does.  Whatever is said of a function
+# elsewhere follows from this table.
 my @shared = qw(timeout reason dry_run);
-my @for_many = qw(include_sync_rep timeout reason dry_run);
+my @for_many = qw(include_sync_rep include_spared timeout reason dry_run except_username
+  except_application_name except_dbname);
 my @filters = qw(dbname username application_name client_addr state query longer_than except_self);
 my %function = (
 	terminate_db_sessions => { action => 'terminate', own => [qw(dbname except_self)], needs => 1 },
 	terminate_user_sessions => { action => 'terminate', own => [qw(username except_self)], needs => 1 },
 	terminate_all_sessions => { action => 'terminate', own => [qw(except_self)], needs => 0 },
 	terminate_idle_sessions =>
-	  { action => 'terminate', own => [qw(idle_for dbname)], needs => 1, states => ['idle'] },
+	  { action => 'terminate', own => [qw(idle_for dbname)], needs => 1, condition => 'idle', states => ['idle'] },
 	terminate_idle_in_transaction_sessions => {
 		action => 'terminate',
 		own => [qw(idle_for dbname)],
 		needs => 1,
+		condition => 'idle in transaction',
 		states => [ 'idle in transaction', 'idle in transaction (aborted)' ]
 	},
-	terminate_blocking_sessions => { action => 'terminate', own => [qw(blocking_for)], needs => 0 },
+	terminate_blocking_sessions => {
+		action => 'terminate',
+		own => [qw(blocking_for include_advisory)],
+		needs => 0,
+		condition => 'blocking'
+	},
 	terminate_sessions => { action => 'terminate', own => \@filters, needs => 0, filtered => 1 },
 	cancel_db_queries => { action => 'cancel', own => [qw(dbname)], needs => 1 },
 	cancel_user_queries => { action => 'cancel', own => [qw(username)], needs => 1 },
-	cancel_long_queries => { action => 'cancel', own => [qw(running_for dbname)], needs => 1 },
+	cancel_long_queries =>
+	  { action => 'cancel', own => [qw(running_for dbname)], needs => 1, condition => 'long statement' },
 	cancel_queries => { action => 'cancel', own => \@filters, needs => 0, filtered => 1 },
 	terminate_session => { action => 'terminate', own => [qw(pid backend_start)], needs => 1, one => 1 },
 	cancel_query => { action => 'cancel', own => [qw(pid backend_start)], needs => 1, one => 1 },
@@ -41,7 +51,7 @@ my %function = (
 
 # A value is what SQL says, what it means, and the SQLSTATE of who complains of it.
 sub good { return { sql => $_[0], value => $_[1] } }
-sub bad { return { sql => $_[0], value => undef, bad => $_[1] } }
+sub bad { return { sql => $_[0], value => undef, bad => { $_[1] => 1 }, type => $_[2] } }
 
 my $second = 1_000_000;
 my $never = 9e18;
@@ -87,6 +97,31 @@ sub a_flag
 	return chance($probability) ? good('true', 1) : good('false', 0);
 }
 
+# One or many of what a function makes; a list is an array in SQL and in Perl.
+sub one_or_many
+{
+	my ($takes_lists, $one) = @_;
+
+	return as_list($one->()) if !$takes_lists || chance(0.7);
+	my @values = map { $one->() } 1 .. 1 + int rand 3;
+	return bad('ARRAY[]::text[]', '22023', 'text[]') if chance(0.04);
+	my ($wrong) = grep { $_->{bad} } @values;
+	my $sql = 'ARRAY[' . join(', ', map { $_->{sql} } @values) . ']::' . pick('text[]', 'text[]', 'varchar[]');
+	return {
+		sql => $sql,
+		type => 'text[]',
+		bad => $wrong && { map { $_->{bad} => 1 } grep { $_->{bad} } @values },
+		value => $wrong ? undef : [ map { $_->{value} } @values ]
+	};
+}
+
+sub as_list
+{
+	my ($value) = @_;
+
+	return $value->{bad} ? $value : { %$value, value => [ $value->{value} ] };
+}
+
 # The name of what exists, or not.
 sub a_name
 {
@@ -111,6 +146,7 @@ sub a_pid
 	my $pid = weighted(
 		[ 60, pick(sort { $a <=> $b } keys %{ $world->{members} }) ],
 		[ 15, pick(@pids) ],
+		[ 12, pick((grep { $world->{members}{$_}{deaf} } sort keys %{ $world->{members} }), $pids[-1]) ],
 		[ 4, $caller->{pid} ],
 		[ 3, $world->{postmaster} ],
 		[ 3, pick(@{ $world->{dead} }, 0) ],
@@ -197,21 +233,24 @@ sub a_reason
 # A value for an argument of that name.
 sub a_value
 {
-	my ($name, $world, $caller, $snapshot, $values) = @_;
+	my ($name, $world, $caller, $snapshot, $values, $type) = @_;
+	my $takes_lists = $type =~ /one_or_many/;
 
-	return a_name('3D000', $world->databases, 'postgres') if $name eq 'dbname';
-	return a_name('42704', @{ $world->{roles} }) if $name eq 'username';
+	return one_or_many($takes_lists, sub { a_name('3D000', $world->databases, 'postgres') })
+	  if $name =~ /^(?:except_)?dbname$/;
+	return one_or_many($takes_lists, sub { a_name('42704', @{ $world->{roles} }) })
+	  if $name =~ /^(?:except_)?username$/;
+	return one_or_many($takes_lists, sub { a_pattern($world) }) if $name =~ /^(?:except_)?application_name$/;
+	return one_or_many($takes_lists, \&a_state) if $name eq 'state';
 	return a_duration() if $name =~ /^(?:idle_for|running_for|blocking_for|longer_than)$/;
 	return a_timeout($world) if $name eq 'timeout';
 	return a_flag(0.7) if $name eq 'except_self';
 	return a_flag(0.3) if $name eq 'dry_run';
-	return a_flag(0.3) if $name eq 'include_sync_rep';
+	return a_flag(0.3) if $name =~ /^include_(?:sync_rep|spared|advisory)$/;
 	return a_reason() if $name eq 'reason';
 	return a_pid($world, $caller, $snapshot) if $name eq 'pid';
 	return a_start($snapshot, $values->{pid}) if $name eq 'backend_start';
-	return a_pattern($world) if $name eq 'application_name';
 	return a_network() if $name eq 'client_addr';
-	return a_state() if $name eq 'state';
 	return a_regex() if $name eq 'query';
 	return chance(0.1)
 	  ? bad(@{ pick([ 'NULL', '22004' ], [ q{'0'}, '22023' ], [ q{'-1 s'}, '22023' ]) })
@@ -227,31 +266,33 @@ sub is_given
 {
 	my ($name, $function) = @_;
 
-	return chance(0.2) if $function->{filtered} && $name ne 'except_self';
 	return chance(0.8) if $name =~ /^(?:timeout|dry_run)$/;
 	return 1 if $name eq 'grace';
+	return chance(0.12) if $name =~ /^except_(?:username|application_name|dbname)$/;
+	return chance(0.2) if $function->{filtered} && $name ne 'except_self';
 	return chance(0.35);
 }
 
 # The arguments, and their order: those that have to be given first, then some of the others.
 sub arguments_of
 {
-	my ($function, $world, $caller, $snapshot) = @_;
-	my @own = @{ $function->{own} };
-	my @others = $function->{one} ? @shared : @for_many;
+	my ($name, $function, $world, $caller, $snapshot) = @_;
+	my $type = $world->{arguments}{$name};
+	my @own = grep { $type->{$_} } @{ $function->{own} };
+	my @others = grep { $type->{$_} } $function->{one} ? @shared : @for_many;
 	my %value;
 	my @given;
 
 	for my $i (0 .. $#own)
 	{
 		next if $i >= $function->{needs} && !is_given($own[$i], $function);
-		$value{ $own[$i] } = a_value($own[$i], $world, $caller, $snapshot, \%value);
+		$value{ $own[$i] } = a_value($own[$i], $world, $caller, $snapshot, \%value, $type->{ $own[$i] });
 		push @given, $own[$i];
 	}
-	for my $name (grep { is_given($_, $function) } @others)
+	for my $other (grep { is_given($_, $function) } @others)
 	{
-		$value{$name} = a_value($name, $world, $caller, $snapshot, \%value);
-		push @given, $name;
+		$value{$other} = a_value($other, $world, $caller, $snapshot, \%value, $type->{$other});
+		push @given, $other;
 	}
 	# The default of 5 s is for who can be ended.
 	if (!$value{timeout} && grep { $_->{deaf} } values %{ $world->{members} })
@@ -266,7 +307,8 @@ sub arguments_of
 my %type = (
 	(map { $_ => 'text' } qw(dbname username application_name state query reason)),
 	(map { $_ => 'interval' } qw(idle_for running_for blocking_for longer_than timeout grace)),
-	(map { $_ => 'boolean' } qw(except_self dry_run include_sync_rep)),
+	(map { $_ => 'boolean' } qw(except_self dry_run include_sync_rep include_spared include_advisory)),
+	(map { $_ => 'text' } qw(except_username except_application_name except_dbname)),
 	client_addr => 'inet',
 	pid => 'integer',
 	backend_start => 'timestamptz');
@@ -278,7 +320,7 @@ sub prepared_arguments
 	my $number = 0;
 
 	return {
-		types => join(', ', map { $type{$_} } @given),
+		types => join(', ', map { $value->{$_}{type} // $type{$_} } @given),
 		arguments => join(', ', map { "\"$_\" => \$" . ++$number } @given),
 		values => join(', ', map { $value->{$_}{sql} } @given)
 	};
@@ -299,12 +341,21 @@ sub sql_of_arguments
 	  map { ($_ eq 'timeout' ? '"timeout"' : $_) . " => $value->{$_}{sql}" } @named;
 }
 
+# Is an argument that SQL has one of those that are known here?
+sub known_arguments
+{
+	my ($name) = @_;
+	my $function = $function{$name} // return;
+
+	return (@{ $function->{own} }, $function->{one} ? @shared : @for_many);
+}
+
 sub random_call
 {
 	my ($world, $caller, $snapshot) = @_;
 	my $name = pick(sort(keys %function), 'terminate_blocking_sessions');
 	my $function = $function{$name};
-	my ($value, @given) = arguments_of($function, $world, $caller, $snapshot);
+	my ($value, @given) = arguments_of($name, $function, $world, $caller, $snapshot);
 	my $call = {
 		name => $name,
 		action => $function->{action},
@@ -313,7 +364,9 @@ sub random_call
 		include_sync_rep => 0,
 		except_self => 1,
 		timeout => 5 * $second,
-		bad => { map { $value->{$_}{bad} => 1 } grep { $value->{$_}{bad} } @given },
+		bad => { map { %{ $value->{$_}{bad} } } grep { $value->{$_}{bad} } @given },
+		condition => $world->{arguments}{$name}{include_spared} ? $function->{condition} : undef,
+		include_spared => 0,
 		function => $world->schema_in($caller->{dbname}) . ".$name",
 		arguments => sql_of_arguments($function, $value, @given),
 		prepared => @given ? prepared_arguments($value, @given) : undef,
@@ -321,15 +374,18 @@ sub random_call
 	my %is_given = map { $_ => 1 } @given;
 
 	$call->{$_} = $value->{$_}{value}
-	  for grep { $is_given{$_} } qw(dry_run include_sync_rep except_self timeout pid backend_start grace);
+	  for grep { $is_given{$_} } qw(dry_run include_sync_rep include_spared except_self timeout pid backend_start grace);
 	return $call if $function->{one};
 
 	my %filter;
-	for my $filter (grep { $is_given{$_} } qw(dbname username application_name client_addr query longer_than blocking_for))
+	for my $filter (
+		grep { $is_given{$_} }
+		qw(dbname username application_name client_addr query longer_than blocking_for
+		except_username except_application_name except_dbname include_advisory))
 	{
 		$filter{$filter} = $value->{$filter}{value};
 	}
-	$filter{states} = [ $value->{state}{value} ] if $is_given{state};
+	$filter{states} = $value->{state}{value} if $is_given{state};
 	$filter{states} = $function->{states} if $function->{states};
 	$filter{running} = 1 if $function->{action} eq 'cancel';
 	$filter{since} = 'state_change';
@@ -339,7 +395,10 @@ sub random_call
 	$call->{filter} = \%filter;
 
 	# Without a filter, the general functions do nothing.
-	my $filters = grep { $_ ne 'except_self' && $is_given{$_} && !($_ eq 'longer_than' && !$value->{$_}{bad} && $value->{$_}{value} == 0) } @filters;
+	my $filters = grep {
+		$is_given{$_} && $_ ne 'except_self'
+		  && !($_ eq 'longer_than' && !$value->{$_}{bad} && $value->{$_}{value} == 0)
+	} @filters, qw(except_username except_application_name except_dbname);
 	$call->{bad}{22023} = 1 if $function->{filtered} && !$filters;
 	return $call;
 }

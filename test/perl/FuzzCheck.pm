@@ -174,7 +174,6 @@ sub compare
 	  grep { defined $call->{filter}{$_} } qw(application_name client_addr query except_application_name);
 
 	return {} if !%patterns || %{ $call->{bad} };
-	$patterns{client_addr} //= '::';
 	return $self->{world}->compare_patterns(%patterns);
 }
 
@@ -369,7 +368,7 @@ sub outcomes
 	return ('terminated', 'signaled', 'survived', 'denied', 'gone', 'dry run', 'spared') if $fate eq 'authenticating';
 	return ('terminated', @unconfirmed, @moved) if $fate eq 'terminate';
 	return ($is_deaf ? () : 'canceled', $is_client ? @unconfirmed : 'signaled', @moved) if $fate eq 'cancel';
-	return ('canceled', 'terminated', 'signaled', 'survived', @moved) if $fate eq 'stop';
+	return ($is_client && !$is_deaf ? 'canceled' : (), 'terminated', 'signaled', 'survived', @moved) if $fate eq 'stop';
 	return ($fate, @moved);
 }
 
@@ -396,6 +395,9 @@ sub check_row
 	  && $now->{state_change} == $before->{state_change};
 	fail("the action on session $pid is $row->{action}")
 	  if $row->{action} ne $call->{action} && !($call->{action} eq 'stop' && $row->{action} =~ /^(?:cancel|terminate)$/);
+	fail("the statement of session $pid goes on, and it was not terminated")
+	  if $verdict->{fate} eq 'stop' && $row->{action} eq 'cancel' && $row->{outcome} ne 'canceled' && !$is_self
+	  && $before->{backend_type} eq 'client backend';
 	return if $verdict->{fate} =~ /^(?:gone|authenticating)$/ || !$before;
 
 	$self->check_columns($call, $row, $before, $is_self || $before->{is_observer});

@@ -76,7 +76,7 @@ my $maintenance = qr/^(?:VACUUM|ANALYZE|CLUSTER|REINDEX|CREATE INDEX)\b/;
 # Has it kept somebody waiting for longer?  It waits for nobody itself.
 sub is_blocking
 {
-	my ($entry, $snapshot, $threshold) = @_;
+	my ($entry, $snapshot, $threshold, $include_advisory) = @_;
 	my $verdict = 'no';
 
 	return 'no' if waits_for_lock($entry);
@@ -84,8 +84,11 @@ sub is_blocking
 	{
 		next if $waiter->{query} =~ $maintenance;
 		next if !grep { $_ == $entry->{pid} } split / /, $waiter->{blockers} // '';
-		next if $waiter->{locktype} !~ /^(?:relation|tuple|transactionid|object)$/;
-		my $since = $waiter->{wait_start} > ($entry->{xact_start} // 0) ? $waiter->{wait_start} : $entry->{xact_start};
+		my $is_advisory = $waiter->{locktype} eq 'advisory';
+		next if $waiter->{locktype} !~ /^(?:relation|tuple|transactionid|object)$/ && !($is_advisory && $include_advisory);
+		my $since = $waiter->{wait_start};
+		# An advisory lock may be older than the transaction.
+		$since = $entry->{xact_start} if !$is_advisory && ($entry->{xact_start} // 0) > $since;
 		my $longer = is_longer($since, $threshold, $waiter->{now});
 		$verdict = $longer if $rank{$longer} > $rank{$verdict};
 	}
@@ -94,15 +97,26 @@ sub is_blocking
 
 # --- whom a call is about ------------------------------------------------------
 
+sub is_in
+{
+	my ($name, $names) = @_;
+
+	return scalar(grep { $_ eq ($name // '') } @$names) ? 1 : 0;
+}
+
 sub passes_identity
 {
 	my ($filter, $entry, $patterns) = @_;
 	my @conditions = 'yes';
 
-	push @conditions, if_so(($entry->{datname} // '') eq $filter->{dbname}) if defined $filter->{dbname};
-	push @conditions, if_so(($entry->{usename} // '') eq $filter->{username}) if defined $filter->{username};
+	push @conditions, if_so(is_in($entry->{datname}, $filter->{dbname})) if $filter->{dbname};
+	push @conditions, if_so(is_in($entry->{usename}, $filter->{username})) if $filter->{username};
 	push @conditions, if_so($patterns->{ $entry->{pid} }{application_name} ? 1 : 0)
-	  if defined $filter->{application_name};
+	  if $filter->{application_name};
+	push @conditions, if_so(!is_in($entry->{datname}, $filter->{except_dbname})) if $filter->{except_dbname};
+	push @conditions, if_so(!is_in($entry->{usename}, $filter->{except_username})) if $filter->{except_username};
+	push @conditions, if_so($patterns->{ $entry->{pid} }{except_application_name} ? 0 : 1)
+	  if $filter->{except_application_name};
 	return least(@conditions);
 }
 
@@ -150,7 +164,7 @@ sub selection
 	return 'no' if !is_client($entry) || $is_self && $call->{except_self};
 	my $identity = passes_identity($filter, $entry, $patterns);
 	return 'no' if $identity eq 'no';
-	my $blocking = defined $filter->{blocking_for} ? is_blocking($entry, $snapshot, $filter->{blocking_for}) : 'yes';
+	my $blocking = defined $filter->{blocking_for} ? is_blocking($entry, $snapshot, $filter->{blocking_for}, $filter->{include_advisory}) : 'yes';
 	return 'no' if $blocking eq 'no';
 
 	my $sees = $world->{may_see}{ $call->{role} }{$target};
@@ -181,9 +195,25 @@ sub forbidden_function
 # Is a session spared for what it is at, though the call is about it?
 sub is_spared
 {
-	my ($call, $entry) = @_;
+	my ($world, $call, $entry) = @_;
 
-	return !$call->{one} && !$call->{include_sync_rep} && ($entry->{wait_event} // '') eq 'SyncRep';
+	return 1 if !$call->{one} && !$call->{include_sync_rep} && ($entry->{wait_event} // '') eq 'SyncRep';
+	return $call->{condition} && !$call->{include_spared} && is_spared_by_limit($world, $call->{condition}, $entry);
+}
+
+# Would the limit of this condition spare it?  (README, "Who is spared")
+my $runs_maintenance = qr/^(?:VACUUM|ANALYZE|CREATE INDEX|REINDEX|CLUSTER|REPACK|REFRESH MATERIALIZED VIEW)\b/;
+
+sub is_spared_by_limit
+{
+	my ($world, $condition, $entry) = @_;
+	my $runs = is_running($entry);
+
+	return 1 if $world->{superuser}{ $entry->{usename} } || $world->{is_exempt}{ $entry->{usename} };
+	return 1 if $condition eq 'idle' && $world->is_listening($entry->{pid});
+	return 1 if $condition =~ /^(?:long statement|blocking)$/ && $runs && $entry->{query} =~ $runs_maintenance;
+	return 1 if $condition eq 'long statement' && waits_for_lock($entry);
+	return 0;
 }
 
 sub may_signal
@@ -202,7 +232,7 @@ sub fate
 
 	return 'denied' if forbidden_function($world, $call) || !may_signal($world, $call, $entry);
 	return 'raced' if $call->{one} && $call->{action} ne 'terminate' && is_client($entry) && !is_running($entry);
-	return 'spared' if is_spared($call, $entry);
+	return 'spared' if is_spared($world, $call, $entry);
 	return 'dry run' if $call->{dry_run};
 	return $call->{action};
 }

@@ -155,7 +155,9 @@ sub make_roles_and_databases
 			'CREATE DATABASE ' . sql_name($_) . q{ TEMPLATE template0 LOCALE 'C' ENCODING }
 			  . ($_ eq 'ascii' ? 'SQL_ASCII' : 'UTF8')
 		} @databases));
-	$node->safe_psql('postgres', 'CREATE EXTENSION pg_session_guard');
+	$node->safe_psql('postgres',
+		'CREATE EXTENSION pg_session_guard; ALTER ROLE spared SET pg_session_guard.exempt = on');
+	$self->{is_exempt}{spared} = 1;
 	for my $dbname (@databases)
 	{
 		my $extension = defined $schema{$dbname}
@@ -225,6 +227,7 @@ sub ask_for_rights
 	{
 		my $session = RawSession->connect($self->{node}, user => 'root', dbname => $dbname);
 
+		$self->ask_for_arguments($session);
 		for my $row (
 			query_rows(
 				$session, qq{
@@ -247,6 +250,31 @@ sub ask_for_rights
 		$session->query("SELECT pg_terminate_backend(pg_backend_pid())");
 	}
 	return;
+}
+
+# What arguments the functions have, by SQL's own account.
+sub ask_for_arguments
+{
+	my ($self, $session) = @_;
+
+	for my $row (
+		query_rows(
+			$session, q{
+		SELECT proname, name, format_type(type, NULL)
+		FROM pg_proc, unnest(proargnames, proargtypes::oid[]) AS argument (name, type)
+		WHERE prorettype = 'session_guard.result'::regtype}))
+	{
+		$self->{arguments}{ $row->[0] }{ $row->[1] } = $row->[2];
+	}
+	return;
+}
+
+# Who listens on a channel is known only where the library is preloaded.
+sub is_listening
+{
+	my ($self, $pid) = @_;
+
+	return $self->{preload} && $self->{members}{$pid} && $self->{members}{$pid}{kind} eq 'listener';
 }
 
 sub databases
@@ -357,11 +385,16 @@ sub compare_patterns
 	my $observer = $self->observer;
 	my %result;
 
-	$observer->parse('', q{SELECT pid, application_name LIKE $1::text, client_addr <<= $2::inet,
+	for my $lists (grep { ref $pattern{$_} } keys %pattern)
+	{
+		$pattern{$lists} = '{' . join(',', map { '"' . s/(["\\])/\\$1/gr . '"' } @{ $pattern{$lists} }) . '}';
+	}
+	$observer->parse('', q{SELECT pid, application_name LIKE ANY ($1::text[]), client_addr <<= $2::inet,
 		CASE WHEN datname IS DISTINCT FROM 'ascii' THEN query ~* $3::text END,
-		application_name LIKE $4::text
+		application_name LIKE ANY ($4::text[])
 		FROM pg_stat_activity WHERE backend_type = 'client backend'});
-	$observer->bind('', '', map { $pattern{$_} // '1' } qw(application_name client_addr query except_application_name));
+	$observer->bind('', '', map { $_->[1] } map { [ $_->[0], $pattern{ $_->[0] } // $_->[1] ] } [ application_name => '{}' ],
+		[ client_addr => '::' ], [ query => '.' ], [ except_application_name => '{}' ]);
 	$observer->execute('');
 	$observer->sync;
 	my @messages = $observer->read_until('Z');

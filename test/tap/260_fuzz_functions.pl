@@ -12,6 +12,7 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
+use FuzzCalls;
 use FuzzCheck;
 use FuzzWorld;
 use Test::More;
@@ -19,11 +20,27 @@ use Test::More;
 my $seed = $ENV{PG_TEST_GUARD_FUZZ_SEED} // 12;
 my $calls = $ENV{PG_TEST_GUARD_FUZZ_CALLS} // 250;
 
+# What the fuzzer would never try.
+sub unknown_arguments
+{
+	my ($world) = @_;
+	my @unknown;
+
+	for my $function (sort keys %{ $world->{arguments} })
+	{
+		my %known = map { $_ => 1 } known_arguments($function);
+
+		push @unknown, map { "$function($_)" } grep { !$known{$_} } sort keys %{ $world->{arguments}{$function} };
+	}
+	return @unknown;
+}
+
 for my $phase ([ preloaded => 1, $calls ], [ 'not preloaded' => 0, int($calls / 5) ])
 {
 	my ($name, $preload, $number) = @$phase;
 	my $world = FuzzWorld->new($preload ? 'preloaded' : 'plain', preload => $preload);
 
+	is(join(' ', unknown_arguments($world)), '', "$name: the fuzzer knows all arguments");
 	srand $seed;
 	my $check = FuzzCheck->new($world, seed => $seed);
 	my $failure = $check->run($number);
