@@ -110,7 +110,7 @@ sub one_or_many
 	return {
 		sql => $sql,
 		type => 'text[]',
-		bad => $wrong && { map { $_->{bad} => 1 } grep { $_->{bad} } @values },
+		bad => $wrong && { map { %{ $_->{bad} } } grep { $_->{bad} } @values },
 		value => $wrong ? undef : [ map { $_->{value} } @values ]
 	};
 }

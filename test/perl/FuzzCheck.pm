@@ -556,7 +556,7 @@ sub check_reason
 	my $detail = delete $session->{detail} // return;
 
 	return if !$self->{world}->is_preloaded || $detail !~ /Ordered by/;
-	fail("session $session->{pid} is told: $detail") if $detail !~ /with \Q$call->{name}\E\(\)/ || $detail =~ /[^\n -~]/;
+	fail("session $session->{pid} is told: $detail") if $detail !~ /with \Q$call->{name}\E\(/ || $detail =~ /[^\n -~]/;
 	return;
 }
 
