@@ -35,11 +35,12 @@ sub if_so
 
 # --- what a session is at ------------------------------------------------------
 
+# From 18 on who authenticates is shown, too.
 sub is_client
 {
 	my ($entry) = @_;
 
-	return $entry->{backend_type} eq 'client backend';
+	return $entry->{backend_type} eq 'client backend' && defined $entry->{usename};
 }
 
 # Does a statement run?  A pipeline that its client has paused shows as active.
