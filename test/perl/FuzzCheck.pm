@@ -363,7 +363,9 @@ sub outcomes
 	my $fate = $verdict->{fate};
 	my $waits = $call->{timeout} > 0;
 	my @unconfirmed = $is_self || !$waits ? 'signaled' : 'survived';
-	my @moved = $verdict->{may_race} || $verdict->{selected} eq 'maybe' ? ('raced') : ();
+	my @moved = (
+		($verdict->{may_race} || $verdict->{selected} eq 'maybe' ? 'raced' : ()),
+		($verdict->{may_be_spared} ? 'spared' : ()));
 
 	return ('terminated', 'signaled', 'survived', 'denied', 'gone', 'dry run', 'spared') if $fate eq 'authenticating';
 	return ('terminated', @unconfirmed, @moved) if $fate eq 'terminate';
@@ -490,7 +492,8 @@ sub check_effects
 		my $verdict = $verdicts->{$pid} // { selected => 'no', fate => '' };
 		my $fate = $verdict->{fate} // '';
 		my $may = $verdict->{selected} =~ /^(?:yes|maybe)$/ && $fate =~ /^(?:terminate|cancel|stop|authenticating)$/;
-		my $must = $may && $verdict->{selected} eq 'yes' && !$verdict->{may_race} && $fate ne 'authenticating'
+		my $must = $may && $verdict->{selected} eq 'yes' && !$verdict->{may_race} && !$verdict->{may_be_spared}
+		  && $fate ne 'authenticating'
 		  && $result =~ /^(?:done|canceled itself|terminated itself)$/ && $call->{way} ne 'explain';
 		my $is_client = $self->{before}{$pid} && $self->{before}{$pid}{backend_type} eq 'client backend';
 

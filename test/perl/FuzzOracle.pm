@@ -217,6 +217,15 @@ sub is_spared_by_limit
 	return 0;
 }
 
+# May it be spared since the time of a wait does not count for the limit of the condition?
+sub has_waited
+{
+	my ($call, $entry) = @_;
+
+	return $call->{condition} && $call->{condition} eq 'long statement' && $call->{filter}{longer_than}
+	  && ($entry->{wait_event} // '') eq 'SyncRep';
+}
+
 sub may_signal
 {
 	my ($world, $call, $entry) = @_;
@@ -286,6 +295,7 @@ sub verdicts
 		$verdict{ $entry->{pid} } = { selected => $selected };
 		next if $selected eq 'no' || $selected eq 'hidden';
 		$verdict{ $entry->{pid} }{fate} = fate($world, $call, $entry);
+		$verdict{ $entry->{pid} }{may_be_spared} = has_waited($call, $entry);
 	}
 	loosen($call, $snapshot, \%verdict);
 	return \%verdict;
