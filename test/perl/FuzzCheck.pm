@@ -362,7 +362,8 @@ sub outcomes
 	my ($call, $verdict, $is_self, $is_client, $is_deaf) = @_;
 	my $fate = $verdict->{fate};
 	my $waits = $call->{timeout} > 0;
-	my @unconfirmed = $is_self || !$waits ? 'signaled' : 'survived';
+	# The time of the call may be over before anybody can be waited for.
+	my @unconfirmed = $is_self || !$waits ? ('signaled') : ('survived', 'signaled');
 	my @moved = (
 		($verdict->{may_race} || $verdict->{selected} eq 'maybe' ? 'raced' : ()),
 		($verdict->{may_be_spared} ? 'spared' : ()));
