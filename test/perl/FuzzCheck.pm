@@ -366,7 +366,8 @@ sub outcomes
 	my @unconfirmed = $is_self || !$waits ? ('signaled') : ('survived', 'signaled');
 	my @moved = (
 		($verdict->{may_race} || $verdict->{selected} eq 'maybe' ? 'raced' : ()),
-		($verdict->{may_be_spared} ? 'spared' : ()));
+		($verdict->{may_be_spared} ? 'spared' : ()),
+		($verdict->{may_be_denied} ? 'denied' : ()));
 
 	return ('terminated', 'signaled', 'survived', 'denied', 'gone', 'dry run', 'spared') if $fate eq 'authenticating';
 	return ('terminated', @unconfirmed, @moved) if $fate eq 'terminate';

@@ -261,9 +261,9 @@ sub verdict_on_one
 
 	return { selected => 'yes', fate => 'gone' } if !$entry || is_no_backend($entry);
 	my $is_this = !defined $call->{backend_start} || $call->{backend_start} eq $entry->{backend_start};
-	# Who is not shown the start does not learn it here.
-	return { selected => 'yes', fate => 'gone' } if !$is_this;
 	my $fate = fate($world, $call, $entry);
+	# Who may not signal it need not learn whether it is another one.
+	return { selected => 'yes', fate => 'gone', may_be_denied => $fate eq 'denied' } if !$is_this;
 	my $is_self = $entry->{pid} == $call->{caller_pid};
 	# The caller is at its own statement by then.
 	$fate = $call->{dry_run} ? 'dry run' : $call->{action} if $is_self && $fate eq 'raced';

@@ -729,7 +729,7 @@ sub caller_session
 	my ($known) = grep { $_->{role} eq $role && $_->{dbname} eq $dbname } @{ $self->{callers} };
 
 	return $known if $known;
-	$self->end_sessions($self->{callers}[0]) if @{ $self->{callers} } > 5;
+	$self->end_sessions($self->{callers}[0]) if @{ $self->{callers} } > 9;
 	my $raw = RawSession->connect($self->{node}, user => $role, dbname => $dbname, application_name => 'caller');
 	my $caller = { kind => 'caller', role => $role, dbname => $dbname, application_name => 'caller', raw => $raw,
 		pid => $raw->pid, tag => 'zq' . ++$self->{born} . 'qz', deaf => 0, owes => 0 };

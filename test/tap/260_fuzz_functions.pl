@@ -18,7 +18,7 @@ use FuzzWorld;
 use Test::More;
 
 my $seed = $ENV{PG_TEST_GUARD_FUZZ_SEED} // 12;
-my $calls = $ENV{PG_TEST_GUARD_FUZZ_CALLS} // 250;
+my $calls = $ENV{PG_TEST_GUARD_FUZZ_CALLS} // 240;
 
 # What the fuzzer would never try.
 sub unknown_arguments
@@ -35,7 +35,7 @@ sub unknown_arguments
 	return @unknown;
 }
 
-for my $phase ([ preloaded => 1, $calls ], [ 'not preloaded' => 0, int($calls / 5) ])
+for my $phase ([ preloaded => 1, $calls ], [ 'not preloaded' => 0, int($calls / 6) ])
 {
 	my ($name, $preload, $number) = @$phase;
 	my $world = FuzzWorld->new($preload ? 'preloaded' : 'plain', preload => $preload);
