@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 
 namespace session_guard
 {
@@ -89,28 +90,31 @@ is_keyword(std::string_view word, std::string_view keyword)
 
 } // namespace
 
-std::string_view
+MaintenanceCommand
 maintenance_in(std::string_view query)
 {
-	constexpr std::array<std::string_view, 6> commands{"VACUUM",  "ANALYZE", "ANALYSE",
-	                                                   "CLUSTER", "REPACK",  "REINDEX"};
+	constexpr std::array<std::pair<std::string_view, MaintenanceCommand>, 6> commands{
+	    {{"VACUUM", MaintenanceCommand::Vacuum},
+	     {"ANALYZE", MaintenanceCommand::Analyze},
+	     {"ANALYSE", MaintenanceCommand::Analyze},
+	     {"CLUSTER", MaintenanceCommand::Cluster},
+	     {"REPACK", MaintenanceCommand::Repack},
+	     {"REINDEX", MaintenanceCommand::Reindex}}};
 	std::string_view first = take_word(query);
 
-	for (std::string_view command : commands)
-		if (is_keyword(first, command))
+	for (auto [word, command] : commands)
+		if (is_keyword(first, word))
 			return command;
+	if (is_keyword(first, "REFRESH"))
+		return is_keyword(take_word(query), "MATERIALIZED")
+		           ? MaintenanceCommand::RefreshMaterializedView
+		           : MaintenanceCommand::None;
 	if (!is_keyword(first, "CREATE"))
-		return {};
-	std::string_view second = take_word(query);
-	bool is_index = is_keyword(second, "INDEX") ||
-	                (is_keyword(second, "UNIQUE") && is_keyword(take_word(query), "INDEX"));
-	return is_index ? "CREATE INDEX" : std::string_view{};
-}
-
-bool
-is_maintenance(std::string_view query)
-{
-	return !maintenance_in(query).empty();
+		return MaintenanceCommand::None;
+	std::string_view object = take_word(query);
+	bool is_index = is_keyword(object, "INDEX") ||
+	                (is_keyword(object, "UNIQUE") && is_keyword(take_word(query), "INDEX"));
+	return is_index ? MaintenanceCommand::CreateIndex : MaintenanceCommand::None;
 }
 
 } // namespace session_guard

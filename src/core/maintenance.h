@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "core/session.h"
+
 #include <string_view>
 
 namespace session_guard
@@ -14,12 +16,9 @@ namespace session_guard
 
 /*
  * The command that a query begins with, after blanks and comments, if it is
- * VACUUM, ANALYZE, CLUSTER, REPACK, REINDEX or CREATE [UNIQUE] INDEX ("CREATE
- * INDEX"); empty otherwise.
+ * VACUUM, ANALYZE, CLUSTER, REPACK, REINDEX, REFRESH MATERIALIZED VIEW or CREATE
+ * [UNIQUE] INDEX; none otherwise.  Whether ALTER TABLE rewrites the text does not tell.
  */
-std::string_view maintenance_in(std::string_view query);
-
-/* Does a query begin with such a command? */
-bool is_maintenance(std::string_view query);
+MaintenanceCommand maintenance_in(std::string_view query);
 
 } // namespace session_guard

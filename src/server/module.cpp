@@ -18,7 +18,13 @@ extern "C"
 void
 _PG_init(void)
 {
+	/*
+	 * The server loads a library again if its load was interrupted, and a setting
+	 * cannot be defined twice: the session could never call a function again.
+	 */
+	HOLD_INTERRUPTS();
 	session_guard::define_settings();
+	RESUME_INTERRUPTS();
 
 	/* Shared memory and the worker exist only if the postmaster itself loads the library. */
 	if (!process_shared_preload_libraries_in_progress)

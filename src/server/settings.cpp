@@ -268,18 +268,23 @@ define_switches()
 		                         PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
-/* Define what only the postmaster can take over. */
+/*
+ * Define what only the postmaster can take over.  In a session that loads the library
+ * later on nothing depends on it, but what is in the configuration file must be known.
+ */
 void
 define_at_start()
 {
-	DefineCustomStringVariable(
-	    "pg_session_guard.database", "Sets the database that the session guard connects to.",
-	    nullptr, &database, "postgres", PGC_POSTMASTER, 0, check_database, nullptr, nullptr);
+	GucContext context = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
+
+	DefineCustomStringVariable("pg_session_guard.database",
+	                           "Sets the database that the session guard connects to.", nullptr,
+	                           &database, "postgres", context, 0, check_database, nullptr, nullptr);
 	DefineCustomIntVariable(
 	    "pg_session_guard.history_buffer",
 	    "Sets how many events are kept in memory until they are in the history.", nullptr,
-	    &history_buffer_events, history_buffer_events, 16, 128 * 1024, PGC_POSTMASTER, 0, nullptr,
-	    nullptr, nullptr);
+	    &history_buffer_events, history_buffer_events, 16, 128 * 1024, context, 0, nullptr, nullptr,
+	    nullptr);
 }
 
 } // namespace
@@ -312,8 +317,7 @@ define_settings()
 	    PGC_SIGHUP, GUC_UNIT_MIN, check_retention, nullptr, nullptr);
 	define_switches();
 	define_limits();
-	if (process_shared_preload_libraries_in_progress)
-		define_at_start();
+	define_at_start();
 	MarkGUCPrefixReserved("pg_session_guard");
 }
 

@@ -208,8 +208,9 @@ guess(const PgBackendStatus &entry, std::span<const char> text)
 	Published published{};
 
 	published.copying = entry.st_progress_command == PROGRESS_COMMAND_COPY;
+	published.maintenance.command = maintenance_in(std::string_view(text.data()));
 	if (reports_maintenance(entry.st_progress_command) ||
-	    is_maintenance(std::string_view(text.data())))
+	    published.maintenance.command != MaintenanceCommand::None)
 		published.maintenance.since = published.maintenance.spared_since = monotonic_now();
 	return published;
 }

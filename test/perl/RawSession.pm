@@ -2,8 +2,8 @@
 # what psql cannot do: pause in a pipeline, call a function by fastpath, stall
 # in COPY, leave a result unread, stay silent while it connects.
 #
-# It connects to the node's Unix-domain socket.  It reads only when it is told
-# to, and it never waits longer than the tests' common timeout.
+# It connects to the node's Unix-domain socket, or to a host by TCP.  It reads only
+# when it is told to, and it never waits longer than the tests' common timeout.
 package RawSession;
 
 use strict;
@@ -11,6 +11,7 @@ use warnings FATAL => 'all';
 
 use Errno qw(EAGAIN EINTR EWOULDBLOCK);
 use IO::Select;
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use PostgreSQL::Test::Utils;
 use Socket qw(SOCK_STREAM);
@@ -19,10 +20,14 @@ use Time::HiRes qw(time);
 # Open the socket and say nothing yet.
 sub open
 {
-	my ($class, $node) = @_;
+	my ($class, $node, %params) = @_;
 	my $path = $node->host . '/.s.PGSQL.' . $node->port;
-	my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path)
-	  or die "could not connect to $path: $!";
+	my $socket =
+	  defined $params{host}
+	  ? IO::Socket::INET->new(PeerAddr => $params{host}, PeerPort => $node->port)
+	  : IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path);
+
+	die 'could not connect to ' . ($params{host} // $path) . ": $!" if !$socket;
 
 	$socket->blocking(0);
 	return bless { socket => $socket, buffer => '', closed => 0, pid => undef, error => undef },
@@ -34,7 +39,7 @@ sub open
 sub connect
 {
 	my ($class, $node, %params) = @_;
-	my $self = $class->open($node);
+	my $self = $class->open($node, %params);
 
 	$self->start_up(%params);
 	$self->read_until('Z');
@@ -50,7 +55,8 @@ sub startup_message
 	my %parameters = (
 		user => $params{user} // 'web',
 		database => $params{dbname} // 'postgres',
-		application_name => $params{application_name} // 'raw');
+		application_name => $params{application_name} // 'raw',
+		%{ $params{parameters} // {} });
 	my $body = pack('N', 3 << 16) . join('', map { "$_\0$parameters{$_}\0" } sort keys %parameters)
 	  . "\0";
 
@@ -333,6 +339,50 @@ sub first_value
 	my $length = unpack 'x2 N', $row;
 
 	return $length == 0xFFFFFFFF ? undef : substr $row, 6, $length;
+}
+
+# All values of the rows among messages, as one array for each row.
+sub rows_of
+{
+	my (@messages) = @_;
+
+	return map { [ values_in($_->[1]) ] } grep { $_->[0] eq 'D' } @messages;
+}
+
+sub values_in
+{
+	my ($row) = @_;
+	my $at = 2;
+	my @values;
+
+	for (1 .. unpack 'n', $row)
+	{
+		my $length = unpack "x$at N", $row;
+
+		$at += 4;
+		if ($length == 0xFFFFFFFF)
+		{
+			push @values, undef;
+			next;
+		}
+		push @values, substr $row, $at, $length;
+		$at += $length;
+	}
+	return @values;
+}
+
+# Read what has come so far, without waiting; all messages of it.
+sub read_what_came
+{
+	my ($self) = @_;
+	my @messages;
+
+	while (1)
+	{
+		push @messages, $self->read_message while $self->has_message;
+		return @messages if $self->{closed} || !IO::Select->new($self->{socket})->can_read(0);
+		$self->read_bytes;
+	}
 }
 
 # Run a simple query to its end; the result as values_of() gives it.  When the

@@ -12,6 +12,12 @@ namespace session_guard::test
 namespace
 {
 
+bool
+is_maintenance(std::string_view query)
+{
+	return maintenance_in(query) != MaintenanceCommand::None;
+}
+
 class Maintenance : public testing::TestWithParam<const char *>
 {
 };
@@ -27,7 +33,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "ANALYZE t", "ANALYSE t", "CLUSTER t USING i", "REPACK t", "REINDEX TABLE t",
                     "reindex(verbose)table t", "CREATE INDEX i ON t (a)",
                     "CREATE UNIQUE INDEX i ON t (a)", "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)",
-                    "create index concurrently on t (a)", "CREATE\n\tUNIQUE\r\nINDEX ON t (a)"));
+                    "create index concurrently on t (a)", "CREATE\n\tUNIQUE\r\nINDEX ON t (a)",
+                    "REFRESH MATERIALIZED VIEW v", "refresh/**/materialized view v"));
 
 INSTANTIATE_TEST_SUITE_P(AfterBlanks, Maintenance,
                          testing::Values("  VACUUM", "\t\n\r\f\vVACUUM", "-- nightly\nVACUUM",
@@ -51,8 +58,9 @@ INSTANTIATE_TEST_SUITE_P(
     Queries, NoMaintenance,
     testing::Values("SELECT 1", "vacuumx", "xvacuum", "vacuu", "CREATE TABLE t ()", "CREATE",
                     "CREATE UNIQUE", "CREATE UNIQUE TABLE", "CREATE INDEXES ON t (a)",
-                    "CREATE TABLE index ()", "CREATE VIEW vacuum AS SELECT 1", "INDEX",
-                    "UNIQUE INDEX", "EXPLAIN ANALYZE SELECT 1", "COPY t FROM STDIN",
+                    "CREATE TABLE index ()", "REFRESH", "REFRESH VIEW v",
+                    "CREATE MATERIALIZED VIEW v AS SELECT 1", "CREATE VIEW vacuum AS SELECT 1",
+                    "INDEX", "UNIQUE INDEX", "EXPLAIN ANALYZE SELECT 1", "COPY t FROM STDIN",
                     "SELECT 'VACUUM'", "\"VACUUM\"", "'VACUUM'", "(VACUUM)", "DROP INDEX i",
                     "CREATE OR REPLACE INDEX", "CREATEINDEX ON t (a)", "createunique index"));
 
@@ -65,9 +73,13 @@ INSTANTIATE_TEST_SUITE_P(Empty, NoMaintenance,
 
 TEST(Maintenance, IsNamed)
 {
-	EXPECT_EQ(maintenance_in("vacuum full t"), "VACUUM");
-	EXPECT_EQ(maintenance_in("create unique index concurrently on t (a)"), "CREATE INDEX");
-	EXPECT_EQ(maintenance_in("SELECT 1"), "");
+	EXPECT_EQ(maintenance_in("vacuum full t"), MaintenanceCommand::Vacuum);
+	EXPECT_EQ(maintenance_in("analyse t"), MaintenanceCommand::Analyze);
+	EXPECT_EQ(maintenance_in("create unique index concurrently on t (a)"),
+	          MaintenanceCommand::CreateIndex);
+	EXPECT_EQ(maintenance_in("refresh materialized view concurrently v"),
+	          MaintenanceCommand::RefreshMaterializedView);
+	EXPECT_EQ(maintenance_in("SELECT 1"), MaintenanceCommand::None);
 }
 
 TEST(Maintenance, IsNotLookedForBehindTheEndOfTheText)
