@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
+use POSIX ();
 use RawSession;
 use Test::More;
 
@@ -43,6 +44,24 @@ for my $mode (qw(fast smart fast))
 	like(history_of('slow'), qr/^cancel\|(signaled\|1\|1\|0|canceled\|1\|1\|1)$/, "$mode: which is in the history");
 	is(history_of('web'), 'terminate|terminated|40|40|40', "$mode: all are in the history, with their end");
 }
+
+# One session cannot end before the guard has: a child lets it go on then.
+my $slow_to_end = RawSession->connect($node);
+my $guard = wait_for_guard($node);
+freeze_process($slow_to_end->pid);
+$node->safe_psql('postgres', q{SELECT FROM terminate_user_sessions('web', "timeout" => '0')});
+my $child = fork() // die "could not fork: $!";
+if ($child == 0)
+{
+	wait_until(sub { !kill 0 => $guard }, 'the guard has ended');
+	kill CONT => $slow_to_end->pid;
+	POSIX::_exit(0);
+}
+$node->stop('fast');
+waitpid $child, 0;
+$node->start;
+wait_for_guard($node);
+is(history_of('web'), 'terminate|terminated|1|1|1', 'the end of who takes longer than the guard is in the history');
 
 # Nobody waits for a server that goes on.
 my ($writer, $session) = ($node->safe_psql('postgres', 'SELECT history_pid FROM session_guard.stats'), RawSession->connect($node));
