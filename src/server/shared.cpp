@@ -177,8 +177,7 @@ is_worker(int pid)
 {
 	return state != nullptr &&
 	       std::ranges::any_of(
-	           state->offices,
-	           [&](Office &office)
+	           state->offices, [&](Office &office)
 	           { return pg_atomic_read_u32(&office.worker_pid) == static_cast<uint32>(pid); });
 }
 

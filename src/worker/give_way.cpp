@@ -56,8 +56,7 @@ is_called_off(Post post)
 bool
 is_alert(Post post)
 {
-	return is_called_off(post) || last_look < expected_until ||
-	       VirtualTransactionIdIsValid(holder);
+	return is_called_off(post) || last_look < expected_until || VirtualTransactionIdIsValid(holder);
 }
 
 Instant
