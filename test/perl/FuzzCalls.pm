@@ -139,14 +139,14 @@ sub a_name
 
 sub a_pid
 {
-	my ($world, $caller, $snapshot) = @_;
+	my ($world, $caller, $snapshot, $is_stopped) = @_;
 	my @pids = sort { $a <=> $b } keys %$snapshot;
 
 	return bad('NULL', '22004') if chance(0.03);
 	my $pid = weighted(
 		[ 60, pick(sort { $a <=> $b } keys %{ $world->{members} }) ],
 		[ 15, pick(@pids) ],
-		[ 12, pick((grep { $world->{members}{$_}{deaf} } sort keys %{ $world->{members} }), $pids[-1]) ],
+		[ $is_stopped ? 60 : 12, pick((grep { $world->{members}{$_}{deaf} } sort keys %{ $world->{members} }), $pids[-1]) ],
 		[ 4, $caller->{pid} ],
 		[ 3, $world->{postmaster} ],
 		[ 3, pick(@{ $world->{dead} }, 0) ],
@@ -236,6 +236,9 @@ sub a_value
 	my ($name, $world, $caller, $snapshot, $values, $type) = @_;
 	my $takes_lists = $type =~ /one_or_many/;
 
+	# NULL must never be "all".
+	return bad('NULL', '22004')
+	  if chance(0.04) && $name =~ /^(?:(?:except_)?(?:dbname|username|application_name)|client_addr|state|query)$/;
 	return one_or_many($takes_lists, sub { a_name('3D000', $world->databases, 'postgres') })
 	  if $name =~ /^(?:except_)?dbname$/;
 	return one_or_many($takes_lists, sub { a_name('42704', @{ $world->{roles} }) })
@@ -248,7 +251,7 @@ sub a_value
 	return a_flag(0.3) if $name eq 'dry_run';
 	return a_flag(0.3) if $name =~ /^include_(?:sync_rep|spared|advisory)$/;
 	return a_reason() if $name eq 'reason';
-	return a_pid($world, $caller, $snapshot) if $name eq 'pid';
+	return a_pid($world, $caller, $snapshot, $values->{is_stopped}) if $name eq 'pid';
 	return a_start($snapshot, $values->{pid}) if $name eq 'backend_start';
 	return a_network() if $name eq 'client_addr';
 	return a_regex() if $name eq 'query';
@@ -280,7 +283,8 @@ sub arguments_of
 	my $type = $world->{arguments}{$name};
 	my @own = grep { $type->{$_} } @{ $function->{own} };
 	my @others = grep { $type->{$_} } $function->{one} ? @shared : @for_many;
-	my %value;
+	# Whose statement outlives its cancel is of interest to who stops it.
+	my %value = (is_stopped => $function->{action} eq 'stop');
 	my @given;
 
 	for my $i (0 .. $#own)
@@ -353,7 +357,7 @@ sub known_arguments
 sub random_call
 {
 	my ($world, $caller, $snapshot) = @_;
-	my $name = pick(sort(keys %function), 'terminate_blocking_sessions');
+	my $name = pick(sort(keys %function), 'terminate_blocking_sessions', 'stop_query');
 	my $function = $function{$name};
 	my ($value, @given) = arguments_of($name, $function, $world, $caller, $snapshot);
 	my $call = {

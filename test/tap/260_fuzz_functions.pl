@@ -40,6 +40,11 @@ for my $phase ([ preloaded => 1, $calls ], [ 'not preloaded' => 0, int($calls / 
 	my ($name, $preload, $number) = @$phase;
 	my $world = FuzzWorld->new($preload ? 'preloaded' : 'plain', preload => $preload);
 
+	# Whoever loads the library late is not told that our settings are none of ours.
+	my $messages;
+	$world->{node}->psql('shop', q{SELECT count(*) FROM terminate_user_sessions('late', dry_run => true)}, stderr => \$messages);
+	is($messages, '', "$name: the first call of a session has nothing to say");
+
 	is(join(' ', unknown_arguments($world)), '', "$name: the fuzzer knows all arguments");
 	srand $seed;
 	my $check = FuzzCheck->new($world, seed => $seed);
