@@ -54,9 +54,8 @@ queues_against(const Instance &other, const Instance &waiter)
 	       DoLockModesConflict(other.waitLockMode, waiter.waitLockMode);
 }
 
-/* Is it a lock that people wait for, and not the server's own machinery or an advisory one? */
-bool
-is_convicting_lock(const LOCKTAG &tag)
+WaitedLock
+kind_of_lock(const LOCKTAG &tag)
 {
 	switch (static_cast<LockTagType>(tag.locktag_type))
 	{
@@ -64,24 +63,31 @@ is_convicting_lock(const LOCKTAG &tag)
 		case LOCKTAG_TUPLE:
 		case LOCKTAG_TRANSACTION:
 		case LOCKTAG_OBJECT:
-			return true;
+			return WaitedLock::Ordinary;
+		case LOCKTAG_ADVISORY:
+			return WaitedLock::Advisory;
+		case LOCKTAG_VIRTUALTRANSACTION:
+			return WaitedLock::Snapshot;
 		default:
-			return false;
+			return WaitedLock::Own;
 	}
 }
 
 /*
- * Is it a session that waits, and not maintenance?  The startup process is not
- * in the ProcArray.  What reports no progress yet is known by the flags of its
- * process or by its text.
+ * Who waits for a lock; what waits for the server's own is nobody's concern.  The startup process
+ * is not in the ProcArray.  What reports no progress yet is known by the flags of its process or by
+ * its text.
  */
-bool
-is_convicting_waiter(int pid)
+WhoWaits
+kind_of_waiter(int pid)
 {
 	constexpr int maintenance = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC;
 	const PGPROC *process = BackendPidGetProc(pid);
 
-	return process != nullptr && (process->statusFlags & maintenance) == 0 && !is_maintaining(pid);
+	if (process == nullptr)
+		return WhoWaits::NoSession;
+	return (process->statusFlags & maintenance) != 0 || is_maintaining(pid) ? WhoWaits::Maintenance
+	                                                                        : WhoWaits::Session;
 }
 
 /* Add an edge for each of those on the same lock that blocks the waiter. */
@@ -90,19 +96,21 @@ void
 add_blockers(Edges &edges, const Instance &waiter, std::span<Instance *const> same_lock,
              Blocks blocks)
 {
-	std::optional<bool> convicts;
+	WaitedLock lock = kind_of_lock(waiter.locktag);
+	std::optional<WhoWaits> kind;
 
 	for (const Instance *other : same_lock)
 	{
 		if ((other->pid != prepared_transaction && other->leaderPid == waiter.leaderPid) ||
 		    !blocks(*other, waiter))
 			continue;
-		if (!convicts)
-			convicts = is_convicting_lock(waiter.locktag) && is_convicting_waiter(waiter.leaderPid);
+		if (!kind)
+			kind = lock == WaitedLock::Own ? WhoWaits::Session : kind_of_waiter(waiter.leaderPid);
 		edges.add({.waiter = waiter.leaderPid,
 		           .blocker = other->leaderPid,
 		           .since = waiter.waitStart,
-		           .convicts = *convicts});
+		           .lock = lock,
+		           .kind = *kind});
 	}
 }
 
