@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "functions/given.h"
+
 #include "server/status.h"
 
 #include "core/limits.h"
@@ -27,9 +29,10 @@ namespace session_guard
 struct Actor
 {
 	bool is_guard;
-	/* For a verb: the role that called it, as the log has it, and the function. */
+	/* For a verb: the role that called it, as the log has it, the function and its filters. */
 	std::array<char, 192> role;
 	std::array<char, NAMEDATALEN> function;
+	std::array<char, given_room> filters;
 };
 
 /* Whoever has given an order and waits for its effect. */

@@ -33,8 +33,8 @@ name_of_caller(Shown *shown)
 const char *
 origin_of(const Order &order, Shown *shown)
 {
-	return psprintf("%s with %s()%s%s", name_of_caller(shown), shown(order.verb),
-	                order.reason != nullptr ? ": " : "",
+	return psprintf("%s with %s(%s)%s%s", name_of_caller(shown), shown(order.verb),
+	                shown(order.given), order.reason != nullptr ? ": " : "",
 	                order.reason != nullptr ? shown(order.reason) : "");
 }
 
@@ -94,6 +94,7 @@ event_of(const Order &order, const Lookout &lookout, const Target &target)
 	event.at = GetCurrentTimestamp();
 	copy_text(event.actor.role, name_of_caller(on_one_line));
 	copy_text(event.actor.function, order.verb);
+	copy_text(event.actor.filters, order.given);
 	copy_text(event.reason, order.reason);
 	event.subject.id = target.sighting.session.id;
 	event.subject.slot = target.sighting.slot;

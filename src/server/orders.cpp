@@ -255,8 +255,9 @@ carry_out(const Order &order)
 	Targets targets = select_targets(order, lookout);
 	Connecting connecting = find_connecting(order);
 	end_all(order, lookout, started, connecting, targets);
-	if (order.empties_database && !order.dry_run)
-		warn_of_holders(*order.filter.database, targets, connecting);
+	if (order.empties_databases && !order.dry_run)
+		for (Oid database : order.filter.databases)
+			warn_of_holders(database, targets, connecting);
 	signal_self(order, lookout, targets);
 	return targets;
 }
