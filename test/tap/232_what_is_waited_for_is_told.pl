@@ -59,9 +59,9 @@ is(notice_of(), '', 'while nobody waits nothing is said');
 
 # A snapshot that CREATE INDEX CONCURRENTLY waits for, and maintenance that waits for a table.
 $session{snapshot}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+let_wait(index => 'CREATE INDEX CONCURRENTLY ON account (id)');
 $session{busy}->query('BEGIN; LOCK TABLE maintained IN SHARE MODE');
 let_wait(prepared => 'VACUUM FULL maintained');
-let_wait(index => 'CREATE INDEX CONCURRENTLY ON account (id)');
 my $result = notice_of();
 like($result, qr/a snapshot of session ${\ $session{snapshot}->pid }\b/, 'a snapshot');
 like($result, qr/session ${\ $session{busy}->pid }, for which only maintenance waits/, 'maintenance that waits');
