@@ -151,12 +151,12 @@ COMMENT ON COLUMN session_guard.limit_stats.late_p50 IS
 COMMENT ON COLUMN session_guard.limit_stats.late_p99 IS 'how late 99 percent of them were at most';
 COMMENT ON COLUMN session_guard.limit_stats.late_max IS 'how late the latest was';
 
-CREATE FUNCTION session_guard_reset_stats()
+CREATE FUNCTION session_guard.reset_stats()
 RETURNS void
 AS 'MODULE_PATHNAME', 'session_guard_reset_stats'
 LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
-REVOKE ALL ON FUNCTION session_guard_reset_stats() FROM PUBLIC;
-COMMENT ON FUNCTION session_guard_reset_stats() IS
+REVOKE ALL ON FUNCTION session_guard.reset_stats() FROM PUBLIC;
+COMMENT ON FUNCTION session_guard.reset_stats() IS
 	'set the counters of session_guard.stats and session_guard.limit_stats to 0';
 
 CREATE FUNCTION session_guard.get_events(
@@ -165,6 +165,7 @@ CREATE FUNCTION session_guard.get_events(
 	OUT acted_at timestamp with time zone,
 	OUT actor text,
 	OUT function_name text,
+	OUT filters text,
 	OUT pid integer,
 	OUT backend_start timestamp with time zone,
 	OUT datname text,
@@ -202,6 +203,8 @@ COMMENT ON COLUMN session_guard.event.number IS
 COMMENT ON COLUMN session_guard.event.acted_at IS 'when it was done';
 COMMENT ON COLUMN session_guard.event.actor IS 'guard, or the role that has called a function';
 COMMENT ON COLUMN session_guard.event.function_name IS 'that function';
+COMMENT ON COLUMN session_guard.event.filters IS
+	'whom it was about, as the caller has put it';
 COMMENT ON COLUMN session_guard.event.pid IS 'process ID of the session that was acted on';
 COMMENT ON COLUMN session_guard.event.backend_start IS 'when it had connected';
 COMMENT ON COLUMN session_guard.event.datname IS 'its database';
@@ -271,15 +274,74 @@ AS 'MODULE_PATHNAME', 'session_guard_not_given'
 LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION session_guard.not_given() IS 'the default of a filter: it is not given';
 
+-- A text, or an array of texts, in an argument.  A literal is one text: '{a,b}' may be a name.
+CREATE TYPE session_guard.one_or_many;
+CREATE FUNCTION session_guard.one_or_many_in(cstring)
+RETURNS session_guard.one_or_many
+AS 'MODULE_PATHNAME', 'session_guard_one_or_many_in'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION session_guard.one_or_many_out(session_guard.one_or_many)
+RETURNS cstring
+AS 'MODULE_PATHNAME', 'session_guard_one_or_many_out'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+CREATE TYPE session_guard.one_or_many (
+	INPUT = session_guard.one_or_many_in,
+	OUTPUT = session_guard.one_or_many_out,
+	LIKE = pg_catalog.text[]);
+COMMENT ON TYPE session_guard.one_or_many IS
+	'a text, or an array of texts: for the arguments of functions';
+COMMENT ON FUNCTION session_guard.one_or_many_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION session_guard.one_or_many_out(session_guard.one_or_many) IS 'I/O';
+
+CREATE FUNCTION session_guard.one_or_many(text)
+RETURNS session_guard.one_or_many
+AS 'MODULE_PATHNAME', 'session_guard_one_of_text'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION session_guard.one_or_many(name)
+RETURNS session_guard.one_or_many
+AS 'MODULE_PATHNAME', 'session_guard_one_of_name'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_guard.one_or_many(text) IS 'one text';
+COMMENT ON FUNCTION session_guard.one_or_many(name) IS 'one name';
+CREATE FUNCTION session_guard.one_or_many(text[])
+RETURNS session_guard.one_or_many
+AS 'MODULE_PATHNAME', 'session_guard_many_of_array'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_guard.one_or_many(text[]) IS 'many texts';
+CREATE FUNCTION session_guard.one_or_many(varchar[])
+RETURNS session_guard.one_or_many
+AS 'MODULE_PATHNAME', 'session_guard_many_of_array'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_guard.one_or_many(varchar[]) IS 'many texts';
+CREATE FUNCTION session_guard.one_or_many(name[])
+RETURNS session_guard.one_or_many
+AS 'MODULE_PATHNAME', 'session_guard_many_of_array'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_guard.one_or_many(name[]) IS 'many names';
+CREATE CAST (text AS session_guard.one_or_many)
+	WITH FUNCTION session_guard.one_or_many(text) AS IMPLICIT;
+CREATE CAST (varchar AS session_guard.one_or_many)
+	WITH FUNCTION session_guard.one_or_many(text) AS IMPLICIT;
+CREATE CAST (name AS session_guard.one_or_many)
+	WITH FUNCTION session_guard.one_or_many(name) AS IMPLICIT;
+CREATE CAST (text[] AS session_guard.one_or_many)
+	WITH FUNCTION session_guard.one_or_many(text[]) AS IMPLICIT;
+CREATE CAST (varchar[] AS session_guard.one_or_many)
+	WITH FUNCTION session_guard.one_or_many(varchar[]) AS IMPLICIT;
+CREATE CAST (name[] AS session_guard.one_or_many)
+	WITH FUNCTION session_guard.one_or_many(name[]) AS IMPLICIT;
+
 -- The verbs are in the schema chosen at CREATE EXTENSION.
 
 CREATE FUNCTION terminate_db_sessions(
-	dbname text,
+	dbname session_guard.one_or_many,
 	except_self boolean DEFAULT true,
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_db_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -287,12 +349,14 @@ COMMENT ON FUNCTION terminate_db_sessions(text, boolean, boolean, interval, text
 	'terminate the sessions of a database';
 
 CREATE FUNCTION terminate_user_sessions(
-	username text,
+	username session_guard.one_or_many,
 	except_self boolean DEFAULT true,
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_user_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -302,9 +366,12 @@ COMMENT ON FUNCTION terminate_user_sessions(text, boolean, boolean, interval, te
 CREATE FUNCTION terminate_all_sessions(
 	except_self boolean DEFAULT true,
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_dbname session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_all_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -313,11 +380,14 @@ COMMENT ON FUNCTION terminate_all_sessions(boolean, boolean, interval, text, boo
 
 CREATE FUNCTION terminate_idle_sessions(
 	idle_for interval,
-	dbname text DEFAULT session_guard.not_given(),
+	dbname session_guard.one_or_many DEFAULT session_guard.not_given(),
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	include_spared boolean DEFAULT false,
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_idle_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -326,11 +396,14 @@ COMMENT ON FUNCTION terminate_idle_sessions(interval, text, boolean, interval, t
 
 CREATE FUNCTION terminate_idle_in_transaction_sessions(
 	idle_for interval,
-	dbname text DEFAULT session_guard.not_given(),
+	dbname session_guard.one_or_many DEFAULT session_guard.not_given(),
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	include_spared boolean DEFAULT false,
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_idle_in_transaction_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -340,10 +413,14 @@ COMMENT ON FUNCTION terminate_idle_in_transaction_sessions(interval, text, boole
 
 CREATE FUNCTION terminate_blocking_sessions(
 	blocking_for interval DEFAULT '0',
+	include_advisory boolean DEFAULT false,
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	include_spared boolean DEFAULT false,
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_blocking_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -353,7 +430,7 @@ COMMENT ON FUNCTION terminate_blocking_sessions(interval, boolean, interval, tex
 CREATE FUNCTION terminate_session(
 	pid integer,
 	backend_start timestamp with time zone DEFAULT session_guard.not_given()::timestamp with time zone,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
 	dry_run boolean DEFAULT false)
 RETURNS SETOF session_guard.result
@@ -364,18 +441,21 @@ COMMENT ON FUNCTION terminate_session(integer, timestamp with time zone, interva
 	'terminate the process with this ID; with backend_start only if it is that session';
 
 CREATE FUNCTION terminate_sessions(
-	dbname text DEFAULT session_guard.not_given(),
-	username text DEFAULT session_guard.not_given(),
-	application_name text DEFAULT session_guard.not_given(),
+	dbname session_guard.one_or_many DEFAULT session_guard.not_given(),
+	username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	application_name session_guard.one_or_many DEFAULT session_guard.not_given(),
 	client_addr inet DEFAULT session_guard.not_given()::inet,
-	state text DEFAULT session_guard.not_given(),
+	state session_guard.one_or_many DEFAULT session_guard.not_given(),
 	query text DEFAULT session_guard.not_given(),
 	longer_than interval DEFAULT session_guard.not_given()::interval,
 	except_self boolean DEFAULT true,
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_dbname session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -384,11 +464,13 @@ COMMENT ON FUNCTION terminate_sessions(text, text, text, inet, text, text, inter
 	'terminate the sessions that pass all filters given';
 
 CREATE FUNCTION cancel_db_queries(
-	dbname text,
+	dbname session_guard.one_or_many,
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_db_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -396,11 +478,13 @@ COMMENT ON FUNCTION cancel_db_queries(text, boolean, interval, text, boolean) IS
 	'cancel the statements running in a database';
 
 CREATE FUNCTION cancel_user_queries(
-	username text,
+	username session_guard.one_or_many,
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_user_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -409,11 +493,14 @@ COMMENT ON FUNCTION cancel_user_queries(text, boolean, interval, text, boolean) 
 
 CREATE FUNCTION cancel_long_queries(
 	running_for interval,
-	dbname text DEFAULT session_guard.not_given(),
+	dbname session_guard.one_or_many DEFAULT session_guard.not_given(),
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	include_spared boolean DEFAULT false,
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_long_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -423,7 +510,7 @@ COMMENT ON FUNCTION cancel_long_queries(interval, text, boolean, interval, text,
 CREATE FUNCTION cancel_query(
 	pid integer,
 	backend_start timestamp with time zone DEFAULT session_guard.not_given()::timestamp with time zone,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
 	dry_run boolean DEFAULT false)
 RETURNS SETOF session_guard.result
@@ -433,18 +520,21 @@ COMMENT ON FUNCTION cancel_query(integer, timestamp with time zone, interval, te
 	'cancel the statement of the process with this ID; with backend_start only if it is that session';
 
 CREATE FUNCTION cancel_queries(
-	dbname text DEFAULT session_guard.not_given(),
-	username text DEFAULT session_guard.not_given(),
-	application_name text DEFAULT session_guard.not_given(),
+	dbname session_guard.one_or_many DEFAULT session_guard.not_given(),
+	username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	application_name session_guard.one_or_many DEFAULT session_guard.not_given(),
 	client_addr inet DEFAULT session_guard.not_given()::inet,
-	state text DEFAULT session_guard.not_given(),
+	state session_guard.one_or_many DEFAULT session_guard.not_given(),
 	query text DEFAULT session_guard.not_given(),
 	longer_than interval DEFAULT session_guard.not_given()::interval,
 	except_self boolean DEFAULT true,
 	include_sync_rep boolean DEFAULT false,
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
-	dry_run boolean DEFAULT false)
+	dry_run boolean DEFAULT false,
+	except_username session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_application_name session_guard.one_or_many DEFAULT session_guard.not_given(),
+	except_dbname session_guard.one_or_many DEFAULT session_guard.not_given())
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -455,7 +545,7 @@ COMMENT ON FUNCTION cancel_queries(text, text, text, inet, text, text, interval,
 CREATE FUNCTION stop_query(
 	pid integer,
 	grace interval DEFAULT '10 s',
-	"timeout" interval DEFAULT '5 s',
+	timeout interval DEFAULT '5 s',
 	reason text DEFAULT NULL,
 	dry_run boolean DEFAULT false)
 RETURNS SETOF session_guard.result

@@ -148,9 +148,63 @@ SELECT * FROM terminate_db_sessions('regress_no_such_database');
 SELECT * FROM terminate_db_sessions(NULL);
 \set VERBOSITY sqlstate
 SELECT * FROM terminate_db_sessions();
-SELECT * FROM terminate_sessions(VARIADIC ARRAY['postgres']);
 \set VERBOSITY default
 SELECT * FROM cancel_long_queries('-1 s');
+
+-- One or many: a text, or an array; what is in a list is as good, or as bad, as if it were alone.
+SELECT * FROM failures(
+	'terminate_sessions(username => ARRAY[''pg_monitor'', ''regress_no_such_role''], dry_run => true)',
+	'terminate_sessions(username => ARRAY[''pg_monitor'', NULL], dry_run => true)',
+	'terminate_sessions(username => ARRAY[NULL]::text[], dry_run => true)',
+	'terminate_sessions(username => ARRAY[]::text[], dry_run => true)',
+	'terminate_sessions(username => ''{}''::name[], dry_run => true)',
+	'terminate_sessions(username => NULL::text[], dry_run => true)',
+	'terminate_sessions(username => (SELECT array_agg(rolname) FROM pg_roles WHERE false), dry_run => true)',
+	'terminate_sessions(dbname => ARRAY[''postgres'', ''''], dry_run => true)',
+	'terminate_sessions(dbname => ''{postgres,template1}'', dry_run => true)',
+	'terminate_user_sessions(''{pg_monitor,postgres}'', dry_run => true)',
+	'terminate_sessions(application_name => ARRAY[''web%'', ''''], dry_run => true)',
+	'terminate_sessions(application_name => ARRAY[''web%'', ''\''], dry_run => true)',
+	'terminate_sessions(state => ARRAY[''idle'', ''busy''], dry_run => true)');
+-- An exception must exist, too: whoever it was meant for would be ended.
+SELECT * FROM failures(
+	'terminate_all_sessions(except_username => ''regress_no_such_role'', dry_run => true)',
+	'terminate_all_sessions(except_username => ARRAY[''pg_monitor'', ''regress_no_such_role''], dry_run => true)',
+	'terminate_all_sessions(except_username => ARRAY[]::text[], dry_run => true)',
+	'terminate_all_sessions(except_dbname => ''regress_no_such_database'', dry_run => true)',
+	'terminate_all_sessions(except_application_name => '''', dry_run => true)',
+	'terminate_all_sessions(except_application_name => ''\'', dry_run => true)',
+	'terminate_all_sessions(except_application_name => ARRAY[''x'', NULL], dry_run => true)');
+-- These are as good as any.
+SELECT * FROM failures(
+	'terminate_sessions(username => ''pg_monitor'')',
+	'terminate_sessions(username => ''pg_monitor''::text)',
+	'terminate_sessions(username => ''pg_monitor''::varchar)',
+	'terminate_sessions(username => ''pg_monitor''::name)',
+	'terminate_sessions(username => ARRAY[''pg_monitor'', ''pg_read_all_stats''])',
+	'terminate_sessions(username => ''{pg_monitor,pg_read_all_stats}''::text[])',
+	'terminate_sessions(username => ARRAY[''pg_monitor'']::varchar[])',
+	'terminate_sessions(username => ARRAY[''pg_monitor'']::name[])',
+	'terminate_sessions(username => ARRAY(SELECT rolname FROM pg_roles WHERE rolname LIKE ''pg\_%''))',
+	'terminate_sessions(username => (SELECT rolname FROM pg_roles WHERE rolname = ''pg_monitor''))',
+	'terminate_sessions(ARRAY[''postgres'', ''template1''], ''pg_monitor'')',
+	'terminate_sessions(''postgres'', ARRAY[''pg_monitor''], ARRAY[''x'', ''{y}''])',
+	'terminate_user_sessions(ARRAY[''pg_monitor'', ''pg_read_all_stats''])',
+	'cancel_user_queries(ARRAY[''pg_monitor'', ''pg_read_all_stats''])',
+	'terminate_db_sessions(ARRAY[''template0'', ''template1''])',
+	'cancel_db_queries(ARRAY[''template0'', ''template1''])',
+	'terminate_idle_sessions(''0'', ARRAY[''template0'', ''template1''])',
+	'terminate_sessions(except_username => session_user, username => ''pg_monitor'')');
+-- A driver knows nothing of the type, and sends text.
+PREPARE one_or_many AS SELECT * FROM terminate_sessions(dbname => $1, username => $2, dry_run => true);
+SELECT parameter_types FROM pg_prepared_statements WHERE name = 'one_or_many';
+EXECUTE one_or_many ('postgres', 'pg_monitor');
+EXECUTE one_or_many (ARRAY['postgres', 'template1'], 'pg_monitor');
+EXECUTE one_or_many ('postgres', NULL);
+DEALLOCATE one_or_many;
+SELECT 'one'::session_guard.one_or_many, '{a,b}'::session_guard.one_or_many,
+	ARRAY['{a,b}']::session_guard.one_or_many, ARRAY['a', NULL, 'b c']::session_guard.one_or_many,
+	ARRAY[]::text[]::session_guard.one_or_many, ARRAY['a', 'b']::name[]::session_guard.one_or_many;
 
 -- Absent and NULL differ however NULL comes: from a parameter, a variable, a column, a subquery.
 PREPARE by_parameter (text, text) AS
@@ -193,7 +247,7 @@ DECLARE
 	ended integer;
 BEGIN
 	SELECT count(*) INTO ended FROM terminate_user_sessions(wanted);
-	PERFORM terminate_user_sessions(wanted, "timeout" => '1 s');
+	PERFORM terminate_user_sessions(wanted, timeout => '1 s');
 	PERFORM * FROM cancel_user_queries(wanted);
 	RAISE INFO '% ended', ended;
 END
@@ -246,6 +300,20 @@ SELECT r.* FROM unnest(ARRAY[
 	'cancel_long_queries(''1 day'', dry_run => true)',
 	'cancel_query(pg_backend_pid(), dry_run => true)',
 	'cancel_query(0)',
+	'terminate_sessions(application_name => ARRAY[''nobody'', ''regress%''], except_self => false, dry_run => true)',
+	'terminate_sessions(application_name => ''regress%'', except_application_name => ''regress_s%'', except_self => false, dry_run => true)',
+	'terminate_sessions(application_name => ''regress%'', except_application_name => ARRAY[''nobody'', ''%verbs''], except_self => false, dry_run => true)',
+	'terminate_sessions(except_username => ''pg_monitor'', except_self => false, dry_run => true)',
+	'terminate_sessions(except_username => session_user, except_self => false, dry_run => true)',
+	'terminate_sessions(except_username => ARRAY[''pg_monitor'', session_user], except_self => false, dry_run => true)',
+	'terminate_sessions(except_dbname => ''template1'', except_self => false, dry_run => true)',
+	'terminate_sessions(except_dbname => ARRAY[''template1'', ''postgres''], except_self => false, dry_run => true)',
+	'terminate_sessions(dbname => ARRAY[''template1'', ''postgres''], except_self => false, dry_run => true)',
+	'terminate_sessions(state => ARRAY[''idle'', ''active''], application_name => ''regress%'', except_self => false, dry_run => true)',
+	'terminate_all_sessions(false, except_username => session_user, dry_run => true)',
+	'terminate_db_sessions(''postgres'', false, except_application_name => ''regress%'', dry_run => true)',
+	'terminate_db_sessions(''postgres'', false, except_application_name => ''other%'', dry_run => true)',
+	'terminate_user_sessions(ARRAY[''pg_monitor'', session_user], false, dry_run => true)',
 	'stop_query(pg_backend_pid(), dry_run => true)',
 	'stop_query(0)']) AS c(call), LATERAL rows_of_self(c.call) AS r;
 

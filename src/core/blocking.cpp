@@ -46,15 +46,17 @@ WaitGraph::waiters_of(std::int32_t blocker) const
 }
 
 std::optional<Timestamp>
-WaitGraph::guilty_since(std::int32_t blocker) const
+WaitGraph::guilty_since(std::int32_t blocker, Timestamp xact_start, Advisory advisory) const
 {
 	std::optional<Timestamp> oldest;
 
 	if (!blockers_of(blocker).empty())
 		return std::nullopt;
 	for (const WaitEdge &edge : waiters_of(blocker))
-		if (edge.convicts && edge.since != unknown_time)
-			oldest = std::min(oldest.value_or(never), edge.since);
+		if (convicts(edge, advisory) && edge.since != unknown_time)
+			oldest = std::min(oldest.value_or(never), edge.lock == WaitedLock::Advisory
+			                                              ? edge.since
+			                                              : std::max(edge.since, xact_start));
 	return oldest;
 }
 

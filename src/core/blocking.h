@@ -20,6 +20,35 @@ namespace session_guard
 /* A prepared transaction has no process. */
 inline constexpr std::int32_t prepared_transaction = 0;
 
+/* What is waited for, as far as it matters who is to blame. */
+enum class WaitedLock : std::uint8_t
+{
+	/* A relation, tuple, transaction or other object. */
+	Ordinary,
+	Advisory,
+	/* The end of a transaction that may see what is to go: a virtual transaction. */
+	Snapshot,
+	/* One of the server's own short ones. */
+	Own,
+};
+
+/* Who waits. */
+enum class WhoWaits : std::uint8_t
+{
+	Session,
+	/* A session that runs a maintenance command, or autovacuum. */
+	Maintenance,
+	/* The startup process of a standby. */
+	NoSession,
+};
+
+/* Does a wait for an advisory lock count? */
+enum class Advisory : std::uint8_t
+{
+	Ignored,
+	Counts,
+};
+
 /* One process waits for a lock that another one holds, or is ahead of it in the queue for. */
 struct WaitEdge
 {
@@ -27,14 +56,23 @@ struct WaitEdge
 	std::int32_t blocker;
 	/* When it began to wait; unknown_time in the moment before the server notes it. */
 	Timestamp since;
-	/*
-	 * Does this wait make the blocker a culprit?  It does for locks on
-	 * relations, tuples, transactions and other objects, unless who waits is
-	 * maintenance or no session at all.
-	 */
-	bool convicts;
+	WaitedLock lock;
+	WhoWaits kind;
 };
 static_assert(std::is_trivially_destructible_v<WaitEdge>);
+
+/*
+ * Does this wait make the blocker a culprit?  It does for locks on relations,
+ * tuples, transactions and other objects, and advisory ones if they count, unless
+ * who waits is maintenance or no session at all.
+ */
+constexpr bool
+convicts(const WaitEdge &edge, Advisory advisory)
+{
+	return edge.kind == WhoWaits::Session &&
+	       (edge.lock == WaitedLock::Ordinary ||
+	        (edge.lock == WaitedLock::Advisory && advisory == Advisory::Counts));
+}
 
 /* Modes of one lock; a bit for each. */
 using LockModes = std::uint32_t;
@@ -109,9 +147,18 @@ class WaitGraph
 	/*
 	 * Since when the oldest wait that convicts has been blocked directly by
 	 * this process, if the process is the root of a chain: who waits himself
-	 * is a victim.
+	 * is a victim.  A process blocks by the locks of the transaction that began
+	 * at this time, but for advisory ones, which may be its session's: who waits
+	 * longer than that transaction lasts has waited for its session.
 	 */
-	std::optional<Timestamp> guilty_since(std::int32_t blocker) const;
+	std::optional<Timestamp> guilty_since(std::int32_t blocker, Timestamp xact_start,
+	                                      Advisory advisory = Advisory::Ignored) const;
+
+	std::span<const WaitEdge>
+	edges() const
+	{
+		return by_waiter_;
+	}
 
   private:
 	std::span<const WaitEdge> by_waiter_;

@@ -314,8 +314,12 @@ presumed(Limit limit, Instant start, const Session &session, const Memo &memo, c
 	return share_of(unknown, off.waits - off.both, known);
 }
 
+namespace
+{
+
+/* Whatever limit or condition it is about. */
 Spared
-spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+spared_from_all(const Session &session, const Policy &policy)
 {
 	if (session.state == State::Unknown || session.state == State::Starting)
 		return Spared::Unreadable;
@@ -327,9 +331,68 @@ spared_from(Limit limit, const Session &session, const Memo &memo, const Policy 
 		return Spared::Exempt;
 	if (policy.exempt_superusers && session.superuser == Superuser::Yes)
 		return Spared::Superuser;
+	return Spared::No;
+}
+
+} // namespace
+
+Spared
+spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+{
+	if (Spared spared = spared_from_all(session, policy); spared != Spared::No)
+		return spared;
 	if (is_unmeasurable(limit, session))
 		return Spared::NotMeasurable;
 	return spared_by_state(limit, session, memo, policy);
+}
+
+namespace
+{
+
+/* The time that counts of a statement, if one runs. */
+std::optional<Duration>
+running_for(const Session &session, const Memo &memo, const Policy &policy, Instant now)
+{
+	std::optional<Episode> episode = episode_of(Limit::Statement, session, memo);
+
+	if (!episode)
+		return std::nullopt;
+	return now - episode->start - excluded(Limit::Statement, session, memo, policy) -
+	       presumed(Limit::Statement, episode->start, session, memo, policy);
+}
+
+} // namespace
+
+Spared
+spared_from_condition(Condition condition, Duration longer_than, const Session &session,
+                      const Memo &memo, const Policy &policy, Instant now)
+{
+	switch (condition)
+	{
+		case Condition::Idle:
+			return spared_from(Limit::IdleSession, session, memo, policy);
+		case Condition::IdleInTransaction:
+			return spared_from(Limit::IdleInTransactionSession, session, memo, policy);
+		case Condition::LongStatement:
+		{
+			Spared spared = spared_from(Limit::Statement, session, memo, policy);
+			std::optional<Duration> time = running_for(session, memo, policy, now);
+
+			if (spared != Spared::No || longer_than == 0 || !time || *time > longer_than)
+				return spared;
+			return Spared::NotSoLong;
+		}
+		case Condition::Blocking:
+		{
+			Spared spared = spared_from_all(session, policy);
+
+			if (spared != Spared::No || !policy.spare_maintenance ||
+			    !runs_spared_maintenance(session))
+				return spared;
+			return Spared::Maintenance;
+		}
+	}
+	return Spared::No;
 }
 
 Decision

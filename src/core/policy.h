@@ -83,6 +83,8 @@ enum class Spared : std::uint8_t
 	LockWait,
 	/* session_timeout waits for the end of the transaction. */
 	InTransaction,
+	/* For functions: it has not run for so long without what does not count. */
+	NotSoLong,
 };
 inline constexpr std::size_t spared_count = 12;
 static_assert(static_cast<std::size_t>(Spared::InTransaction) + 1 == spared_count);
@@ -174,6 +176,23 @@ stillness_for(Duration threshold)
 
 /* Is the session spared from this limit at this moment, and why? */
 Spared spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy);
+
+/* A condition that a function asks for by its name. */
+enum class Condition : std::uint8_t
+{
+	Idle,
+	IdleInTransaction,
+	LongStatement,
+	Blocking,
+};
+
+/*
+ * Is a session that has met a condition for longer than this spared as the limit
+ * of that condition spares, at whatever value?  A blocker is spared while it
+ * runs maintenance.
+ */
+Spared spared_from_condition(Condition condition, Duration longer_than, const Session &session,
+                             const Memo &memo, const Policy &policy, Instant now);
 
 /* Does this reason end by itself, so that the session is worth another look before the next scan?
  */

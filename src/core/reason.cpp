@@ -235,6 +235,9 @@ append_spared(Text &text, Spared spared, const Policy &policy, const Names &name
 		case Spared::InTransaction:
 			text.append("in a transaction");
 			return;
+		case Spared::NotSoLong:
+			text.append("not running for so long without its waits and maintenance");
+			return;
 	}
 }
 

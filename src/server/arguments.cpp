@@ -4,6 +4,7 @@
 #include "server/arguments.h"
 
 #include "server/events.h"
+#include "functions/one_or_many.h"
 
 #include <cstring>
 
@@ -35,25 +36,89 @@ start_of_text(Datum value, std::size_t kept)
 	return pnstrdup(bytes, static_cast<Size>(pg_mbcliplen(bytes, length, static_cast<int>(kept))));
 }
 
-/* The expression behind a cast; casts from text go by way of the type's input function. */
-Node *
-without_casts(Node *expression)
-{
-	while (expression != nullptr && IsA(expression, CoerceViaIO))
-		expression = reinterpret_cast<Node *>(reinterpret_cast<CoerceViaIO *>(expression)->arg);
-	return expression;
-}
-
-bool
-is_not_given(Node *expression)
+PGFunction
+function_of(const FuncExpr *call)
 {
 	FmgrInfo function;
 
-	expression = without_casts(expression);
+	fmgr_info(call->funcid, &function);
+	return function.fn_addr;
+}
+
+/*
+ * Is it the call of session_guard.not_given()?  There may be casts around it: from
+ * text they go by way of the type's input function, or by our own.
+ */
+bool
+is_not_given(Node *expression)
+{
+	while (expression != nullptr && IsA(expression, CoerceViaIO))
+		expression = reinterpret_cast<Node *>(reinterpret_cast<CoerceViaIO *>(expression)->arg);
 	if (expression == nullptr || !IsA(expression, FuncExpr))
 		return false;
-	fmgr_info(reinterpret_cast<FuncExpr *>(expression)->funcid, &function);
-	return function.fn_addr == session_guard_not_given;
+
+	auto call = reinterpret_cast<FuncExpr *>(expression);
+	PGFunction function = function_of(call);
+	if (makes_one_or_many(function))
+		return is_not_given(static_cast<Node *>(linitial(call->args)));
+	return function == session_guard_not_given;
+}
+
+/* An interval in microseconds, a month taken for 30 days; an error if it is negative. */
+Duration
+duration_of(Datum interval, const char *name)
+{
+	const Interval *parts = DatumGetIntervalP(interval);
+	int64 days = int64{parts->month} * DAYS_PER_MONTH + parts->day;
+	int64 microseconds;
+
+	/* What does not fit is longer than anything lasts, or shorter than nothing. */
+	if (__builtin_mul_overflow(days, USECS_PER_DAY, &microseconds) ||
+	    __builtin_add_overflow(microseconds, parts->time, &microseconds))
+		microseconds = days > 0 ? never : -1;
+	if (microseconds < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("argument \"%s\" must not be negative", name)));
+	return microseconds;
+}
+
+/* An error about a name that does not exist.  The HINT is for who meant a list of names. */
+[[noreturn]] void
+report_unknown(const char *kind, int error, const char *name)
+{
+	ereport(ERROR, (errcode(error), errmsg("%s \"%s\" does not exist", kind, name),
+	                *name == '{' ? errhint("For a list, write ARRAY['one', 'other'].") : 0));
+}
+
+Oid
+database_named(const char *name)
+{
+	Oid database = get_database_oid(name, true);
+
+	if (!OidIsValid(database))
+		report_unknown("database", ERRCODE_UNDEFINED_DATABASE, name);
+	return database;
+}
+
+Oid
+role_named(const char *name)
+{
+	Oid role = get_role_oid(name, true);
+
+	if (!OidIsValid(role))
+		report_unknown("role", ERRCODE_UNDEFINED_OBJECT, name);
+	return role;
+}
+
+/* The OIDs of what must exist, by their names. */
+std::span<const Oid>
+oids_of(std::span<const Datum> names, Oid find(const char *))
+{
+	auto oids = static_cast<Oid *>(palloc(names.size() * sizeof(Oid)));
+
+	for (std::size_t i = 0; i < names.size(); i++)
+		oids[i] = find(start_of_text(names[i], kept_of_name));
+	return {oids, names.size()};
 }
 
 } // namespace
@@ -89,16 +154,25 @@ Arguments::verb() const
 	return name != nullptr ? name : "?";
 }
 
-Oid
-Arguments::database(const char *name)
+std::span<const Datum>
+Arguments::texts(const char *name)
 {
-	return database_named(next(name));
+	std::span<const Datum> texts = texts_of(next(name), name);
+
+	given_.add(name, texts);
+	return texts;
 }
 
-Oid
-Arguments::role(const char *name)
+std::span<const Oid>
+Arguments::databases(const char *name)
 {
-	return role_named(next(name));
+	return oids_of(texts(name), database_named);
+}
+
+std::span<const Oid>
+Arguments::roles(const char *name)
+{
+	return oids_of(texts(name), role_named);
 }
 
 int
@@ -113,10 +187,30 @@ Arguments::duration(const char *name)
 	return duration_of(next(name), name);
 }
 
+Duration
+Arguments::longer_than(const char *name)
+{
+	Duration duration = this->duration(name);
+
+	if (duration > 0)
+		given_.add(name, duration);
+	return duration;
+}
+
 bool
 Arguments::flag(const char *name)
 {
 	return DatumGetBool(next(name));
+}
+
+bool
+Arguments::flag(const char *name, bool widens)
+{
+	bool value = flag(name);
+
+	if (value == widens)
+		given_.add(name, value);
+	return value;
 }
 
 const char *
@@ -149,33 +243,59 @@ Arguments::filter(const char *name)
 	return is_varlena ? PointerGetDatum(PG_DETOAST_DATUM_PACKED(value)) : value;
 }
 
-Oid
-database_named(Datum name)
+std::span<const Datum>
+Arguments::texts_if_given(const char *name)
 {
-	return get_database_oid(start_of_text(name, kept_of_name), false);
+	if (call_->args[index_].isnull && next_is_not_given())
+	{
+		index_++;
+		return {};
+	}
+	return texts(name);
 }
 
-Oid
-role_named(Datum name)
+std::span<const Oid>
+Arguments::databases_if_given(const char *name)
 {
-	return get_role_oid(start_of_text(name, kept_of_name), false);
+	return oids_of(texts_if_given(name), database_named);
+}
+
+std::span<const Oid>
+Arguments::roles_if_given(const char *name)
+{
+	return oids_of(texts_if_given(name), role_named);
+}
+
+std::optional<Datum>
+Arguments::network_if_given(const char *name)
+{
+	std::optional<Datum> network = filter(name);
+
+	if (network)
+		given_.add(name, OidOutputFunctionCall(F_INET_OUT, *network));
+	return network;
+}
+
+std::optional<Datum>
+Arguments::text_if_given(const char *name)
+{
+	std::optional<Datum> value = filter(name);
+
+	if (value)
+		given_.add(name, TextDatumGetCString(*value));
+	return value;
 }
 
 Duration
-duration_of(Datum interval, const char *name)
+Arguments::duration_if_given(const char *name)
 {
-	const Interval *parts = DatumGetIntervalP(interval);
-	int64 days = int64{parts->month} * DAYS_PER_MONTH + parts->day;
-	int64 microseconds;
+	std::optional<Datum> interval = filter(name);
 
-	/* What does not fit is longer than anything lasts, or shorter than nothing. */
-	if (__builtin_mul_overflow(days, USECS_PER_DAY, &microseconds) ||
-	    __builtin_add_overflow(microseconds, parts->time, &microseconds))
-		microseconds = days > 0 ? never : -1;
-	if (microseconds < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("argument \"%s\" must not be negative", name)));
-	return microseconds;
+	if (!interval)
+		return 0;
+	Duration duration = duration_of(*interval, name);
+	given_.add(name, duration);
+	return duration;
 }
 
 } // namespace session_guard

@@ -51,6 +51,7 @@ set_actor(EventRow &row, const Actor &actor)
 		return row.set_text(at(EventColumn::Actor), "guard");
 	set_found(row, EventColumn::Actor, actor.role);
 	set_found(row, EventColumn::FunctionName, actor.function);
+	set_found(row, EventColumn::Filters, actor.filters);
 }
 
 void

@@ -18,6 +18,7 @@ enum class EventColumn : std::uint8_t
 	ActedAt,
 	Actor,
 	FunctionName,
+	Filters,
 	Pid,
 	BackendStart,
 	DatabaseName,

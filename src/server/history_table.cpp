@@ -14,18 +14,19 @@ namespace
 {
 
 constexpr char insert_query[] =
-    "INSERT INTO session_guard.history (server_start, number, acted_at, actor, function_name, pid,"
-    " backend_start, datname, usename, application_name, client_addr, state, limit_name, threshold,"
+    "INSERT INTO session_guard.history (server_start, number, acted_at, actor, function_name,"
+    " filters, pid, backend_start, datname, usename, application_name, client_addr, state, "
+    "limit_name, threshold,"
     " source, measured, action, outcome, reason, note, late, gone_after, query)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
-    " $19, $20, $21, $22, $23)"
+    " $19, $20, $21, $22, $23, $24)"
     " ON CONFLICT (server_start, number) DO UPDATE SET outcome = EXCLUDED.outcome,"
     " note = EXCLUDED.note, gone_after = EXCLUDED.gone_after, measured = EXCLUDED.measured";
 constexpr Oid insert_types[event_columns] = {
-    TIMESTAMPTZOID, INT8OID,     TIMESTAMPTZOID, TEXTOID,     TEXTOID, INT4OID,
-    TIMESTAMPTZOID, TEXTOID,     TEXTOID,        TEXTOID,     INETOID, TEXTOID,
-    TEXTOID,        INTERVALOID, TEXTOID,        INTERVALOID, TEXTOID, TEXTOID,
-    TEXTOID,        TEXTOID,     INTERVALOID,    INTERVALOID, TEXTOID,
+    TIMESTAMPTZOID, INT8OID,        TIMESTAMPTZOID, TEXTOID,     TEXTOID,     TEXTOID,
+    INT4OID,        TIMESTAMPTZOID, TEXTOID,        TEXTOID,     TEXTOID,     INETOID,
+    TEXTOID,        TEXTOID,        INTERVALOID,    TEXTOID,     INTERVALOID, TEXTOID,
+    TEXTOID,        TEXTOID,        TEXTOID,        INTERVALOID, INTERVALOID, TEXTOID,
 };
 
 /* Rows that somebody else has locked are for the next time. */

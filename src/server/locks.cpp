@@ -124,9 +124,8 @@ copy_contended_locks()
 	return contended;
 }
 
-/* Is it a lock that people wait for, and not the server's own machinery or an advisory one? */
-bool
-is_convicting_lock(LockTagType kind)
+WaitedLock
+kind_of_lock(LockTagType kind)
 {
 	switch (kind)
 	{
@@ -134,21 +133,28 @@ is_convicting_lock(LockTagType kind)
 		case LOCKTAG_TUPLE:
 		case LOCKTAG_TRANSACTION:
 		case LOCKTAG_OBJECT:
-			return true;
+			return WaitedLock::Ordinary;
+		case LOCKTAG_ADVISORY:
+			return WaitedLock::Advisory;
+		case LOCKTAG_VIRTUALTRANSACTION:
+			return WaitedLock::Snapshot;
 		default:
-			return false;
+			return WaitedLock::Own;
 	}
 }
 
 /*
- * Is it a session that waits, and not maintenance?  What reports no progress yet
- * is known by the flags of its process or by its text.
+ * Who waits for a lock; what waits for the server's own is nobody's concern.  What
+ * reports no progress yet is known by the flags of its process or by its text.
  */
-bool
-is_convicting_waiter(const Waiting &waiting)
+WhoWaits
+kind_of_waiter(const Waiting &waiting)
 {
-	return waiting.slot >= 0 && !waiting.is_maintenance_process &&
-	       !is_maintaining(waiting.slot, waiting.pid);
+	if (waiting.slot < 0)
+		return WhoWaits::NoSession;
+	return waiting.is_maintenance_process || is_maintaining(waiting.slot, waiting.pid)
+	           ? WhoWaits::Maintenance
+	           : WhoWaits::Session;
 }
 
 /* Add an edge for each of those that block the waiter at a position of the queue. */
@@ -156,17 +162,20 @@ void
 add_blockers(Edges &edges, LockTagType kind, std::span<const LockHolder> holders,
              std::span<const LockWaiter> queue, std::size_t position, const Waiting &waiting)
 {
-	std::optional<bool> convicts;
+	WaitedLock lock = kind_of_lock(kind);
+	std::optional<WhoWaits> who;
 
 	for_each_blocker(holders, queue, position,
 	                 [&](std::int32_t blocker)
 	                 {
-		                 if (!convicts)
-			                 convicts = is_convicting_lock(kind) && is_convicting_waiter(waiting);
+		                 if (!who)
+			                 who = lock == WaitedLock::Own ? WhoWaits::Session
+			                                               : kind_of_waiter(waiting);
 		                 edges.add({.waiter = waiting.pid,
 		                            .blocker = blocker,
 		                            .since = waiting.since,
-		                            .convicts = *convicts});
+		                            .lock = lock,
+		                            .kind = *who});
 	                 });
 }
 

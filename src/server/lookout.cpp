@@ -51,4 +51,12 @@ Lookout::compare(const Sighting &sighting)
 	return match;
 }
 
+Match
+Lookout::compare_again(const Sighting &sighting)
+{
+	if (filter_.counts_advisory)
+		graph_read_at_ = 0;
+	return compare(sighting);
+}
+
 } // namespace session_guard

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "functions/sparing.h"
+
 #include "server/selection.h"
 
 namespace session_guard
@@ -22,6 +24,17 @@ class Lookout
 
 	/* Compare a session that was just looked at, with the text of its query, with the filter. */
 	Match compare(const Sighting &sighting);
+	/*
+	 * The same right before its signal.  An advisory lock may have been given up
+	 * since the lock table was read, without any other change.
+	 */
+	Match compare_again(const Sighting &sighting);
+
+	Sparing &
+	sparing()
+	{
+		return sparing_;
+	}
 
   private:
 	/*
@@ -39,6 +52,7 @@ class Lookout
 	MemoryContext graph_context_;
 	Duration graph_read_at_ = 0;
 	Present present_{};
+	Sparing sparing_;
 };
 
 } // namespace session_guard

@@ -33,8 +33,8 @@ name_of_caller(Shown *shown)
 const char *
 shown_origin(const Order &order, Shown *shown)
 {
-	return psprintf("%s with %s()%s%s", name_of_caller(shown), shown(order.verb),
-	                order.reason != nullptr ? ": " : "",
+	return psprintf("%s with %s(%s)%s%s", name_of_caller(shown), shown(order.verb),
+	                shown(order.given), order.reason != nullptr ? ": " : "",
 	                order.reason != nullptr ? quoted(shown(order.reason)) : "");
 }
 
@@ -119,6 +119,7 @@ event_of(const Order &order, const Lookout &lookout, const Target &target)
 	event.at = GetCurrentTimestamp();
 	copy_text(event.actor.role, order.origin.caller);
 	copy_text(event.actor.function, order.verb);
+	copy_text(event.actor.filters, order.given);
 	copy_text(event.reason, order.reason);
 	event.subject.id = target.sighting.session.id;
 	event.subject.slot = target.sighting.slot;

@@ -282,8 +282,9 @@ carry_out(const Order &asked)
 	auto end_them = [&]
 	{
 		end_all(order, lookout, started, connecting, targets);
-		if (order.empties_database && !order.dry_run)
-			warn_of_holders(*order.filter.database, targets, connecting);
+		if (order.empties_databases && !order.dry_run)
+			for (Oid database : order.filter.databases)
+				warn_of_holders(database, targets, connecting);
 		signal_self(order, lookout, targets);
 	};
 	with_cleanup(end_them, leave_announced_alone, &targets);

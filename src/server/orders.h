@@ -11,6 +11,7 @@
 
 #include "core/limits.h"
 #include "core/outcome.h"
+#include "core/policy.h"
 
 #include <span>
 
@@ -35,6 +36,8 @@ struct Order
 	Action action;
 	/* How long to wait for the effect, for all targets together; 0 does not wait. */
 	Duration timeout;
+	/* Whom it is about, as the caller has put it: the filters that were given. */
+	const char *given;
 	/* What the caller says of it, no longer than an event keeps; nullptr if nothing. */
 	const char *reason;
 	bool dry_run;
@@ -43,8 +46,11 @@ struct Order
 	bool except_self = true;
 	/* Also sessions that wait for a synchronous standby. */
 	bool include_sync_rep = false;
-	/* Say what still uses the filter's database when all is done. */
-	bool empties_database = false;
+	/* The condition that the function names; whoever its limit spares is spared. */
+	std::optional<Condition> condition;
+	bool include_spared = false;
+	/* Say what still uses the filter's databases when all is done. */
+	bool empties_databases = false;
 
 	/* Only this process, of whatever kind it is and whatever it is at; there is no filter then. */
 	std::optional<int> pid;

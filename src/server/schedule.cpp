@@ -13,8 +13,8 @@
 #include "server/row.h"
 #include "server/shared.h"
 #include "server/show.h"
-#include "server/stored.h"
 
+#include "policy/present.h"
 #include "status/switches.h"
 
 #include <array>
@@ -52,46 +52,6 @@ enum Column
 };
 
 using ScheduleRow = Row<ColumnCount>;
-
-/* The same without the cache, which may still say that a new role does not exist. */
-Superuser
-superuser_by_fresh_reading(Oid role)
-{
-	Superuser superuser = Superuser::Dropped;
-	ScanKeyData key;
-
-	/* Who has no role yet still authenticates. */
-	if (role == InvalidOid)
-		return Superuser::Unknown;
-	InvalidateCatalogSnapshot();
-	ScanKeyInit(&key, Anum_pg_authid_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
-	Relation relation = table_open(AuthIdRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(relation, AuthIdOidIndexId, true, nullptr, 1, &key);
-	if (HeapTuple tuple = systable_getnext(scan))
-		superuser = reinterpret_cast<Form_pg_authid>(GETSTRUCT(tuple))->rolsuper ? Superuser::Yes
-		                                                                         : Superuser::No;
-	systable_endscan(scan);
-	table_close(relation, AccessShareLock);
-	return superuser;
-}
-
-/* pg_authid's word on a role, as the guard would have it. */
-Superuser
-superuser_in_catalog(Oid role)
-{
-	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
-		return superuser_by_fresh_reading(role);
-	return superuser_arg(role) ? Superuser::Yes : Superuser::No;
-}
-
-StoredReading
-read_stored_now()
-{
-	LockRelationOid(DbRoleSettingRelationId, AccessShareLock);
-	std::optional<StoredReading> reading = read_stored({}, DEBUG1, Damaged::IsError);
-	UnlockRelationOid(DbRoleSettingRelationId, AccessShareLock);
-	return *reading;
-}
 
 /* One session, and all that is to be said of it. */
 struct Entry
@@ -197,19 +157,18 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 
 /* Put a row for each limit that binds the session of this sighting. */
 void
-put_rows(ReturnSetInfo &result, const Sighting &sighting, const StoredReading &stored)
+put_rows(ReturnSetInfo &result, const Sighting &sighting, const PresentPolicies &policies)
 {
 	PresentClock present = present_clock();
 	Memo memo = copy_shared(memo_of(sighting.slot));
+	Superuser superuser = superuser_now(sighting.role);
 	Entry entry{.sighting = sighting,
-	            .policy = copy_shared(shared()->configured),
+	            .policy = policies.policy_of(superuser, sighting.role, sighting.database),
 	            .role = GetUserNameFromId(sighting.role, true),
 	            .database = get_database_name(sighting.database),
 	            .clock = present.clock};
 
-	entry.sighting.session.superuser = superuser_in_catalog(sighting.role);
-	bool is_dropped = entry.sighting.session.superuser == Superuser::Dropped;
-	apply_stored(stored, is_dropped ? InvalidOid : sighting.role, sighting.database, entry.policy);
+	entry.sighting.session.superuser = superuser;
 	place(memo, entry.sighting.session, present.clock, present.now);
 	if (wants_switches(entry.sighting.session, memo, entry.policy, present.now, Asker::Look))
 		read_switches(entry.sighting.session);
@@ -234,7 +193,7 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 	(void)shared_or_error();
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
-	StoredReading stored = read_stored_now();
+	PresentPolicies policies;
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		Sighting sighting;
@@ -242,7 +201,7 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (look_at_slot(slot, sighting, Patience::Unlimited) == Sight::Seen &&
 		    is_client_backend(sighting) && sighting.session.state != State::Starting)
-			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), sighting, stored);
+			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), sighting, policies);
 	}
 	return Datum{0};
 }

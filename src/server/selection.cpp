@@ -37,14 +37,29 @@ is_within(const SockAddr &address, Datum network)
 	return client.has_value() && DatumGetBool(DirectFunctionCall2(network_subeq, *client, network));
 }
 
+bool
+is_in(std::span<const Oid> oids, Oid oid)
+{
+	return std::ranges::find(oids, oid) != oids.end();
+}
+
+bool
+is_like_any(const char *value, std::span<const Datum> patterns)
+{
+	return std::ranges::any_of(patterns, [&](Datum pattern) { return is_like(value, pattern); });
+}
+
 /* What pg_stat_activity shows to everybody. */
 bool
 passes_identity(const Filter &filter, const Sighting &sighting)
 {
-	return (!filter.database || *filter.database == sighting.database) &&
-	       (!filter.role || *filter.role == sighting.role) &&
-	       (!filter.application_name ||
-	        is_like(sighting.application_name, *filter.application_name));
+	return (filter.databases.empty() || is_in(filter.databases, sighting.database)) &&
+	       (filter.roles.empty() || is_in(filter.roles, sighting.role)) &&
+	       (filter.application_names.empty() ||
+	        is_like_any(sighting.application_name, filter.application_names)) &&
+	       !is_in(filter.except_databases, sighting.database) &&
+	       !is_in(filter.except_roles, sighting.role) &&
+	       !is_like_any(sighting.application_name, filter.except_application_names);
 }
 
 /* Where the session comes from, and the text of its query. */
@@ -64,16 +79,16 @@ is_longer(Timestamp since, Duration threshold, const Present &present)
 
 /* Has it blocked others for long enough, by its own doing? */
 bool
-passes_blocking(Duration blocking_for, const Sighting &sighting, const Present &present)
+passes_blocking(const Filter &filter, const Sighting &sighting, const Present &present)
 {
 	const Session &session = sighting.session;
-	std::optional<Timestamp> guilty = present.graph.guilty_since(session.id.pid);
-
-	if (!guilty || waits_for_lock(session))
-		return false;
 	/* Who is denied anyway is not to learn when the transaction began. */
-	Timestamp since = may_judge(sighting.role) ? std::max(*guilty, session.xact_start) : *guilty;
-	return is_longer(since, blocking_for, present);
+	Timestamp xact_start = may_judge(sighting.role) ? session.xact_start : unknown_time;
+	std::optional<Timestamp> guilty =
+	    present.graph.guilty_since(session.id.pid, xact_start,
+	                               filter.counts_advisory ? Advisory::Counts : Advisory::Ignored);
+
+	return guilty && !waits_for_lock(session) && is_longer(*guilty, *filter.blocking_for, present);
 }
 
 /* What the session is at, and for how long. */
@@ -111,8 +126,6 @@ check_like_pattern(Datum pattern)
 		                errmsg("LIKE pattern must not end with escape character")));
 }
 
-} // namespace
-
 std::uint32_t
 state_named(Datum name)
 {
@@ -128,13 +141,32 @@ state_named(Datum name)
 }
 
 void
+check_like_patterns(std::span<const Datum> patterns, const char *name)
+{
+	for (Datum pattern : patterns)
+	{
+		check_not_empty(pattern, name);
+		check_like_pattern(pattern);
+	}
+}
+
+} // namespace
+
+std::uint32_t
+states_named(std::span<const Datum> names)
+{
+	std::uint32_t states = 0;
+
+	for (Datum name : names)
+		states |= state_named(name);
+	return states;
+}
+
+void
 check_patterns(const Filter &filter)
 {
-	if (filter.application_name)
-	{
-		check_not_empty(*filter.application_name, "application_name");
-		check_like_pattern(*filter.application_name);
-	}
+	check_like_patterns(filter.application_names, "application_name");
+	check_like_patterns(filter.except_application_names, "except_application_name");
 	if (filter.query)
 	{
 		check_not_empty(*filter.query, "query");
@@ -150,7 +182,7 @@ matches(const Filter &filter, const Sighting &sighting, const char *query, const
 
 	if (!passes_identity(filter, sighting))
 		return Match::No;
-	if (filter.blocking_for && !passes_blocking(*filter.blocking_for, sighting, present))
+	if (filter.blocking_for && !passes_blocking(filter, sighting, present))
 		return Match::No;
 	if ((wants_content && !may_see(sighting.role)) || (wants_activity && !may_judge(sighting.role)))
 		return Match::Hidden;

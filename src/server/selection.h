@@ -9,6 +9,7 @@
 #include "core/clock.h"
 
 #include <optional>
+#include <span>
 
 namespace session_guard
 {
@@ -20,13 +21,17 @@ enum class Since
 	StatementStart,
 };
 
-/* A session has to pass all of these; one that is absent lets everybody pass. */
+/* A session has to pass all of these; one that is absent, or empty, lets everybody pass. */
 struct Filter
 {
-	std::optional<Oid> database;
-	std::optional<Oid> role;
-	/* text: a LIKE pattern. */
-	std::optional<Datum> application_name;
+	/* It is in one of these databases, and in none of those; so for roles. */
+	std::span<const Oid> databases;
+	std::span<const Oid> except_databases;
+	std::span<const Oid> roles;
+	std::span<const Oid> except_roles;
+	/* text: LIKE patterns. */
+	std::span<const Datum> application_names;
+	std::span<const Datum> except_application_names;
 	/* inet: a network that contains the client's address. */
 	std::optional<Datum> client_addr;
 	/* text: a regular expression, case-insensitive. */
@@ -37,6 +42,8 @@ struct Filter
 	bool running = false;
 	/* It is the root of a chain of lock waits. */
 	std::optional<Duration> blocking_for;
+	/* The locks may be advisory ones. */
+	bool counts_advisory = false;
 	/* Strictly; 0 lets everybody pass. */
 	Duration longer_than = 0;
 	Since since = Since::StateChange;
@@ -66,8 +73,8 @@ state_bit(State state)
 	return 1U << static_cast<unsigned>(state);
 }
 
-/* The set of one state, named as in pg_stat_activity; an error if there is none of that name. */
-std::uint32_t state_named(Datum name);
+/* The set of these states, named as in pg_stat_activity; an error if there is none of a name. */
+std::uint32_t states_named(std::span<const Datum> names);
 
 /* Stop with an error unless patterns can be compared with anything. */
 void check_patterns(const Filter &filter);

@@ -3,6 +3,8 @@
  */
 #include "server/targets.h"
 
+#include "functions/waits.h"
+
 #include "server/rights.h"
 #include "server/show.h"
 
@@ -32,8 +34,9 @@ forbidden_function(const Order &order)
 bool
 is_about_identity(const Filter &filter)
 {
-	return !filter.application_name && !filter.query && !filter.states && !filter.running &&
-	       !filter.blocking_for && filter.longer_than == 0;
+	return filter.application_names.empty() && filter.except_application_names.empty() &&
+	       !filter.query && !filter.states && !filter.running && !filter.blocking_for &&
+	       filter.longer_than == 0;
 }
 
 Target
@@ -209,11 +212,18 @@ still_matches(const Order &order, Lookout &lookout, const Target &target, const 
 	if (order.action == Action::Cancel && is_client_backend(fresh) &&
 	    !(is_running(fresh.session) && statement_stamp(fresh.session) == target.statement))
 		return false;
-	/* It blocks others by the locks of this transaction. */
-	if (order.filter.blocking_for &&
+	/* It blocks others by the locks of this transaction, but for advisory ones. */
+	if (order.filter.blocking_for && !order.filter.counts_advisory &&
 	    fresh.session.transaction != target.sighting.session.transaction)
 		return false;
-	return order.pid || lookout.compare(fresh) == Match::Yes;
+	return order.pid || lookout.compare_again(fresh) == Match::Yes;
+}
+
+/* Does an order spare whom the limit of its condition spares? */
+bool
+spares_by_condition(const Order &order)
+{
+	return order.condition && !order.include_spared;
 }
 
 bool
@@ -246,6 +256,8 @@ select_targets(const Order &order, Lookout &lookout)
 		return targets;
 	}
 	report_hidden(add_matching(order, lookout, targets, [](const Sighting &) { return true; }));
+	if (order.filter.blocking_for && targets.count() == 0)
+		notice_waits(order.filter);
 	std::ranges::sort(targets.all(), by_age);
 	return targets;
 }
@@ -255,14 +267,18 @@ find_connecting(const Order &order)
 {
 	Connecting connecting{.pids = nullptr, .count = 0};
 
-	if (!order.filter.database || order.pid || order.dry_run || order.action != Action::Terminate ||
-	    !is_about_identity(order.filter))
+	if (order.filter.databases.empty() || order.pid || order.dry_run ||
+	    order.action != Action::Terminate || !is_about_identity(order.filter))
 		return connecting;
 	connecting.pids =
 	    static_cast<int *>(palloc(static_cast<std::size_t>(slot_count()) * sizeof(int)));
 	for (int slot = 0; slot < slot_count(); slot++)
-		if (int pid = connecting_in_slot(slot, *order.filter.database))
-			connecting.pids[connecting.count++] = pid;
+		for (Oid database : order.filter.databases)
+			if (int pid = connecting_in_slot(slot, database))
+			{
+				connecting.pids[connecting.count++] = pid;
+				break;
+			}
 	return connecting;
 }
 
@@ -279,8 +295,9 @@ bool
 is_connecting(const Order &order, const Connecting &connecting)
 {
 	for (int slot = 0; connecting.count > 0 && slot < slot_count(); slot++)
-		if (connecting_in(connecting, slot, *order.filter.database) != 0)
-			return true;
+		for (Oid database : order.filter.databases)
+			if (connecting_in(connecting, slot, database) != 0)
+				return true;
 	return false;
 }
 
@@ -316,6 +333,8 @@ look_again(const Order &order, Lookout &lookout, Target &target)
 
 	if (!target.is_known)
 		return has_left(target.sighting) && settle(target, Outcome::Gone, nullptr);
+	if (spares_by_condition(order))
+		lookout.sparing().refresh();
 
 	Sight sight = look_at_session(target.sighting.slot, target.sighting.session.id, fresh,
 	                              Patience::Unlimited, lookout.query());
@@ -326,8 +345,13 @@ look_again(const Order &order, Lookout &lookout, Target &target)
 		              order.action == Action::Cancel && !is_running(fresh.session)
 		                  ? "no statement is running"
 		                  : "it has moved on");
-	return fresh.session.wait == Wait::SyncRep && !order.pid && !order.include_sync_rep &&
-	       settle(target, Outcome::Spared, "waits for a synchronous standby");
+	if (fresh.session.wait == Wait::SyncRep && !order.pid && !order.include_sync_rep)
+		return settle(target, Outcome::Spared, "waits for a synchronous standby");
+	if (!spares_by_condition(order))
+		return false;
+	const char *why =
+	    lookout.sparing().why_spared(*order.condition, order.filter.longer_than, fresh);
+	return why != nullptr && settle(target, Outcome::Spared, why);
 }
 
 bool

@@ -3,8 +3,9 @@
  * of what became of it.  The order itself is carried out by one implementation
  * (see orders.h).
  *
- * Whatever arguments a verb has of its own come first; then include_sync_rep
- * where it is about many sessions; then timeout, reason and dry_run.
+ * Whatever arguments a verb has of its own come first; then, where it is about
+ * many sessions, include_sync_rep, and include_spared where it names a condition;
+ * then timeout, reason and dry_run; last, where it is about many, who is excepted.
  */
 #include "server/arguments.h"
 #include "server/orders.h"
@@ -93,14 +94,21 @@ row_of(const Target &target)
 	return row;
 }
 
-/* Take the arguments that all verbs share, carry the order out, and return its rows. */
-Datum
-obey(FunctionCallInfo fcinfo, Arguments &arguments, Order &order)
+/* Take the arguments that all verbs share. */
+void
+take_common(Arguments &arguments, Order &order)
 {
 	order.verb = arguments.verb();
 	order.timeout = arguments.duration("timeout");
 	order.reason = arguments.reason();
 	order.dry_run = arguments.flag("dry_run");
+}
+
+/* Carry an order out, and return its rows. */
+Datum
+obey(FunctionCallInfo fcinfo, const Arguments &arguments, Order &order)
+{
+	order.given = arguments.given();
 	InitMaterializedSRF(fcinfo, 0);
 
 	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
@@ -109,11 +117,30 @@ obey(FunctionCallInfo fcinfo, Arguments &arguments, Order &order)
 	return Datum{0};
 }
 
-/* The same for a verb about many sessions. */
+/* The same for a verb about one process, whose own arguments have been taken. */
+Datum
+obey_for_one(FunctionCallInfo fcinfo, Arguments &arguments, Order &order)
+{
+	take_common(arguments, order);
+	return obey(fcinfo, arguments, order);
+}
+
+/* Take the arguments that all verbs about many sessions share. */
+void
+take_common_of_many(Arguments &arguments, Order &order)
+{
+	order.include_sync_rep = arguments.flag("include_sync_rep", true);
+	if (order.condition)
+		order.include_spared = arguments.flag("include_spared", true);
+	take_common(arguments, order);
+	order.filter.except_roles = arguments.roles_if_given("except_username");
+	order.filter.except_application_names = arguments.texts_if_given("except_application_name");
+}
+
 Datum
 obey_for_many(FunctionCallInfo fcinfo, Arguments &arguments, Order &order)
 {
-	order.include_sync_rep = arguments.flag("include_sync_rep");
+	take_common_of_many(arguments, order);
 	return obey(fcinfo, arguments, order);
 }
 
@@ -128,24 +155,17 @@ order_to(Action action)
 	return order;
 }
 
-/* Take the name of a database that may be absent. */
-void
-take_database(Arguments &arguments, Filter &filter)
-{
-	if (std::optional<Datum> name = arguments.filter("dbname"))
-		filter.database = database_named(*name);
-}
-
 /* Terminate who has been in certain states for longer than the first argument says. */
 Datum
-terminate_in_states(FunctionCallInfo fcinfo, std::uint32_t states)
+terminate_in_states(FunctionCallInfo fcinfo, std::uint32_t states, Condition condition)
 {
 	Arguments arguments(fcinfo);
 	Order order = order_to(Action::Terminate);
 
+	order.condition = condition;
 	order.filter.states = states;
-	order.filter.longer_than = arguments.duration("idle_for");
-	take_database(arguments, order.filter);
+	order.filter.longer_than = arguments.longer_than("idle_for");
+	order.filter.databases = arguments.databases_if_given("dbname");
 	return obey_for_many(fcinfo, arguments, order);
 }
 
@@ -159,33 +179,33 @@ act_on_one(FunctionCallInfo fcinfo, Action action)
 	order.pid = arguments.pid("pid");
 	if (std::optional<Datum> start = arguments.filter("backend_start"))
 		order.backend_start = DatumGetTimestampTz(*start);
-	return obey(fcinfo, arguments, order);
+	return obey_for_one(fcinfo, arguments, order);
 }
 
-/* Take the filters of the general verbs, and complain if none is given. */
+/* Take the filters of the general verbs. */
 void
 take_filters(Arguments &arguments, Filter &filter)
 {
-	take_database(arguments, filter);
-	if (std::optional<Datum> name = arguments.filter("username"))
-		filter.role = role_named(*name);
-	filter.application_name = arguments.filter("application_name");
-	filter.client_addr = arguments.filter("client_addr");
-	if (std::optional<Datum> name = arguments.filter("state"))
-		filter.states = state_named(*name);
-	filter.query = arguments.filter("query");
-	if (std::optional<Datum> interval = arguments.filter("longer_than"))
-		filter.longer_than = duration_of(*interval, "longer_than");
+	filter.databases = arguments.databases_if_given("dbname");
+	filter.roles = arguments.roles_if_given("username");
+	filter.application_names = arguments.texts_if_given("application_name");
+	filter.client_addr = arguments.network_if_given("client_addr");
+	if (std::span<const Datum> names = arguments.texts_if_given("state"); !names.empty())
+		filter.states = states_named(names);
+	filter.query = arguments.text_if_given("query");
+	filter.longer_than = arguments.duration_if_given("longer_than");
 }
 
 bool
 selects_all(const Filter &filter)
 {
-	return !filter.database && !filter.role && !filter.application_name && !filter.client_addr &&
-	       !filter.states && !filter.query && filter.longer_than == 0;
+	return filter.databases.empty() && filter.roles.empty() && filter.application_names.empty() &&
+	       !filter.client_addr && !filter.states && !filter.query && filter.longer_than == 0 &&
+	       filter.except_databases.empty() && filter.except_roles.empty() &&
+	       filter.except_application_names.empty();
 }
 
-/* The general verbs: many sessions, by whatever filters are given. */
+/* The general verbs: many sessions, by whatever filters are given; an error if none is. */
 Datum
 act_on_filtered(FunctionCallInfo fcinfo, Action action)
 {
@@ -193,14 +213,16 @@ act_on_filtered(FunctionCallInfo fcinfo, Action action)
 	Order order = order_to(action);
 
 	take_filters(arguments, order.filter);
+	order.except_self = arguments.flag("except_self", false);
+	take_common_of_many(arguments, order);
+	order.filter.except_databases = arguments.databases_if_given("except_dbname");
 	if (selects_all(order.filter))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no filter is given"),
 		                action == Action::Terminate
 		                    ? errhint("To terminate every session, use terminate_all_sessions().")
 		                    : errhint("Name at least one of dbname, username, application_name, "
 		                              "client_addr, state, query and longer_than.")));
-	order.except_self = arguments.flag("except_self");
-	return obey_for_many(fcinfo, arguments, order);
+	return obey(fcinfo, arguments, order);
 }
 
 } // namespace
@@ -215,9 +237,9 @@ session_guard_terminate_db_sessions(PG_FUNCTION_ARGS)
 	Arguments arguments(fcinfo);
 	Order order = order_to(Action::Terminate);
 
-	order.filter.database = arguments.database("dbname");
-	order.except_self = arguments.flag("except_self");
-	order.empties_database = true;
+	order.filter.databases = arguments.databases("dbname");
+	order.except_self = arguments.flag("except_self", false);
+	order.empties_databases = true;
 	return obey_for_many(fcinfo, arguments, order);
 }
 
@@ -229,8 +251,8 @@ session_guard_terminate_user_sessions(PG_FUNCTION_ARGS)
 	Arguments arguments(fcinfo);
 	Order order = order_to(Action::Terminate);
 
-	order.filter.role = arguments.role("username");
-	order.except_self = arguments.flag("except_self");
+	order.filter.roles = arguments.roles("username");
+	order.except_self = arguments.flag("except_self", false);
 	return obey_for_many(fcinfo, arguments, order);
 }
 
@@ -242,8 +264,10 @@ session_guard_terminate_all_sessions(PG_FUNCTION_ARGS)
 	Arguments arguments(fcinfo);
 	Order order = order_to(Action::Terminate);
 
-	order.except_self = arguments.flag("except_self");
-	return obey_for_many(fcinfo, arguments, order);
+	order.except_self = arguments.flag("except_self", false);
+	take_common_of_many(arguments, order);
+	order.filter.except_databases = arguments.databases_if_given("except_dbname");
+	return obey(fcinfo, arguments, order);
 }
 
 /* terminate_idle_sessions(idle_for, ...) */
@@ -252,7 +276,7 @@ session_guard_terminate_idle_sessions(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	return terminate_in_states(fcinfo, idle_states);
+	return terminate_in_states(fcinfo, idle_states, Condition::Idle);
 }
 
 /* terminate_idle_in_transaction_sessions(idle_for, ...) */
@@ -261,7 +285,7 @@ session_guard_terminate_idle_in_transaction_sessions(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	return terminate_in_states(fcinfo, idle_in_transaction_states);
+	return terminate_in_states(fcinfo, idle_in_transaction_states, Condition::IdleInTransaction);
 }
 
 /* terminate_blocking_sessions(blocking_for, ...) */
@@ -272,7 +296,9 @@ session_guard_terminate_blocking_sessions(PG_FUNCTION_ARGS)
 	Arguments arguments(fcinfo);
 	Order order = order_to(Action::Terminate);
 
-	order.filter.blocking_for = arguments.duration("blocking_for");
+	order.condition = Condition::Blocking;
+	order.filter.blocking_for = arguments.longer_than("blocking_for");
+	order.filter.counts_advisory = arguments.flag("include_advisory", true);
 	return obey_for_many(fcinfo, arguments, order);
 }
 
@@ -302,7 +328,7 @@ session_guard_cancel_db_queries(PG_FUNCTION_ARGS)
 	Arguments arguments(fcinfo);
 	Order order = order_to(Action::Cancel);
 
-	order.filter.database = arguments.database("dbname");
+	order.filter.databases = arguments.databases("dbname");
 	return obey_for_many(fcinfo, arguments, order);
 }
 
@@ -314,7 +340,7 @@ session_guard_cancel_user_queries(PG_FUNCTION_ARGS)
 	Arguments arguments(fcinfo);
 	Order order = order_to(Action::Cancel);
 
-	order.filter.role = arguments.role("username");
+	order.filter.roles = arguments.roles("username");
 	return obey_for_many(fcinfo, arguments, order);
 }
 
@@ -326,9 +352,10 @@ session_guard_cancel_long_queries(PG_FUNCTION_ARGS)
 	Arguments arguments(fcinfo);
 	Order order = order_to(Action::Cancel);
 
+	order.condition = Condition::LongStatement;
 	order.filter.since = Since::StatementStart;
-	order.filter.longer_than = arguments.duration("running_for");
-	take_database(arguments, order.filter);
+	order.filter.longer_than = arguments.longer_than("running_for");
+	order.filter.databases = arguments.databases_if_given("dbname");
 	return obey_for_many(fcinfo, arguments, order);
 }
 
@@ -364,5 +391,5 @@ session_guard_stop_query(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("argument \"%s\" must be positive", "grace"),
 		                errhint("To end the session at once, use terminate_session().")));
-	return obey(fcinfo, arguments, order);
+	return obey_for_one(fcinfo, arguments, order);
 }

@@ -13,19 +13,24 @@
 #include "core/policy.h"
 
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <type_traits>
 
 namespace session_guard
 {
 
+/* How long the filters of a call get at most, their terminating NUL included. */
+inline constexpr std::size_t filters_room = 256;
+
 /* Who has acted. */
 struct Actor
 {
 	bool is_guard;
-	/* For a verb: the role that called it, as the log has it, and the function. */
+	/* For a verb: the role that called it, as the log has it, the function and its filters. */
 	std::array<char, 320> role;
 	std::array<char, NAMEDATALEN> function;
+	std::array<char, filters_room> filters;
 };
 
 /* Whoever has given an order and waits for its effect. */

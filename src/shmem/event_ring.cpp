@@ -102,6 +102,7 @@ key_of(const Event &event)
 		return 0;
 	key = hash_text(event.actor.role, key);
 	key = hash_text(event.actor.function, key);
+	key = hash_text(event.actor.filters, key);
 	key = hash_text(event.reason, key);
 	key = hash_value(event.subject.id.pid, key);
 	key = hash_value(event.subject.id.backend_start, key);
@@ -128,6 +129,7 @@ is_repetition(const Event &event, const Event &earlier)
 	       event.subject.statement == earlier.subject.statement &&
 	       is_same_text(event.actor.role.data(), earlier.actor.role.data()) &&
 	       is_same_text(event.actor.function.data(), earlier.actor.function.data()) &&
+	       is_same_text(event.actor.filters.data(), earlier.actor.filters.data()) &&
 	       is_same_text(event.reason.data(), earlier.reason.data());
 }
 

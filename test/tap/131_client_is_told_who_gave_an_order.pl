@@ -78,13 +78,14 @@ for my $verb (@verbs)
 {
 	my ($function, $chosen_by, $state, @further) = @$verb;
 	my $is_canceled = $function =~ /^(?:cancel|stop)_/ && $state ne 'stubborn';
+	my $filters = ($chosen_by // '') =~ s/^'0', //r =~ s/^'shop'/dbname => $&/r =~ s/^'web'/username => $&/r;
 	my $expected = $is_canceled ? \&canceled_text : \&terminated_text;
 
 	for my $reason (undef, 'makes room, at last')
 	{
 		my $victim = session_that_is($state);
 		my $arguments = join ', ', $chosen_by // $victim->pid, @further, defined $reason ? "reason => '$reason'" : ();
-		my $detail = qq(Ordered by role "dba" with $function()) . (defined $reason ? qq(: "$reason".) : '.');
+		my $detail = qq(Ordered by role "dba" with $function($filters)) . (defined $reason ? qq(: "$reason".) : '.');
 
 		ok_told_of($victim, "$function($arguments)",
 			$expected->($detail), "$function, $state, " . (defined $reason ? 'with a reason' : 'without one'));

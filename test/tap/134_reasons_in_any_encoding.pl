@@ -79,7 +79,7 @@ for my $dbname (sort keys %encoding)
 	# By an order.
 	my $call = qq{terminate_user_sessions('$web', reason => 'for $letters')};
 	my $result = call_verb($node, $call, dbname => $dbname, user => "dba $letters");
-	my $detail = escaped(qq(Ordered by role "dba $letters" with terminate_user_sessions(): "for $letters".));
+	my $detail = escaped(qq(Ordered by role "dba $letters" with terminate_user_sessions(username => '$web'): "for $letters".));
 	for my $client_encoding (sort keys %session)
 	{
 		$session{$client_encoding}->read_to_end;

@@ -116,7 +116,7 @@ for my $user ('web', 'janitor')
 		$user eq 'web' ? 'web' : '', "$user: nor do the workers show any");
 	is(words_in(answer($user, 'SELECT query, note FROM terminate_all_sessions(dry_run => true)')),
 		$user eq 'web' ? 'web' : '', "$user: nor does a function");
-	is(answer($user, 'SELECT session_guard_reset_stats()'), '42501', "$user cannot reset the counters");
+	is(answer($user, 'SELECT session_guard.reset_stats()'), '42501', "$user cannot reset the counters");
 	is(answer($user, 'DELETE FROM session_guard.history'), '42501', "$user cannot change the history");
 }
 
@@ -143,13 +143,13 @@ for my $statement (
 	'DELETE FROM session_guard.history',
 	'TRUNCATE session_guard.history',
 	'DROP TABLE session_guard.history',
-	'SELECT session_guard_reset_stats()')
+	'SELECT session_guard.reset_stats()')
 {
 	is(answer('watcher', $statement), '42501', "pg_monitor cannot: $statement");
 }
 
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
-is(answer($superuser, 'SELECT session_guard_reset_stats(); SELECT count(*) FROM session_guard.stats WHERE ordered = 0'),
+is(answer($superuser, 'SELECT session_guard.reset_stats(); SELECT count(*) FROM session_guard.stats WHERE ordered = 0'),
 	"\n1", 'a superuser resets the counters');
 is(answer($superuser, 'DELETE FROM session_guard.history; SELECT count(*) FROM session_guard.history'),
 	'0', 'and changes the history');

@@ -191,7 +191,7 @@ is_deeply(
 	event_of($patient->pid, 'terminate', 'terminated'),
 	{
 		subject($patient->pid, 'web', 'shop', 'idle', $asked),
-		by_dba('terminate_db_sessions', reason => 'moves at "noon"'),
+		by_dba('terminate_db_sessions', filters => q{dbname => 'shop'}, reason => 'moves at "noon"'),
 		action => 'terminate',
 		outcome => 'terminated'
 	},

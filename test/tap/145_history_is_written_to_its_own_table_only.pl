@@ -63,7 +63,7 @@ my $web = RawSession->connect($node);
 $web->query($_)
   for 'CREATE SCHEMA session_guard',
   'CREATE TABLE session_guard.history (server_start timestamptz, number bigint, acted_at timestamptz,
-	actor text, function_name text, pid integer, backend_start timestamptz, datname text, usename text,
+	actor text, function_name text, filters text, pid integer, backend_start timestamptz, datname text, usename text,
 	application_name text, client_addr inet, state text, limit_name text, threshold interval, source text,
 	measured interval, action text, outcome text, reason text, note text, late interval,
 	gone_after interval, query text, PRIMARY KEY (server_start, number))',

@@ -50,7 +50,7 @@ my @changes = (
 	'UPDATE session_guard.history SET outcome = outcome',
 	'TRUNCATE session_guard.history',
 	'CREATE TRIGGER mine BEFORE INSERT ON session_guard.history EXECUTE FUNCTION suppress_redundant_updates_trigger()',
-	'SELECT session_guard_reset_stats()');
+	'SELECT session_guard.reset_stats()');
 for my $change (@changes)
 {
 	is(answer($_, $change), '42501', "$_ may not: $change") for qw(monitor janitor web);
@@ -65,7 +65,7 @@ $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM session_guard.hist
   or die 'the next row is not written';
 is($node->safe_psql('postgres', 'SELECT number FROM session_guard.history'), '2', 'and it stays deleted');
 is($node->safe_psql('postgres', 'SELECT ordered FROM session_guard.stats'), '2', 'the signals are counted');
-is(answer($superuser, 'SELECT session_guard_reset_stats()'), 'done', 'a superuser begins to count anew');
+is(answer($superuser, 'SELECT session_guard.reset_stats()'), 'done', 'a superuser begins to count anew');
 is($node->safe_psql('postgres', 'SELECT ordered FROM session_guard.stats'), '0', 'and it is so');
 
 # Who is given rights to all tables to come has none to the table of the writer.

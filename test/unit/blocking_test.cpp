@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <random>
 #include <string>
@@ -30,14 +31,27 @@ constexpr std::int32_t bystander = 199;
 WaitEdge
 waits(std::int32_t waiter, std::int32_t blocker, Timestamp since = noon)
 {
-	return {.waiter = waiter, .blocker = blocker, .since = since, .convicts = true};
+	return {.waiter = waiter,
+	        .blocker = blocker,
+	        .since = since,
+	        .lock = WaitedLock::Ordinary,
+	        .kind = WhoWaits::Session};
 }
 
-/* A wait for an advisory lock, or of maintenance: it holds up, but nobody is to blame. */
+WaitEdge
+of_kind(WaitedLock lock, WhoWaits kind, std::int32_t waiter, std::int32_t blocker)
+{
+	return {.waiter = waiter, .blocker = blocker, .since = noon, .lock = lock, .kind = kind};
+}
+
+/* A wait of maintenance: it holds up, but nobody is to blame. */
 WaitEdge
 waits_by_nobodys_fault(std::int32_t waiter, std::int32_t blocker, Timestamp since = noon)
 {
-	return {.waiter = waiter, .blocker = blocker, .since = since, .convicts = false};
+	WaitEdge edge = waits(waiter, blocker, since);
+
+	edge.kind = WhoWaits::Maintenance;
+	return edge;
 }
 
 /* A graph and the edges that it stands on. */
@@ -81,9 +95,10 @@ class Waits
 		return pids;
 	}
 	std::optional<Timestamp>
-	guilty_since(std::int32_t blocker) const
+	guilty_since(std::int32_t blocker, Timestamp xact_start = beginning,
+	             Advisory advisory = Advisory::Ignored) const
 	{
-		return graph_.guilty_since(blocker);
+		return graph_.guilty_since(blocker, xact_start, advisory);
 	}
 
   private:
@@ -99,10 +114,10 @@ TEST(Waits, OfNobodyMakeNobodyGuilty)
 
 	EXPECT_TRUE(none.blockers_of(a).empty());
 	EXPECT_TRUE(none.waiters_of(a).empty());
-	EXPECT_EQ(none.guilty_since(a), std::nullopt);
+	EXPECT_EQ(none.guilty_since(a, beginning), std::nullopt);
 	EXPECT_EQ(empty.blockers_of(a), Pids{});
 	EXPECT_EQ(empty.waiters_of(a), Pids{});
-	EXPECT_EQ(empty.guilty_since(a), std::nullopt);
+	EXPECT_EQ(empty.guilty_since(a, beginning), std::nullopt);
 }
 
 TEST(Waits, AreKnownFromBothEnds)
@@ -512,6 +527,48 @@ TEST(Queue, AgreesWithTheServer)
 	EXPECT_GT(by_holders, 1000);
 	EXPECT_GT(by_queue, 1000);
 	EXPECT_GT(by_more_than_named, 1000);
+}
+
+TEST(Blame, IsForOrdinaryLocksThatSessionsWaitFor)
+{
+	constexpr std::array locks{WaitedLock::Ordinary, WaitedLock::Advisory, WaitedLock::Snapshot,
+	                           WaitedLock::Own};
+	constexpr std::array kinds{WhoWaits::Session, WhoWaits::Maintenance, WhoWaits::NoSession};
+
+	for (WaitedLock lock : locks)
+		for (WhoWaits kind : kinds)
+		{
+			Waits waits_for{of_kind(lock, kind, a, b)};
+			bool is_session = kind == WhoWaits::Session;
+			bool is_advisory = lock == WaitedLock::Advisory;
+
+			EXPECT_EQ(waits_for.guilty_since(b).has_value(),
+			          is_session && lock == WaitedLock::Ordinary);
+			EXPECT_EQ(waits_for.guilty_since(b, beginning, Advisory::Counts).has_value(),
+			          is_session && (is_advisory || lock == WaitedLock::Ordinary));
+		}
+}
+
+TEST(Blame, BeginsWithTheTransactionThatHoldsTheLock)
+{
+	Waits waits_for{waits(a, b, noon), waits(c, b, noon + second)};
+
+	EXPECT_EQ(waits_for.guilty_since(b, noon - minute), noon);
+	EXPECT_EQ(waits_for.guilty_since(b, noon + minute), noon + minute);
+}
+
+TEST(Blame, ForAnAdvisoryLockIsOlderThanTheTransaction)
+{
+	Waits waits_for{of_kind(WaitedLock::Advisory, WhoWaits::Session, a, b),
+	                waits(c, b, noon - hour)};
+
+	EXPECT_EQ(waits_for.guilty_since(b, noon + minute, Advisory::Counts), noon);
+	EXPECT_EQ(waits_for.guilty_since(b, noon + minute), noon + minute);
+	/* Who waits for anything is a victim, also for an advisory lock that does not count. */
+	Waits chain{of_kind(WaitedLock::Advisory, WhoWaits::Session, b, c), waits(a, b)};
+	EXPECT_EQ(chain.guilty_since(b), std::nullopt);
+	EXPECT_EQ(chain.guilty_since(c), std::nullopt);
+	EXPECT_EQ(chain.guilty_since(c, beginning, Advisory::Counts), noon);
 }
 
 } // namespace
