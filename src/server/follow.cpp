@@ -1,8 +1,8 @@
 /*
  * Following through (see follow.h).
  *
- * What is followed is kept here, so that it is counted even if its event has
- * given way in the meantime.
+ * What is followed is kept here, so that what the guard has signaled is counted
+ * even if its event has given way in the meantime.
  */
 #include "server/follow.h"
 
@@ -171,12 +171,20 @@ next_look(const Followed &followed, Duration now)
 	return followed.signaled_at + next_follow_up_after(now - followed.signaled_at, naptime());
 }
 
+/* Has the event of a function given way, so that nobody asks what became of the signal?  Those of
+ * the guard are counted all the same. */
+bool
+is_forgotten(const Followed &followed)
+{
+	return !followed.limit && !state_of_event(followed.number);
+}
+
 void
 look_after(Followed &followed, Duration now)
 {
 	std::optional<EventState> state = state_of_event(followed.number);
 
-	if (state && !state->is_open)
+	if ((state && !state->is_open) || is_forgotten(followed))
 	{
 		followed.is_done = true;
 		return;
@@ -228,6 +236,12 @@ forget_done()
 void
 make_room()
 {
+	if (followed_count < capacity)
+		return;
+	/* A flood is to push out nobody here, either. */
+	for (Followed &followed : all_followed())
+		followed.is_done = followed.is_done || is_forgotten(followed);
+	forget_done();
 	if (followed_count < capacity)
 		return;
 	Followed &oldest = *std::ranges::min_element(all_followed(), {}, &Followed::number);

@@ -113,8 +113,8 @@ struct UnwrittenEvents
 
 /*
  * The numbers, in their order, of the events that are to be written now: those
- * whose outcome is known, and those that were signaled before a moment, which is
- * earlier for them if nobody waits for room.
+ * whose outcome is known, and as they are those that were signaled before the first
+ * of these moments, or before the second if somebody waits for room.
  */
 UnwrittenEvents unwritten_events(std::span<std::uint64_t> numbers, Duration signaled_before,
                                  Duration signaled_before_if_pressed);

@@ -90,6 +90,8 @@ is(stat_of('ordered + terminates_sent'), $sent, 'so many signals were sent');
 is(stat_of('events_lost'), $sent - $dba->query('SELECT count(*) FROM session_guard.history'),
 	'what is missing was counted');
 cmp_ok(stat_of('events_lost'), '>', 500, 'the flood has lost itself');
+is($dba->query(q{SELECT count(*) FROM session_guard.history WHERE note = 'not followed any further'}),
+	'0', 'and kept nobody from being followed to its end');
 
 # The same again and again.
 my $offset = log_size($node);
