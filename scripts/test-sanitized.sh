@@ -11,15 +11,20 @@ set -u
 . "$(dirname "$0")/common.sh"
 
 work=
+is_own_folder=
 if [ "${1:-}" = --in ]; then
 	take_folder "$2"
 	shift 2
+fi
+if [ "${1:-}" = --own ]; then
+	is_own_folder=1
+	shift
 fi
 if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
 	need_packages g++ make libipc-run-perl libkrb5-dev libssl-dev $(server_packages)
 	find_server
-	continue_in_copy sanitized "$@"
+	continue_in_copy sanitized --own "$@"
 fi
 find_server
 
@@ -91,5 +96,9 @@ no_reports() {
 build && wrap_server || exit 1
 run_tests "$@"
 status=$?
-no_reports && [ $status -eq 0 ] || exit 1
+if ! no_reports || [ $status -ne 0 ]; then
+	echo "What was built and logged is kept in $dir"
+	exit 1
+fi
+[ -z "$is_own_folder" ] || remove_folder
 echo "The sanitizers have found nothing."
