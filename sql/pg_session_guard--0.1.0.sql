@@ -345,7 +345,8 @@ CREATE FUNCTION terminate_db_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_db_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_db_sessions(text, boolean, boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION terminate_db_sessions(session_guard.one_or_many, boolean, boolean, interval,
+	text, boolean, session_guard.one_or_many, session_guard.one_or_many) IS
 	'terminate the sessions of a database';
 
 CREATE FUNCTION terminate_user_sessions(
@@ -360,7 +361,8 @@ CREATE FUNCTION terminate_user_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_user_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_user_sessions(text, boolean, boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION terminate_user_sessions(session_guard.one_or_many, boolean, boolean,
+	interval, text, boolean, session_guard.one_or_many, session_guard.one_or_many) IS
 	'terminate the sessions of a role';
 
 CREATE FUNCTION terminate_all_sessions(
@@ -375,7 +377,8 @@ CREATE FUNCTION terminate_all_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_all_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_all_sessions(boolean, boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION terminate_all_sessions(boolean, boolean, interval, text, boolean,
+	session_guard.one_or_many, session_guard.one_or_many, session_guard.one_or_many) IS
 	'terminate the sessions of the whole server';
 
 CREATE FUNCTION terminate_idle_sessions(
@@ -391,7 +394,8 @@ CREATE FUNCTION terminate_idle_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_idle_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_idle_sessions(interval, text, boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION terminate_idle_sessions(interval, session_guard.one_or_many, boolean,
+	boolean, interval, text, boolean, session_guard.one_or_many, session_guard.one_or_many) IS
 	'terminate sessions that have been idle for longer';
 
 CREATE FUNCTION terminate_idle_in_transaction_sessions(
@@ -407,8 +411,9 @@ CREATE FUNCTION terminate_idle_in_transaction_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_idle_in_transaction_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_idle_in_transaction_sessions(interval, text, boolean, interval,
-	text, boolean) IS
+COMMENT ON FUNCTION terminate_idle_in_transaction_sessions(interval, session_guard.one_or_many,
+	boolean, boolean, interval, text, boolean, session_guard.one_or_many,
+	session_guard.one_or_many) IS
 	'terminate sessions that have been idle in transaction for longer';
 
 CREATE FUNCTION terminate_blocking_sessions(
@@ -424,7 +429,8 @@ CREATE FUNCTION terminate_blocking_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_blocking_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_blocking_sessions(interval, boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION terminate_blocking_sessions(interval, boolean, boolean, boolean, interval,
+	text, boolean, session_guard.one_or_many, session_guard.one_or_many) IS
 	'terminate the sessions at the root of lock waits that have lasted for longer';
 
 CREATE FUNCTION terminate_session(
@@ -459,8 +465,10 @@ CREATE FUNCTION terminate_sessions(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_terminate_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION terminate_sessions(text, text, text, inet, text, text, interval, boolean,
-	boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION terminate_sessions(session_guard.one_or_many, session_guard.one_or_many,
+	session_guard.one_or_many, inet, session_guard.one_or_many, text, interval, boolean,
+	boolean, interval, text, boolean, session_guard.one_or_many, session_guard.one_or_many,
+	session_guard.one_or_many) IS
 	'terminate the sessions that pass all filters given';
 
 CREATE FUNCTION cancel_db_queries(
@@ -474,7 +482,8 @@ CREATE FUNCTION cancel_db_queries(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_db_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_db_queries(text, boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION cancel_db_queries(session_guard.one_or_many, boolean, interval, text,
+	boolean, session_guard.one_or_many, session_guard.one_or_many) IS
 	'cancel the statements running in a database';
 
 CREATE FUNCTION cancel_user_queries(
@@ -488,7 +497,8 @@ CREATE FUNCTION cancel_user_queries(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_user_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_user_queries(text, boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION cancel_user_queries(session_guard.one_or_many, boolean, interval, text,
+	boolean, session_guard.one_or_many, session_guard.one_or_many) IS
 	'cancel the statements running for a role';
 
 CREATE FUNCTION cancel_long_queries(
@@ -504,7 +514,8 @@ CREATE FUNCTION cancel_long_queries(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_long_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_long_queries(interval, text, boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION cancel_long_queries(interval, session_guard.one_or_many, boolean, boolean,
+	interval, text, boolean, session_guard.one_or_many, session_guard.one_or_many) IS
 	'cancel statements that have been running for longer';
 
 CREATE FUNCTION cancel_query(
@@ -538,8 +549,10 @@ CREATE FUNCTION cancel_queries(
 RETURNS SETOF session_guard.result
 AS 'MODULE_PATHNAME', 'session_guard_cancel_queries'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cancel_queries(text, text, text, inet, text, text, interval, boolean,
-	boolean, interval, text, boolean) IS
+COMMENT ON FUNCTION cancel_queries(session_guard.one_or_many, session_guard.one_or_many,
+	session_guard.one_or_many, inet, session_guard.one_or_many, text, interval, boolean,
+	boolean, interval, text, boolean, session_guard.one_or_many, session_guard.one_or_many,
+	session_guard.one_or_many) IS
 	'cancel the statements of the sessions that pass all filters given';
 
 CREATE FUNCTION stop_query(

@@ -72,12 +72,16 @@ Sparing::why_spared(Condition condition, Duration longer_than, const Sighting &s
 	session.superuser = superuser_now(sighting.role);
 	Policy policy = policies_->policy_of(session.superuser, sighting.role, sighting.database);
 	Memo memo = memo_with(session, sighting.slot);
-	/* Who waits for a standby is not spared here: there is an argument for that. */
-	if (session.wait == Wait::SyncRep)
+	/* Who waits for a standby is not spared here, nor for that time: there is an argument for that.
+	 */
+	bool waits_for_standby = session.wait == Wait::SyncRep;
+	if (waits_for_standby)
 		session.wait = Wait::Other;
 	Spared spared =
 	    spared_from_condition(condition, longer_than, session, memo, policy, memo.looked_at);
-	return spared == Spared::No ? nullptr : words_for(spared, sighting, policy);
+	if (spared == Spared::No || (spared == Spared::NotSoLong && waits_for_standby))
+		return nullptr;
+	return words_for(spared, sighting, policy);
 }
 
 } // namespace session_guard

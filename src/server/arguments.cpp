@@ -3,8 +3,8 @@
  */
 #include "server/arguments.h"
 
-#include "server/events.h"
 #include "functions/one_or_many.h"
+#include "server/events.h"
 
 #include <cstring>
 

@@ -84,9 +84,8 @@ passes_blocking(const Filter &filter, const Sighting &sighting, const Present &p
 	const Session &session = sighting.session;
 	/* Who is denied anyway is not to learn when the transaction began. */
 	Timestamp xact_start = may_judge(sighting.role) ? session.xact_start : unknown_time;
-	std::optional<Timestamp> guilty =
-	    present.graph.guilty_since(session.id.pid, xact_start,
-	                               filter.counts_advisory ? Advisory::Counts : Advisory::Ignored);
+	std::optional<Timestamp> guilty = present.graph.guilty_since(
+	    session.id.pid, xact_start, filter.counts_advisory ? Advisory::Counts : Advisory::Ignored);
 
 	return guilty && !waits_for_lock(session) && is_longer(*guilty, *filter.blocking_for, present);
 }
