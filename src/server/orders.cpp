@@ -145,9 +145,13 @@ escalate(const Order &order, Lookout &lookout, const Targets &targets)
 		if (!is_awaited(target))
 			continue;
 
+		/* It is still to be confirmed as a cancel meanwhile, and may come to its end. */
+		await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
+		if (!is_awaited(target))
+			continue;
+
 		std::uint64_t cancel = target.event;
 		target.action = Action::Terminate;
-		await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
 		send(order, lookout, target);
 		if (target.outcome == Outcome::Raced || target.outcome == Outcome::Gone)
 		{
