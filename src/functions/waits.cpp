@@ -114,16 +114,14 @@ innocence_of(const WaitEdge &edge)
 	return "";
 }
 
-/* Why a session that is to blame was not selected. */
+/* Why a session that is to blame was not selected; the others are the filters but for blocking. */
 const char *
-exception_of(const Filter &filter, const Sighting &sighting)
+exception_of(const Filter &filter, Lookout &others, const Sighting &sighting)
 {
 	std::array<char, 64> buffer;
 	Text duration(buffer);
-	Filter others = filter;
 
-	others.blocking_for.reset();
-	if (Lookout(others).compare(sighting) != Match::Yes)
+	if (others.compare(sighting) != Match::Yes)
 		return ", which is excepted";
 	if (*filter.blocking_for == 0)
 		return "";
@@ -132,7 +130,7 @@ exception_of(const Filter &filter, const Sighting &sighting)
 }
 
 const char *
-words_for(const Filter &filter, const WaitEdge &edge, const Sighting &blocker)
+words_for(const Filter &filter, Lookout &others, const WaitEdge &edge, const Sighting &blocker)
 {
 	const char *name = name_of_process(blocker);
 
@@ -144,11 +142,11 @@ words_for(const Filter &filter, const WaitEdge &edge, const Sighting &blocker)
 		return psprintf("%s%s", name, innocence_of(edge));
 	if (!is_client_backend(blocker) || blocker.session.id.pid == MyProcPid)
 		return name;
-	return psprintf("%s%s", name, exception_of(filter, blocker));
+	return psprintf("%s%s", name, exception_of(filter, others, blocker));
 }
 
 void
-add_edge(Causes &causes, const Filter &filter, const WaitEdge &edge)
+add_edge(Causes &causes, const Filter &filter, Lookout &others, const WaitEdge &edge)
 {
 	Sighting blocker;
 
@@ -158,7 +156,7 @@ add_edge(Causes &causes, const Filter &filter, const WaitEdge &edge)
 	{
 		causes.has_advisory =
 		    causes.has_advisory || (edge.lock == WaitedLock::Advisory && !filter.counts_advisory);
-		add_cause(causes, words_for(filter, edge, blocker));
+		add_cause(causes, words_for(filter, others, edge, blocker));
 	}
 }
 
@@ -167,10 +165,16 @@ Causes
 causes_in(const WaitGraph &graph, const Filter &filter)
 {
 	Causes causes{};
+	Filter without_blocking = filter;
 
+	without_blocking.blocking_for.reset();
+	Lookout others(without_blocking);
 	for (const WaitEdge &edge : graph.edges())
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (edge.lock != WaitedLock::Own && graph.blockers_of(edge.blocker).empty())
-			add_edge(causes, filter, edge);
+			add_edge(causes, filter, others, edge);
+	}
 	if (!causes.has_prepared)
 		return causes;
 	/* What the caller may not read must not undo the call. */
