@@ -5,6 +5,7 @@
 #include "server/shield.h"
 #include "server/worker.h"
 
+#include "shmem/event_ring.h"
 #include "worker/give_way.h"
 
 extern "C"
@@ -22,6 +23,9 @@ void
 start(Datum main_arg)
 {
 	begin_worker(calling_of(main_arg));
+	/* Its database may have been dropped: nobody is to wait for who cannot come to its work. */
+	if (has_failed_to_start(Post::History))
+		set_has_history(false);
 	back_off(Post::History, adopt_retention);
 	connect_shielded("1s");
 	prepare_history();

@@ -101,6 +101,12 @@ begin_worker(Calling calling)
 	emit_log_hook = note_own_error;
 }
 
+bool
+has_failed_to_start(Post post)
+{
+	return pg_atomic_read_u32(&office_of(post).failed_starts) != 0;
+}
+
 void
 back_off(Post post, void (*adopt)())
 {

@@ -21,6 +21,9 @@ void begin_worker(Calling calling);
  */
 void back_off(Post post, void (*adopt)());
 
+/* Did the last start fail, or an error come right after it? */
+bool has_failed_to_start(Post post);
+
 /* From now on the worker is at work. */
 void sign_on(Post post);
 

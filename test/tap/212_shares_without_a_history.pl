@@ -57,5 +57,19 @@ is($node->safe_psql('other', q{
 	'terminated|30', 'an order for more than there is room for does not wait for a history');
 is($node->safe_psql('other', q{SELECT count(*) FROM session_guard.event WHERE usename = 'idler'}), '1',
 	'and the guard has its share yet');
+
+# Nor for a writer whose database has been dropped, so that it never comes back.
+my $offset = log_size($node);
+$node->safe_psql('postgres', 'CREATE EXTENSION pg_session_guard');
+$node->safe_psql('other', 'SELECT pg_terminate_backend(history_pid) FROM session_guard.stats');
+wait_until(sub { guard_lines($node, qr/LOG:  history writer started/, $offset) }, 'the writer has found its table');
+$offset = log_size($node);
+$node->safe_psql('other', 'DROP DATABASE postgres WITH (FORCE)');
+wait_until(sub { guard_lines($node, qr/LOG:  could not start the history writer/, $offset) }, 'the writer cannot come back');
+@crowd = map { RawSession->connect($node, user => 'crowd', dbname => 'other') } 1 .. 30;
+is($node->safe_psql('other', q{
+		SET statement_timeout = '60s';
+		SELECT outcome, count(*) FROM terminate_user_sessions('crowd', "timeout" => '1 h') GROUP BY outcome}),
+	'terminated|30', 'nobody waits for a writer that does not come back');
 $node->stop;
 done_testing();
