@@ -41,11 +41,18 @@ judge(const Order &order, Lookout &lookout, Target &target)
 		settle(target, Outcome::DryRun, nullptr);
 }
 
-/* Until when the effect of a signal is waited for. */
+/* Is it signaled by a cancel that a terminate may follow? */
+bool
+has_grace(const Order &order, const Target &target)
+{
+	return order.grace && target.action == Action::Cancel;
+}
+
+/* Until when the effect of a signal that was sent is waited for. */
 Instant
 deadline_of(const Order &order, const Target &target)
 {
-	return target.action == Action::Cancel && order.grace ? order.grace_end : order.deadline;
+	return has_grace(order, target) ? later(target.signaled_at, *order.grace) : order.deadline;
 }
 
 /*
@@ -57,7 +64,7 @@ can_be_awaited(const Order &order, const Target &target)
 {
 	bool is_session = target.is_known && is_client_backend(target.sighting);
 
-	return deadline_of(order, target) > monotonic_now() && !is_self(target) &&
+	return (has_grace(order, target) || order.deadline > monotonic_now()) && !is_self(target) &&
 	       (is_session || target.action != Action::Cancel);
 }
 
@@ -139,7 +146,12 @@ send(const Order &order, Lookout &lookout, Target &target)
 void
 escalate(const Order &order, Lookout &lookout, const Targets &targets)
 {
-	wait_while([&] { return confirm_all(targets); }, order.grace_end);
+	Instant end_of_grace = beginning;
+
+	for (const Target &target : targets.all())
+		if (is_awaited(target))
+			end_of_grace = std::max(end_of_grace, deadline_of(order, target));
+	wait_while([&] { return confirm_all(targets); }, end_of_grace);
 	for (Target &target : targets.all())
 	{
 		if (!is_awaited(target))
@@ -259,8 +271,7 @@ void
 begin(Order &order)
 {
 	order.origin = origin_of(order);
-	order.grace_end = later(monotonic_now(), order.grace.value_or(0));
-	order.deadline = later(order.grace_end, order.timeout);
+	order.deadline = later(later(monotonic_now(), order.grace.value_or(0)), order.timeout);
 }
 
 } // namespace

@@ -62,10 +62,9 @@ struct Order
 	/* Known when it is carried out. */
 	Origin origin;
 	/*
-	 * When the grace is over, and when the timeout, which follows it, by the
-	 * monotonic clock.  Whatever an order waits for, it waits no longer.
+	 * When the timeout is over, which follows the grace, by the monotonic clock.
+	 * Whatever an order waits for, it waits no longer.
 	 */
-	Instant grace_end;
 	Instant deadline;
 };
 

@@ -110,7 +110,7 @@ is($dba->query("SELECT string_agg(concat_ws(' ', function_name, action, reason),
 like($dba->query("SELECT note $about AND function_name = 'cancel_query' AND reason IS NULL"),
 	qr/\brepeated 149 times within /, 'which says how often');
 my @lines = guard_lines($node, qr/LOG:  canceling statement of session $pid .* with cancel_query\(\)/, $offset);
-is(join(', ', map { /cancel_query\(\)(.*)/ } @lines), ',  (repeated 10 times),  (repeated 100 times), : please',
+is(join(', ', map { /cancel_query\(\)(.*)/ } @lines), ',  (repeated 10 times),  (repeated 100 times), : "please"',
 	'the log says so at first and after each tenfold');
 
 # Another statement is another event.

@@ -59,7 +59,7 @@ is( fates_for_dba(q{terminate_idle_sessions('0', dry_run => true)}),
 	'backup spared (exempt by role "backup"), idle dry run, superuser spared (superuser)',
 	'an exempt role and superusers are spared, whoever calls');
 is( fates_for_dba(q{cancel_long_queries('0', dry_run => true)}),
-	'index spared (maintenance command), running dry run',
+	'index spared (CREATE INDEX), running dry run',
 	'maintenance is spared');
 $node->append_conf('postgresql.conf', "pg_session_guard.exempt_superusers = off\npg_session_guard.spare_maintenance = off\n");
 $node->reload;
@@ -76,7 +76,7 @@ $node->poll_query_until('postgres', q{SELECT current_setting('pg_session_guard.s
   or die 'the setting was not taken over';
 
 is( fates_for_dba(q{cancel_long_queries('0')}),
-	'index spared (maintenance command), running canceled', 'who is not spared is canceled');
+	'index spared (CREATE INDEX), running canceled', 'who is not spared is canceled');
 $session{running}->read_result;
 is($session{running}->sqlstate, '57014', 'who runs for too long is');
 $gate->query('SELECT pg_advisory_unlock(7)');
