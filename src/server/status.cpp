@@ -208,6 +208,9 @@ guess(const PgBackendStatus &entry, std::span<const char> text)
 	Published published{};
 
 	published.copying = entry.st_progress_command == PROGRESS_COMMAND_COPY;
+	/* Of who is idle it is the text of what it did before. */
+	if (entry.st_state != STATE_RUNNING)
+		return published;
 	published.maintenance.command = maintenance_in(std::string_view(text.data()));
 	if (reports_maintenance(entry.st_progress_command) ||
 	    published.maintenance.command != MaintenanceCommand::None)

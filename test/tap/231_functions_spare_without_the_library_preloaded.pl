@@ -61,6 +61,18 @@ is( fates_for_dba(q{terminate_idle_sessions('0', dry_run => true)}),
 is( fates_for_dba(q{cancel_long_queries('0', dry_run => true)}),
 	'index spared (CREATE INDEX), running dry run',
 	'maintenance is spared');
+# Who has made an index, and then keeps the transaction open, maintains nothing.
+my ($forgetful, $waiter) = map { RawSession->connect($node) } 1 .. 2;
+$node->safe_psql('postgres', 'CREATE TABLE forgotten (n int); ALTER TABLE forgotten OWNER TO web');
+$forgetful->query('BEGIN');
+$forgetful->query('CREATE INDEX ON forgotten (n)');
+$waiter->send_query('INSERT INTO forgotten VALUES (1)');
+wait_for_status($node, $waiter->pid, "wait_event_type = 'Lock'");
+is(call_verb($node, 'terminate_blocking_sessions()', user => 'dba')->{outcome}{ $forgetful->pid },
+	'terminated', 'maintenance that is over spares nobody');
+$waiter->read_result;
+is($waiter->sqlstate, '', 'and its waiter gets its lock');
+$_->abandon for $forgetful, $waiter;
 $node->append_conf('postgresql.conf', "pg_session_guard.exempt_superusers = off\npg_session_guard.spare_maintenance = off\n");
 $node->reload;
 $node->poll_query_until('postgres', q{SELECT current_setting('pg_session_guard.exempt_superusers') = 'off'})
