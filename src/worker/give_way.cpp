@@ -15,11 +15,13 @@ namespace session_guard
 namespace
 {
 
-/*
- * Between two looks at the lock while there is something to be seen.  A command
- * that may not do what it wants gives the lock back in less.
- */
+/* Between two looks at the lock while there is something to be seen. */
 constexpr Duration short_pause = 20 * millisecond;
+/*
+ * A command that may not do what it wants gives the lock back in less, also where
+ * many processes wait for a core: the lock is a waiter's before it runs.
+ */
+constexpr Duration longest_refusal = 250 * millisecond;
 /* Between two looks of a worker that is awake anyway: a call may have come too early. */
 constexpr Duration long_pause = second;
 /* For how long after a call the lock is expected to be taken. */
@@ -29,6 +31,8 @@ constexpr Duration shortest_stay = second;
 
 /* The transaction that held the lock at the last look; invalid if none did. */
 VirtualTransactionId holder{};
+/* The first look that has found that one. */
+Instant held_since = beginning;
 Instant last_look = beginning;
 Instant expected_until = beginning;
 
@@ -88,8 +92,9 @@ must_give_way(Post post)
 	if (pg_atomic_exchange_u32(&office_of(post).is_called_off, 0) != 0)
 		expected_until = now + patience;
 	holder = find_holder();
-	if (!VirtualTransactionIdIsValid(holder) || !VirtualTransactionIdEquals(holder, before) ||
-	    time_at_work() < shortest_stay)
+	if (!VirtualTransactionIdIsValid(holder) || !VirtualTransactionIdEquals(holder, before))
+		held_since = now;
+	if (now - held_since < longest_refusal || time_at_work() < shortest_stay)
 		return false;
 	/* For the other worker the call may have come too early. */
 	call_workers_off();
