@@ -7,6 +7,8 @@
 
 #include "server/selection.h"
 
+#include <type_traits>
+
 namespace session_guard
 {
 
@@ -54,5 +56,6 @@ class Lookout
 	Present present_{};
 	Sparing sparing_;
 };
+static_assert(std::is_trivially_destructible_v<Lookout>);
 
 } // namespace session_guard
