@@ -71,7 +71,8 @@ is_called_off(Post post)
 bool
 is_alert(Post post)
 {
-	return is_called_off(post) || last_look < expected_until || VirtualTransactionIdIsValid(last_holder);
+	return is_called_off(post) || last_look < expected_until ||
+	       VirtualTransactionIdIsValid(last_holder);
 }
 
 Instant
@@ -104,8 +105,7 @@ must_give_way(Post post)
 		expected_until = now + patience;
 	last_holder = find_holder();
 	if (!VirtualTransactionIdIsValid(last_holder) ||
-	    !VirtualTransactionIdEquals(last_holder, before) ||
-	    time_at_work() < shortest_stay)
+	    !VirtualTransactionIdEquals(last_holder, before) || time_at_work() < shortest_stay)
 		return false;
 	/* For the other worker the call may have come too early. */
 	call_workers_off();
