@@ -148,7 +148,18 @@ proc_in_slot(int slot)
 #endif
 }
 
-/* The other way round, for a process that has such a place. */
+/* The process of a transaction; nullptr if it has none, being prepared, or none any more. */
+inline const PGPROC *
+proc_of(const VirtualTransactionId &transaction)
+{
+#if PG_VERSION_NUM >= 170000
+	return ProcNumberGetProc(transaction.procNumber);
+#else
+	return BackendIdGetProc(transaction.backendId);
+#endif
+}
+
+/* The place of a process that has one in the backend-status array. */
 inline int
 slot_of_proc(const PGPROC *proc)
 {

@@ -30,13 +30,27 @@ constexpr Duration patience = 200 * millisecond;
 constexpr Duration shortest_stay = second;
 
 /* The transaction that held the lock at the last look; invalid if none did. */
-VirtualTransactionId holder{};
+VirtualTransactionId last_holder{};
 /* The first look that has found that one. */
 Instant held_since = beginning;
 Instant last_look = beginning;
 Instant expected_until = beginning;
 
-/* Find the transaction that holds a lock on the database which keeps new sessions out. */
+/*
+ * Is the transaction in the midst of a command?  One that waits for its client
+ * needs nobody to leave: it is through with the command, or has been refused it.
+ * Who does not read that the command was refused keeps the lock meanwhile.
+ */
+bool
+is_at_work(const VirtualTransactionId &transaction)
+{
+	constexpr uint32 class_mask = 0xFF000000;
+	const PGPROC *process = proc_of(transaction);
+
+	return process != nullptr && (process->wait_event_info & class_mask) != PG_WAIT_CLIENT;
+}
+
+/* Find the transaction at work that holds a lock on the database which keeps new sessions out. */
 VirtualTransactionId
 find_holder()
 {
@@ -45,9 +59,10 @@ find_holder()
 
 	SET_LOCKTAG_OBJECT(database, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
 	VirtualTransactionId *holders = GetLockConflicts(&database, RowExclusiveLock, &count);
-	VirtualTransactionId found = count > 0 ? holders[0] : VirtualTransactionId{};
+	VirtualTransactionId *found = std::find_if(holders, holders + count, is_at_work);
+	VirtualTransactionId holder = found != holders + count ? *found : VirtualTransactionId{};
 	pfree(holders);
-	return found;
+	return holder;
 }
 
 bool
@@ -60,7 +75,8 @@ is_called_off(Post post)
 bool
 is_alert(Post post)
 {
-	return is_called_off(post) || last_look < expected_until || VirtualTransactionIdIsValid(holder);
+	return is_called_off(post) || last_look < expected_until ||
+	       VirtualTransactionIdIsValid(last_holder);
 }
 
 Instant
@@ -84,15 +100,16 @@ bool
 must_give_way(Post post)
 {
 	Instant now = monotonic_now();
-	VirtualTransactionId before = holder;
+	VirtualTransactionId before = last_holder;
 
 	if (server_calls_workers_off || now < next_look(post))
 		return false;
 	last_look = now;
 	if (pg_atomic_exchange_u32(&office_of(post).is_called_off, 0) != 0)
 		expected_until = now + patience;
-	holder = find_holder();
-	if (!VirtualTransactionIdIsValid(holder) || !VirtualTransactionIdEquals(holder, before))
+	last_holder = find_holder();
+	if (!VirtualTransactionIdIsValid(last_holder) ||
+	    !VirtualTransactionIdEquals(last_holder, before))
 		held_since = now;
 	if (now - held_since < longest_refusal || time_at_work() < shortest_stay)
 		return false;

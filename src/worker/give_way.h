@@ -6,8 +6,8 @@
  * From 19 on the server terminates them for that (succession.h).  Before, it
  * only waits for five seconds for others to leave.  So a session that runs such
  * a command calls the workers, and these look who holds the database's lock.
- * They believe the lock and not the call: whoever still holds it after a moment
- * has been found by the server to have the right to.
+ * They believe the lock and not the call: whoever still holds it after a moment,
+ * and does not wait for its client, has been found by the server to have the right to.
  */
 #pragma once
 

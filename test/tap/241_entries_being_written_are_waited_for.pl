@@ -74,11 +74,18 @@ $observer->query("SELECT pg_cancel_backend(${\$reader{interrupted}->pid})");
 $reader{interrupted}->read_until('Z');
 is($reader{interrupted}->sqlstate, '57014', 'and can be interrupted');
 
+# It is not to be faster than the readers once the entry can be read.
+$observer->query('ALTER SYSTEM RESET pg_session_guard.statement_timeout');
+$observer->query('SELECT pg_reload_conf()');
+wait_until(
+	sub { $observer->query(q{SELECT 'statement_timeout' <> ALL (limits) FROM session_guard.stats}) eq 't' },
+	'the guard has taken over that there is no limit');
 append_to_file($gate, '');
 for my $name (grep { $_ ne 'interrupted' } sort keys %query)
 {
 	is($reader{$name}->read_result, '1', "$name: it is there");
 }
+set_limits($node, statement_timeout => '100ms');
 $session{writer}->read_until('E');
 is($session{writer}->sqlstate, '57014', 'the guard comes to act on it, too');
 

@@ -102,6 +102,27 @@ for (my $end = time + 1.5; time < $end;)
 is($refused{$_}, 3000, "$_ may not drop, copy or rename the database") for 'maker', 'web';
 is(workers(), $before, 'and the workers have stayed');
 
+# Nor do they leave for one who is refused and does not read that, and so keeps the lock.
+my @deaf;
+until (@deaf
+	&& $node->safe_psql('postgres',
+		"SELECT count(*) FROM pg_locks WHERE pid = ${\ $deaf[-1]->pid } AND mode = 'AccessExclusiveLock'") eq '1')
+{
+	die 'nobody keeps the lock' if @deaf == 10;
+	push @deaf, RawSession->connect($node);
+	# Where an answer finds no room: the error, or that the server is ready for the next query.
+	$deaf[-1]->send_bytes(join '', map { 'Q' . pack('N', 5 + length $_) . "$_\0" }
+		('SELECT 1') x @deaf, ('DROP DATABASE home') x 1000);
+	wait_for_status($node, $deaf[-1]->pid, "wait_event = 'ClientWrite'");
+}
+my $victim = open_session($node);
+my $victim_pid = pid_of($victim);
+$victim->query('BEGIN');
+wait_for_end($node, $victim_pid);
+is(workers(), $before, 'they stay where the lock is kept by one who was refused');
+$_->abandon for @deaf;
+close_sessions($victim);
+
 succeeds_and_is_guarded('CREATE DATABASE copy TEMPLATE home');
 
 # Its owner may rename it; whoever does so and back gives them no time to miss it.
