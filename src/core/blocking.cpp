@@ -46,7 +46,7 @@ WaitGraph::waiters_of(std::int32_t blocker) const
 }
 
 std::optional<Timestamp>
-WaitGraph::guilty_since(std::int32_t blocker, Timestamp xact_start, Advisory advisory) const
+WaitGraph::guilty_since(std::int32_t blocker, Timestamp busy_since, Advisory advisory) const
 {
 	std::optional<Timestamp> oldest;
 
@@ -54,9 +54,7 @@ WaitGraph::guilty_since(std::int32_t blocker, Timestamp xact_start, Advisory adv
 		return std::nullopt;
 	for (const WaitEdge &edge : waiters_of(blocker))
 		if (convicts(edge, advisory) && edge.since != unknown_time)
-			oldest = std::min(oldest.value_or(never), edge.lock == WaitedLock::Advisory
-			                                              ? edge.since
-			                                              : std::max(edge.since, xact_start));
+			oldest = std::min(oldest.value_or(never), std::max(edge.since, busy_since));
 	return oldest;
 }
 

@@ -147,11 +147,11 @@ class WaitGraph
 	/*
 	 * Since when the oldest wait that convicts has been blocked directly by
 	 * this process, if the process is the root of a chain: who waits himself
-	 * is a victim.  A process blocks by the locks of the transaction that began
-	 * at this time, but for advisory ones, which may be its session's: who waits
-	 * longer than that transaction lasts has waited for its session.
+	 * is a victim.  It has blocked nobody for longer than it has been at what it
+	 * does: in its transaction, or idle outside of one.  Before that somebody else
+	 * may have held the lock, an advisory one of the session included.
 	 */
-	std::optional<Timestamp> guilty_since(std::int32_t blocker, Timestamp xact_start,
+	std::optional<Timestamp> guilty_since(std::int32_t blocker, Timestamp busy_since,
 	                                      Advisory advisory = Advisory::Ignored) const;
 
 	std::span<const WaitEdge>

@@ -17,6 +17,8 @@ namespace
  * who wait, since two sessions of a role may act at the same time.
  */
 constexpr std::size_t most_for_hasty = 2;
+/* One in so many places of the roles is left for those who have no event yet. */
+constexpr std::size_t part_for_newcomers = 16;
 
 EventPlace &
 head_of(std::span<EventPlace> heads, std::uint64_t value)
@@ -85,13 +87,22 @@ EventPlaces::find_account(EventOwner role) const
 	return found != used.end() ? &*found : nullptr;
 }
 
+/* How many events of a role wait to be written. */
+std::size_t
+EventPlaces::count_of(EventOwner role) const
+{
+	const EventAccount *own = find_account(role);
+
+	return own != nullptr ? own->count() : 0;
+}
+
 /* The account of a role, begun if it has none: there are as many as roles can have events. */
 EventAccount &
 EventPlaces::account_of(EventOwner role)
 {
 	if (const EventAccount *found = find_account(role))
 		return accounts_[static_cast<std::size_t>(found - accounts_.data())];
-	accounts_[account_count_] = {.owner = role, .unwritten = {}};
+	accounts_[account_count_] = {.owner = role, .patient = {}, .hasty = {}};
 	return accounts_[account_count_++];
 }
 
@@ -101,7 +112,7 @@ EventPlaces::forget_empty_account(EventOwner role)
 	if (role == guard_owner)
 		return;
 	EventAccount &account = account_of(role);
-	if (account.unwritten.count == 0)
+	if (account.count() == 0)
 		account = accounts_[--account_count_];
 }
 
@@ -113,7 +124,10 @@ EventPlaces::queue_of(EventPlace place)
 
 	if (placed.owner == guard_owner)
 		return placed.is_written ? guard_written_ : guard_unwritten_;
-	return placed.is_written ? roles_written_ : account_of(placed.owner).unwritten;
+	if (placed.is_written)
+		return roles_written_;
+	EventAccount &account = account_of(placed.owner);
+	return placed.is_hasty ? account.hasty : account.patient;
 }
 
 std::size_t
@@ -143,6 +157,29 @@ EventPlaces::room_for_roles() const
 	return std::min(for_roles() - unwritten, takable);
 }
 
+/*
+ * The oldest hasty event of whichever role has most events, with one more of this
+ * one's, among those that have hasty ones; none if there is none.
+ */
+EventPlace
+EventPlaces::oldest_hasty(EventOwner role) const
+{
+	const EventAccount *greatest = nullptr;
+	std::size_t most = 0;
+
+	for (const EventAccount &account : accounts_.first(account_count_))
+	{
+		std::size_t count = account.count() + (account.owner == role ? 1 : 0);
+
+		if (account.hasty.count > 0 && count > most)
+		{
+			greatest = &account;
+			most = count;
+		}
+	}
+	return greatest != nullptr ? greatest->hasty.first : no_place;
+}
+
 /* The oldest event of whichever role has most of them with one more of this one's; none if none
  * has any. */
 EventPlace
@@ -150,15 +187,17 @@ EventPlaces::oldest_of_greatest(EventOwner role) const
 {
 	const EventAccount *own = find_account(role);
 	const EventAccount *greatest = own;
-	std::size_t most = own != nullptr ? own->unwritten.count + 1 : 0;
+	std::size_t most = own != nullptr ? own->count() + 1 : 0;
 
 	for (const EventAccount &account : accounts_.first(account_count_))
-		if (account.unwritten.count > most)
+		if (account.count() > most)
 		{
 			greatest = &account;
-			most = account.unwritten.count;
+			most = account.count();
 		}
-	return greatest != nullptr ? greatest->unwritten.first : no_place;
+	if (greatest == nullptr)
+		return no_place;
+	return greatest->patient.count > 0 ? greatest->patient.first : greatest->hasty.first;
 }
 
 EventPlace
@@ -171,13 +210,17 @@ EventPlaces::place_for_guard() const
 }
 
 EventPlace
-EventPlaces::place_for_role(EventOwner role, bool has_history) const
+EventPlaces::place_for_role(EventOwner role, bool has_history, bool is_hasty) const
 {
 	bool may_grow = roles_count_ < for_roles();
-	EventPlace victim = oldest_of_greatest(role);
+	const EventAccount *own = find_account(role);
+	EventPlace victim = has_history ? oldest_hasty(role) : oldest_of_greatest(role);
 
-	if (has_history && victim != no_place && at(victim).owner == role &&
-	    find_account(role)->unwritten.count >= most_for_hasty * room_for_roles())
+	/* Without room, what it did itself gives way before what others did in patience. */
+	if (victim == no_place && is_hasty && own != nullptr)
+		victim = own->patient.first;
+	if (is_hasty && victim != no_place && own != nullptr &&
+	    own->count() >= most_for_hasty * room_for_roles())
 		return victim;
 	if (may_grow && free_.count > 0)
 		return free_.first;
@@ -235,8 +278,9 @@ EventPlaces::settle_in(EventPlace place)
 EventPlaces::Taken
 EventPlaces::take(EventOwner owner, std::uint64_t number, std::uint64_t key, bool has_history)
 {
+	bool is_hasty = owner != guard_owner && has_history && !has_room_of_its_own(owner);
 	EventPlace place =
-	    owner == guard_owner ? place_for_guard() : place_for_role(owner, has_history);
+	    owner == guard_owner ? place_for_guard() : place_for_role(owner, has_history, is_hasty);
 
 	if (place == no_place)
 		return {.place = no_place, .loses = true};
@@ -247,6 +291,7 @@ EventPlaces::take(EventOwner owner, std::uint64_t number, std::uint64_t key, boo
 	                .owner = owner,
 	                .is_written = false,
 	                .was_written = false,
+	                .is_hasty = is_hasty,
 	                .previous = no_place,
 	                .next = no_place,
 	                .next_by_number = no_place,
@@ -297,24 +342,34 @@ EventPlaces::note_written(EventPlace place, bool is_complete)
 	append(queue_of(place), place);
 }
 
+/* Is there room for one more event of a role that pushes out nobody's? */
+bool
+EventPlaces::has_room_of_its_own(EventOwner role) const
+{
+	std::size_t count = count_of(role);
+	std::size_t room = room_for_roles();
+	auto has_more = [&](const EventAccount &account) { return account.count() > count + 1; };
+
+	return count < room || (room > for_roles() / part_for_newcomers &&
+	                        std::ranges::any_of(accounts_.first(account_count_), has_more));
+}
+
 bool
 EventPlaces::has_room(EventOwner role) const
 {
-	const EventAccount *own = find_account(role);
-	std::size_t count = own != nullptr ? own->unwritten.count : 0;
-	std::size_t room = room_for_roles();
-	auto has_more = [&](const EventAccount &account)
-	{ return account.unwritten.count > count + 1; };
+	std::size_t count = count_of(role);
+	auto gives_way = [&](const EventAccount &account)
+	{ return account.hasty.count > 0 && account.count() > count + 1; };
 
-	return count < room ||
-	       (room > 0 && std::ranges::any_of(accounts_.first(account_count_), has_more));
+	return has_room_of_its_own(role) ||
+	       std::ranges::any_of(accounts_.first(account_count_), gives_way);
 }
 
 bool
 EventPlaces::is_pressed() const
 {
 	std::size_t room = room_for_roles();
-	auto waits = [&](const EventAccount &account) { return account.unwritten.count >= room; };
+	auto waits = [&](const EventAccount &account) { return account.count() >= room; };
 
 	return guard_unwritten_.count >= free_.count + guard_written_.count + roles_written_.count ||
 	       std::ranges::any_of(accounts_.first(account_count_), waits);

@@ -40,6 +40,8 @@ struct PlacedEvent
 	/* The history has it as it is, and nothing more is to come; or as it was once. */
 	bool is_written;
 	bool was_written;
+	/* Its role had no room for it, and has taken a place of others, or did not wait. */
+	bool is_hasty;
 	/* Its neighbors in the queue that it is in. */
 	EventPlace previous;
 	EventPlace next;
@@ -61,7 +63,14 @@ struct PlaceQueue
 struct EventAccount
 {
 	EventOwner owner;
-	PlaceQueue unwritten;
+	PlaceQueue patient;
+	PlaceQueue hasty;
+
+	std::size_t
+	count() const
+	{
+		return patient.count + hasty.count;
+	}
 };
 static_assert(std::is_trivially_copyable_v<EventAccount>);
 
@@ -116,7 +125,8 @@ class EventPlaces
 
 	/*
 	 * May a role have one more event without waiting?  Of those that wait to be
-	 * written it has as many at most as it leaves free for others, or as another has.
+	 * written it has as many at most as it leaves free for others; or as another has,
+	 * while there is room for newcomers, or if those are hasty.
 	 */
 	bool has_room(EventOwner role) const;
 
@@ -141,7 +151,10 @@ class EventPlaces
 	{
 		for_each_in(guard_unwritten_, use);
 		for (const EventAccount &account : accounts_.first(account_count_))
-			for_each_in(account.unwritten, use);
+		{
+			for_each_in(account.patient, use);
+			for_each_in(account.hasty, use);
+		}
 	}
 
   private:
@@ -164,13 +177,16 @@ class EventPlaces
 	PlaceQueue &queue_of(EventPlace place);
 	EventAccount &account_of(EventOwner role);
 	const EventAccount *find_account(EventOwner role) const;
+	std::size_t count_of(EventOwner role) const;
+	bool has_room_of_its_own(EventOwner role) const;
 	void forget_empty_account(EventOwner role);
 
 	std::size_t for_roles() const;
 	std::size_t beyond_reserve() const;
 	std::size_t room_for_roles() const;
 	EventPlace place_for_guard() const;
-	EventPlace place_for_role(EventOwner role, bool has_history) const;
+	EventPlace place_for_role(EventOwner role, bool has_history, bool is_hasty) const;
+	EventPlace oldest_hasty(EventOwner role) const;
 	EventPlace oldest_of_greatest(EventOwner role) const;
 	void vacate(EventPlace place);
 	void settle_in(EventPlace place);

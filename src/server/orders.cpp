@@ -185,10 +185,16 @@ signal_all(const Order &order, Lookout &lookout, const Targets &targets)
 		CHECK_FOR_INTERRUPTS();
 		if (target.outcome || target.is_signaled)
 			continue;
-		if (!order.dry_run)
-			await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
 		judge(order, lookout, target);
-		if (!target.outcome && (order.pid || !is_self(target)))
+		if (target.outcome || (!order.pid && is_self(target)))
+			continue;
+		/* Only whoever will be signaled is waited for; the wait may have changed that. */
+		if (has_to_await_history())
+		{
+			await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
+			judge(order, lookout, target);
+		}
+		if (!target.outcome)
 			send(order, lookout, target);
 	}
 }

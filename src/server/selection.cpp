@@ -82,10 +82,12 @@ bool
 passes_blocking(const Filter &filter, const Sighting &sighting, const Present &present)
 {
 	const Session &session = sighting.session;
-	/* Who is denied anyway is not to learn when the transaction began. */
-	Timestamp xact_start = may_judge(sighting.role) ? session.xact_start : unknown_time;
+	Timestamp busy_since =
+	    session.xact_start != unknown_time ? session.xact_start : session.state_change;
+	/* Who is denied anyway is not to learn when that began. */
 	std::optional<Timestamp> guilty = present.graph.guilty_since(
-	    session.id.pid, xact_start, filter.counts_advisory ? Advisory::Counts : Advisory::Ignored);
+	    session.id.pid, may_judge(sighting.role) ? busy_since : unknown_time,
+	    filter.counts_advisory ? Advisory::Counts : Advisory::Ignored);
 
 	return guilty && !waits_for_lock(session) && is_longer(*guilty, *filter.blocking_for, present);
 }

@@ -88,8 +88,9 @@ sub is_blocking
 		my $is_advisory = $waiter->{locktype} eq 'advisory';
 		next if $waiter->{locktype} !~ /^(?:relation|tuple|transactionid|object)$/ && !($is_advisory && $include_advisory);
 		my $since = $waiter->{wait_start};
-		# An advisory lock may be older than the transaction.
-		$since = $entry->{xact_start} if !$is_advisory && ($entry->{xact_start} // 0) > $since;
+		# Nor for longer than it has been in its transaction, or idle outside of one.
+		my $busy_since = $entry->{xact_start} // $entry->{state_change} // 0;
+		$since = $busy_since if $busy_since > $since;
 		my $longer = is_longer($since, $threshold, $waiter->{now});
 		$verdict = $longer if $rank{$longer} > $rank{$verdict};
 	}

@@ -75,7 +75,7 @@ $locker->query($lock);
 my @pids = act();
 flood(300, qq{cancel_query($pid, "timeout" => '0', reason => i::text)});
 push @pids, act();
-flood(300, qq{cancel_query($pid, "timeout" => '0', reason => i::text)});
+flood(300, qq{cancel_query($pid, "timeout" => '0', reason => (1000 + i)::text)});
 $locker->query('COMMIT');
 wait_for_history($node);
 is($dba->query(

@@ -557,12 +557,13 @@ TEST(Blame, BeginsWithTheTransactionThatHoldsTheLock)
 	EXPECT_EQ(waits_for.guilty_since(b, noon + minute), noon + minute);
 }
 
-TEST(Blame, ForAnAdvisoryLockIsOlderThanTheTransaction)
+TEST(Blame, ForAnAdvisoryLockBeginsWithTheTransactionToo)
 {
 	Waits waits_for{of_kind(WaitedLock::Advisory, WhoWaits::Session, a, b),
 	                waits(c, b, noon - hour)};
 
-	EXPECT_EQ(waits_for.guilty_since(b, noon + minute, Advisory::Counts), noon);
+	EXPECT_EQ(waits_for.guilty_since(b, noon + minute, Advisory::Counts), noon + minute);
+	EXPECT_EQ(waits_for.guilty_since(b, noon - minute, Advisory::Counts), noon - minute);
 	EXPECT_EQ(waits_for.guilty_since(b, noon + minute), noon + minute);
 	/* Who waits for anything is a victim, also for an advisory lock that does not count. */
 	Waits chain{of_kind(WaitedLock::Advisory, WhoWaits::Session, b, c), waits(a, b)};

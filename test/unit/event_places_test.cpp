@@ -275,9 +275,59 @@ TEST(EventPlaces, ARoleDoesNotWaitForOneThatHasMore)
 		EXPECT_TRUE(ring.places.has_room(dba)) << i;
 		(void)ring.add(dba);
 	}
-	/* Now one of somebody's would be lost. */
-	EXPECT_FALSE(ring.places.has_room(dba));
-	EXPECT_FALSE(ring.places.has_room(dba + 1));
+	/* From now on each pushes out one of the flooder's, until that has no more than they. */
+	std::vector<std::uint64_t> of_dba;
+	while (ring.places.has_room(dba))
+		of_dba.push_back(ring.add(dba));
+	EXPECT_GE(of_dba.size(), 1U);
+	EXPECT_TRUE(has_all(ring, of_dba));
+}
+
+/* Several roles that do not wait push out each other, and nobody who had room. */
+TEST(EventPlaces, AnyNumberOfFloodersPushesOutNobodyWhoHadRoom)
+{
+	for (std::size_t before : {0U, 50U, 256U})
+		for (EventOwner flooders = 1; flooders <= 7; flooders++)
+		{
+			Ring ring(1024);
+			std::vector<std::uint64_t> of_dba;
+			auto flood = [&]
+			{
+				for (EventOwner role = 100; role < 100 + flooders; role++)
+					(void)add_many(ring, role, 1000);
+			};
+			auto wait_and_add = [&](EventOwner role, std::size_t count)
+			{
+				for (std::size_t i = 0; i < count; i++)
+				{
+					EXPECT_TRUE(ring.places.has_room(role)) << before << ", " << flooders;
+					of_dba.push_back(ring.add(role));
+				}
+			};
+
+			wait_and_add(dba, before);
+			flood();
+			EXPECT_TRUE(has_all(ring, of_dba)) << before << ", " << flooders;
+			/* One who has done nothing yet need not wait for them. */
+			wait_and_add(dba + 1, 2);
+			flood();
+			EXPECT_TRUE(has_all(ring, of_dba)) << before << ", " << flooders;
+		}
+}
+
+/* Who waits leaves room for those who come later, however many wait. */
+TEST(EventPlaces, ThePatientLeaveRoomForNewcomers)
+{
+	Ring ring(1024);
+
+	for (EventOwner role = 100; role < 104; role++)
+	{
+		EXPECT_TRUE(ring.places.has_room(role)) << role;
+		while (ring.places.has_room(role))
+			(void)ring.add(role);
+	}
+	EXPECT_TRUE(ring.places.has_room(dba));
+	EXPECT_EQ(ring.lost, 0U);
 }
 
 TEST(EventPlaces, TheHistoryHurriesForTheGuard)
