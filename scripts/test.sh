@@ -86,7 +86,8 @@ format() {
 	find src test -name '*.cpp' -o -name '*.h' | xargs clang-format --dry-run -Werror
 }
 
-# The analyzer follows so many states of a function at most; ten times as many would take three times as long.
+# The analyzer follows so many states of a function at most: ten times as many, its default, would
+# take three times as long.
 lint() {
 	find src -name '*.cpp' |
 		include=$("$PG_CONFIG" --includedir-server) xargs -P "$(nproc)" -n 4 sh -c '
