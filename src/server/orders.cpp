@@ -158,7 +158,7 @@ escalate(const Order &order, Lookout &lookout, const Targets &targets)
 			continue;
 
 		/* It is still to be confirmed as a cancel meanwhile, and may come to its end. */
-		await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
+		(void)await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
 		if (!is_awaited(target))
 			continue;
 
@@ -189,11 +189,8 @@ signal_all(const Order &order, Lookout &lookout, const Targets &targets)
 		if (target.outcome || (!order.pid && is_self(target)))
 			continue;
 		/* Only whoever will be signaled is waited for; the wait may have changed that. */
-		if (has_to_await_history())
-		{
-			await_history_room(order.deadline, [&] { (void)confirm_all(targets); });
+		if (await_history_room(order.deadline, [&] { (void)confirm_all(targets); }))
 			judge(order, lookout, target);
-		}
 		if (!target.outcome)
 			send(order, lookout, target);
 	}

@@ -111,6 +111,9 @@ extern "C"
 namespace session_guard
 {
 
+/* The class of a wait event (wait_event.h); the rest tells which of its class it is. */
+inline constexpr uint32 wait_class_mask = 0xFF000000U;
+
 /* Does the server have workers leave the database that such a command is about? */
 inline constexpr bool server_calls_workers_off = BGWORKER_INTERRUPTIBLE != 0;
 

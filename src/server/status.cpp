@@ -62,9 +62,6 @@ reports_maintenance(ProgressCommandType command)
 	       command != PROGRESS_COMMAND_BASEBACKUP;
 }
 
-/* The class of a wait event (wait_event.h); the rest tells which of its class it is. */
-constexpr uint32 class_mask = 0xFF000000U;
-
 /* Is it a lock that the server takes for its own short work, and not for somebody's transaction? */
 bool
 is_own_short_lock(uint32 wait_event)
@@ -77,8 +74,8 @@ is_own_short_lock(uint32 wait_event)
 Wait
 wait_from_info(uint32 wait_event_info)
 {
-	if ((wait_event_info & class_mask) == PG_WAIT_LOCK)
-		return is_own_short_lock(wait_event_info & ~class_mask) ? Wait::Other : Wait::Lock;
+	if ((wait_event_info & wait_class_mask) == PG_WAIT_LOCK)
+		return is_own_short_lock(wait_event_info & ~wait_class_mask) ? Wait::Other : Wait::Lock;
 	switch (wait_event_info)
 	{
 		case WAIT_EVENT_SYNC_REP:
@@ -133,7 +130,7 @@ lock_group_member(dlist_node *link)
 bool
 is_at_work(uint32 wait_event_info)
 {
-	switch (wait_event_info & class_mask)
+	switch (wait_event_info & wait_class_mask)
 	{
 		case PG_WAIT_IPC:
 		case PG_WAIT_TIMEOUT:

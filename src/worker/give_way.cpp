@@ -44,10 +44,9 @@ Instant expected_until = beginning;
 bool
 is_at_work(const VirtualTransactionId &transaction)
 {
-	constexpr uint32 class_mask = 0xFF000000;
 	const PGPROC *process = proc_of(transaction);
 
-	return process != nullptr && (process->wait_event_info & class_mask) != PG_WAIT_CLIENT;
+	return process != nullptr && (process->wait_event_info & wait_class_mask) != PG_WAIT_CLIENT;
 }
 
 /* Find the transaction at work that holds a lock on the database which keeps new sessions out. */
