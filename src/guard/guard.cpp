@@ -17,6 +17,8 @@
 
 #include "policy/policy_cache.h"
 
+#include "worker/observers.h"
+
 #include "guard/enforce.h"
 #include "guard/evaluation.h"
 #include "guard/follow.h"
@@ -516,6 +518,7 @@ prepare_guard()
 	prepare_scan();
 	prepare_evaluation();
 	prepare_following();
+	drop_statement_hooks();
 	StartTransactionCommand();
 	refresh_policies();
 	CommitTransactionCommand();
@@ -525,6 +528,7 @@ prepare_guard()
 		ereport(FATAL, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 		                errmsg("session guard must run as a superuser"),
 		                errdetail("The bootstrap superuser has lost the attribute.")));
+	adopt_settings();
 }
 
 void
