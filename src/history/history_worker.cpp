@@ -2,6 +2,7 @@
  * The history writer as a background worker.
  */
 #include "shmem/event_ring.h"
+#include "shmem/worker_slot.h"
 
 #include "worker/observers.h"
 #include "worker/start.h"

@@ -3,6 +3,8 @@
  */
 #include "status/entry_reader.h"
 
+#include "pg/compat.h"
+
 namespace session_guard
 {
 

@@ -3,6 +3,8 @@
  */
 #include "status/process_wait.h"
 
+#include "pg/compat.h"
+
 namespace session_guard
 {
 

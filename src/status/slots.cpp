@@ -3,6 +3,8 @@
  */
 #include "status/slots.h"
 
+#include "pg/compat.h"
+
 namespace session_guard
 {
 

@@ -3,7 +3,7 @@
  */
 #include "worker/nap.h"
 
-#include "pg/pg.h"
+#include "pg/compat.h"
 
 namespace session_guard
 {

@@ -3,9 +3,12 @@
  */
 #include "worker/start.h"
 
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
+#include "shmem/counters.h"
 
 #include "worker/nap.h"
 
