@@ -63,8 +63,8 @@ LimitCensus::announce() const
 
 		if (!is_new(limit))
 			continue;
-		append_in_force(text, limit, base_policy(), is_stored(limit), counts_[index_of(limit)],
-		                catch_up_rate());
+		append_in_force(text, limit, base_policy(), is_set_for_roles_or_databases(limit),
+		                counts_[index_of(limit)], catch_up_rate());
 		ereport(LOG, (errmsg_internal("%s", text.c_str())));
 	}
 	new_limits = 0;

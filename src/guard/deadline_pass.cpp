@@ -6,7 +6,7 @@
 #include "shmem/counters.h"
 #include "shmem/tracking.h"
 
-#include "policy/policy_cache.h"
+#include "policy/policy_changes.h"
 
 #include "guard/enforce.h"
 #include "guard/evaluation.h"

@@ -33,25 +33,18 @@ prepare_evaluation()
 const TrackingState &
 track(int slot, Session &session, const Policy &policy, Instant now, Asker asker)
 {
-	const TrackingState &tracking = tracking_of(slot);
-
 	change_tracking(slot,
-	                [&](TrackingState &changed)
+	                [&](TrackingState &tracking)
 	                {
-		                if (changed.session != session.id)
-			                complete_logged(changed);
-		                place(changed, session, wall_clock(), now);
+		                if (tracking.session != session.id)
+			                complete_logged(tracking);
+		                place(tracking, session, wall_clock(), now);
+		                if (wants_switches(session, tracking, policy, now, asker))
+			                read_switches(session);
+		                observe(tracking, session, now);
+		                measure_logged(tracking, session, policy, now);
 	                });
-	/* Readers of the tracking are not to wait for files. */
-	if (wants_switches(session, tracking, policy, now, asker))
-		read_switches(session);
-	change_tracking(slot,
-	                [&](TrackingState &changed)
-	                {
-		                observe(changed, session, now);
-		                measure_logged(changed, session, policy, now);
-	                });
-	return tracking;
+	return tracking_of(slot);
 }
 
 Evaluation

@@ -17,6 +17,7 @@
 #include "status/scan.h"
 
 #include "policy/policy_cache.h"
+#include "policy/policy_changes.h"
 
 #include "worker/observers.h"
 
