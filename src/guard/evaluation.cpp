@@ -64,7 +64,7 @@ evaluate(Limit limit, int slot, SessionId id)
 		return evaluation;
 
 	Session &session = evaluation.snapshot.session;
-	session.superuser = superuser_of_seen(evaluation.snapshot.role);
+	session.superuser = superuser_of_session(evaluation.snapshot.role);
 	evaluation.policy =
 	    policy_of(session.superuser, evaluation.snapshot.role, evaluation.snapshot.database);
 	evaluation.tracking =

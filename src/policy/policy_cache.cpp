@@ -105,7 +105,7 @@ adopt(const RoleDatabaseReading &fresh)
 constexpr Oid settings_relations[] = {DbRoleSettingRelationId, PgDbRoleSettingToastTable,
                                       PgDbRoleSettingToastIndex};
 
-/* Lock them, if nobody is in the way. */
+/* Lock them, if no other lock is in the way. */
 bool
 lock_settings()
 {
