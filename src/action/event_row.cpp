@@ -153,7 +153,7 @@ session_guard_events(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	(void)shared_or_error();
+	require_shared_memory();
 	InitMaterializedSRF(fcinfo, 0);
 	std::size_t room = event_capacity();
 	auto numbers = static_cast<std::uint64_t *>(palloc(room * sizeof(std::uint64_t)));

@@ -3,9 +3,11 @@
  */
 #include "status/locks.h"
 
+#include "pg/compat.h"
 #include "pg/growing_array.h"
 
 #include "status/backend_status.h"
+#include "status/process_wait.h"
 
 #include <optional>
 #include <span>
