@@ -3,6 +3,8 @@
  */
 #include "guard/logged_episodes.h"
 
+#include "core/forecast.h"
+
 #include "shmem/shared_memory.h"
 
 #include "action/events.h"

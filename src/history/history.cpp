@@ -178,11 +178,11 @@ run(Task &task, Work work)
 	PG_TRY();
 	{
 		StartTransactionCommand();
-		if (lock_history_table())
+		if (Oid table = lock_history_table(); OidIsValid(table))
 		{
 			SPI_connect();
 			PushActiveSnapshot(GetTransactionSnapshot());
-			work();
+			work(table);
 			PopActiveSnapshot();
 			SPI_finish();
 			result = Result::Done;
@@ -252,10 +252,10 @@ write_batch(bool takes_all)
 	}
 
 	Timestamp ring_start = event_ring_start();
-	auto insert_all = [&]
+	auto insert_all = [&](Oid table)
 	{
 		for (const EventEntry &entry : batch.all())
-			write_to_history(entry.event, ring_start);
+			write_to_history(table, entry.event, ring_start);
 	};
 	switch (run(writing, insert_all))
 	{
@@ -301,10 +301,7 @@ settle_ended()
 
 	for (std::uint64_t number : numbers.first(open_events(numbers)))
 		if (read_event(number, entry) && had_effect(entry.event))
-			(void)settle_event(number,
-			                   entry.event.action == Action::Terminate ? Outcome::Terminated
-			                                                           : Outcome::Canceled,
-			                   nullptr);
+			(void)settle_event(number, effect_of(entry.event.action), nullptr);
 }
 
 /* Say how much will be lost with the memory. */
@@ -323,8 +320,8 @@ delete_batch()
 {
 	std::uint64_t deleted = 0;
 	Result result =
-	    run(deleting,
-	        [&] { deleted = delete_from_history(GetCurrentTimestamp() - history_retention()); });
+	    run(deleting, [&](Oid table)
+	        { deleted = delete_from_history(table, GetCurrentTimestamp() - history_retention()); });
 
 	if (result == Result::NoTable || (result == Result::Done && deleted == 0))
 		deleting.next = monotonic_now() + std::clamp(history_retention() / 60, minute, 60 * minute);
