@@ -3,7 +3,9 @@
  */
 #include "backend/commands.h"
 
-#include "shmem/present_time.h"
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+
 #include "shmem/published.h"
 #include "shmem/shared_memory.h"
 
@@ -184,7 +186,7 @@ end_maintenance(const CommandMark &mark)
 CommandMark
 begin_command(Node *statement)
 {
-	if (shared() == nullptr || MyBEEntry == nullptr)
+	if (!has_shared_memory() || MyBEEntry == nullptr)
 		return {};
 
 	CommandMark mark = mark_of(statement);

@@ -11,8 +11,9 @@
 #include "settings/settings.h"
 
 #include "shmem/client_message.h"
-#include "shmem/shared_memory.h"
+#include "shmem/policy_state.h"
 
+#include "backend/client_message.h"
 #include "backend/commands.h"
 #include "backend/database_commands.h"
 #include "backend/listeners.h"
@@ -32,18 +33,6 @@ emit_log_hook_type previous_emit_log = nullptr;
 
 /* This transaction has changed what is stored for a role or database. */
 bool changes_policy = false;
-
-/* Let the guard read what is stored anew, now that it is committed. */
-void
-wake_guard()
-{
-	if (shared() == nullptr)
-		return;
-	pg_atomic_fetch_add_u32(&shared()->stored_changes, 1);
-	/* Called once, it reads what comes before it begins to read. */
-	if (pg_atomic_exchange_u32(&shared()->guard_was_called, 1) == 0)
-		wake(WorkerKind::Guard);
-}
 
 /*
  * May this role store or remove a setting of ours?  The server reports no error
@@ -166,7 +155,7 @@ note(const Command &command)
 				report_unbound(*command.unbound);
 			return;
 		case Kind::CommitsStoredSettings:
-			return wake_guard();
+			return note_stored_change();
 	}
 }
 
@@ -201,7 +190,7 @@ end_transaction(XactEvent event, void *)
 			settle_listening(true);
 			note_end_of_transaction(false);
 			if (changes_policy)
-				wake_guard();
+				note_stored_change();
 			changes_policy = false;
 			return;
 		case XACT_EVENT_ABORT:

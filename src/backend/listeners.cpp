@@ -3,7 +3,10 @@
  */
 #include "backend/listeners.h"
 
+#include "pg/compat.h"
+
 #include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
 
 #include "status/backend_status.h"
 
@@ -125,7 +128,7 @@ reverse_pending()
 void
 show_mark()
 {
-	if (shared() == nullptr || MyBEEntry == nullptr)
+	if (!has_shared_memory() || MyBEEntry == nullptr)
 		return;
 	Timestamp mark = channels != nullptr ? MyBEEntry->st_proc_start_timestamp : 0;
 	pg_atomic_write_u64(&listener_mark(own_status_slot()), static_cast<uint64>(mark));

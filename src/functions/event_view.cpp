@@ -43,7 +43,7 @@ session_guard_events(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	(void)shared_or_error();
+	require_shared_memory();
 	InitMaterializedSRF(fcinfo, 0);
 	auto &result = *reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 	check_event_columns(result.setDesc);

@@ -8,7 +8,7 @@
 #include "pg/privileges.h"
 
 #include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
 
 #include "status/sql_values.h"
 
@@ -25,7 +25,7 @@ TrackingState
 memo_with(Session &session, int slot)
 {
 	PresentClock present = present_clock();
-	TrackingState tracking = shared() != nullptr ? copy_shared(tracking_of(slot)) : TrackingState{};
+	TrackingState tracking = read_tracking(slot);
 
 	place(tracking, session, present.clock, present.now);
 	observe(tracking, session, present.now);

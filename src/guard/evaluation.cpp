@@ -4,7 +4,7 @@
 #include "guard/evaluation.h"
 
 #include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
 
 #include "status/catalogs.h"
 #include "status/switches.h"
@@ -33,15 +33,17 @@ prepare_evaluation()
 void
 track(int slot, Session &session, const Policy &policy, Instant now, Asker asker)
 {
-	TrackingState &tracking = tracking_of(slot);
-
-	if (tracking.session != session.id)
-		complete_logged(tracking);
-	place(tracking, session, shared()->clock, now);
-	if (wants_switches(session, tracking, policy, now, asker))
-		read_switches(session);
-	observe(tracking, session, now);
-	measure_logged(tracking, session, policy, now);
+	change_tracking(slot,
+	                [&](TrackingState &tracking)
+	                {
+		                if (tracking.session != session.id)
+			                complete_logged(tracking);
+		                place(tracking, session, wall_clock(), now);
+		                if (wants_switches(session, tracking, policy, now, asker))
+			                read_switches(session);
+		                observe(tracking, session, now);
+		                measure_logged(tracking, session, policy, now);
+	                });
 }
 
 Evaluation

@@ -10,10 +10,14 @@
 #include "core/messages.h"
 #include "core/scan_pauses.h"
 
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
+#include "shmem/counters.h"
 #include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
 
 #include "status/backend_status.h"
 #include "status/catalogs.h"
@@ -148,10 +152,17 @@ next_wake()
 }
 
 /* How many looks in a row have spared the session in a place from a limit. */
-std::int32_t &
+std::int32_t
 times_spared(int slot, Limit limit)
 {
 	return tracking_of(slot).times_spared[index_of(limit)];
+}
+
+void
+set_times_spared(int slot, Limit limit, std::int32_t times)
+{
+	change_tracking(slot, [&](TrackingState &tracking)
+	                { tracking.times_spared[index_of(limit)] = times; });
 }
 
 /* Put a decision about a limit of a session where it will be acted on. */
@@ -224,8 +235,8 @@ show_activity(std::size_t sessions)
 void
 count_scan(std::size_t sessions, Instant start)
 {
-	Counters &counters = shared()->counters;
-	Gauges &gauges = shared()->gauges;
+	Counters &counters = shared_counters();
+	Gauges &gauges = shared_gauges();
 
 	count(counters.scans);
 	count(counters.scan_microseconds, monotonic_now() - start);
@@ -362,10 +373,10 @@ act(const Deadline &deadline, const Evaluation &evaluation, bool was_throttled)
 	if (outcome == Outcome::Raced)
 	{
 		Deadline again = deadline;
+		std::int32_t times = times_spared(deadline.slot, deadline.limit);
 
-		again.wake = evaluation.at +
-		             pause_before_reading_again(Spared::InTransaction,
-		                                        times_spared(deadline.slot, deadline.limit)++);
+		again.wake = evaluation.at + pause_before_reading_again(Spared::InTransaction, times);
+		set_times_spared(deadline.slot, deadline.limit, times + 1);
 		pending.push(again);
 		return;
 	}
@@ -387,9 +398,9 @@ void
 handle(const Deadline &deadline, bool was_throttled)
 {
 	Evaluation evaluation = evaluate(deadline.limit, deadline.slot, deadline.session);
-	std::int32_t &spared = times_spared(deadline.slot, deadline.limit);
+	std::int32_t times = times_spared(deadline.slot, deadline.limit);
 
-	count(shared()->counters.looks);
+	count(shared_counters().looks);
 	if (evaluation.sight == ReadResult::Gone)
 		return;
 	if (evaluation.sight == ReadResult::Unreadable)
@@ -406,7 +417,8 @@ handle(const Deadline &deadline, bool was_throttled)
 		return;
 	}
 	plan(deadline.limit, deadline.session, deadline.slot, evaluation.decision, evaluation.at);
-	spared = evaluation.decision.outlook == Outlook::Spared ? spared + 1 : 0;
+	set_times_spared(deadline.slot, deadline.limit,
+	                 evaluation.decision.outlook == Outlook::Spared ? times + 1 : 0);
 }
 
 /*
@@ -441,7 +453,7 @@ handle_due(Instant now)
 void
 show_plans()
 {
-	Gauges &gauges = shared()->gauges;
+	Gauges &gauges = shared_gauges();
 	std::uint64_t limits = 0;
 	Instant next = next_scan();
 	Timestamp shown = DT_NOEND;
@@ -564,7 +576,7 @@ wake_up()
 	if (now < next_wake() && !(policies_are_stale() && pause_before_reading() == 0))
 		return;
 	last_wake = now;
-	count(shared()->counters.wake_ups);
+	count(shared_counters().wake_ups);
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();

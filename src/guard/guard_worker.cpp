@@ -3,6 +3,8 @@
  */
 #include "settings/settings.h"
 
+#include "shmem/worker_slot.h"
+
 #include "policy/policy_cache.h"
 
 #include "worker/connection.h"

@@ -5,7 +5,8 @@
 
 #include "core/forecast.h"
 
-#include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
+#include "shmem/worker_slot.h"
 
 #include "action/events.h"
 
@@ -37,6 +38,15 @@ complete(TrackingState &tracking, Limit limit)
 	if (complete_event(event, tracking.logged_for[index_of(limit)]))
 		wake(WorkerKind::History);
 	event = 0;
+}
+
+/* Have the event of an episode stay as it is. */
+void
+forget_logged(int slot, Limit limit)
+{
+	if (tracking_of(slot).logged_event[index_of(limit)] != 0)
+		change_tracking(slot, [&](TrackingState &tracking)
+		                { tracking.logged_event[index_of(limit)] = 0; });
 }
 
 } // namespace
@@ -78,7 +88,7 @@ leave_logged(bool (*is_logged)(Limit limit))
 	for (int slot = 0; may_follow && slot < slot_count(); slot++)
 		for (Limit limit : all_limits)
 			if (!is_logged(limit))
-				tracking_of(slot).logged_event[index_of(limit)] = 0;
+				forget_logged(slot, limit);
 }
 
 void
@@ -99,12 +109,12 @@ complete_logged_of_ended()
 	may_follow = false;
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
-		TrackingState &tracking = tracking_of(slot);
+		const TrackingState &tracking = tracking_of(slot);
 
 		if (!follows(tracking))
 			continue;
 		if (read_session(slot, tracking.session, snapshot, Patience::None) == ReadResult::Gone)
-			complete_logged(tracking);
+			change_tracking(slot, complete_logged);
 		else
 			may_follow = true;
 	}

@@ -3,12 +3,12 @@
  */
 #include "guard/throttle.h"
 
+#include "pg/monotonic_clock.h"
 #include "pg/pg.h"
 
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/action_budget.h"
 
 #include <algorithm>
 
@@ -31,7 +31,7 @@ Instant next_action;
 void
 report_spent(Instant now)
 {
-	Instant &said = shared()->said_spent_at;
+	Instant &said = action_budget().said_spent_at;
 
 	if (said != 0 && now - said < minute)
 		return;
@@ -46,7 +46,7 @@ report_spent(Instant now)
 bool
 is_within_budget(Instant now)
 {
-	Instant at = allowed_at(shared()->budget, max_actions_per_minute(), now);
+	Instant at = allowed_at(action_budget().budget, max_actions_per_minute(), now);
 
 	if (at <= now)
 		return true;
@@ -61,7 +61,7 @@ is_behind_backlog()
 {
 	std::size_t cap = max_actions_per_minute();
 
-	return cap != 0 && left_in(shared()->budget, cap, monotonic_now()) <= backlog.size();
+	return cap != 0 && left_in(action_budget().budget, cap, monotonic_now()) <= backlog.size();
 }
 
 } // namespace

@@ -7,10 +7,12 @@
  */
 #include "history/history.h"
 
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/counters.h"
+#include "shmem/unwritten_events.h"
 
 #include "status/shutdown.h"
 
@@ -132,7 +134,7 @@ is_hopeless(const Task &task)
 void
 report_failure(Task &task, const ErrorData &error)
 {
-	count(shared()->counters.history_failures);
+	count(shared_counters().history_failures);
 	note_error(error.message);
 	if (!task.is_failing)
 		ereport(WARNING,
@@ -233,10 +235,10 @@ mark_batch()
 		bool is_new = entry.moved_writes == 0;
 
 		if (is_new)
-			count(shared()->counters.history_rows);
+			count(shared_counters().history_rows);
 		/* It gave way while it was being written, and so was taken for lost. */
 		if (!mark_moved(entry) && is_new)
-			uncount(shared()->counters.events_lost);
+			uncount(shared_counters().events_lost);
 	}
 }
 

@@ -2,6 +2,7 @@
  * The life of the history writer as a background worker: start, sleep, write.
  */
 #include "shmem/event_ring.h"
+#include "shmem/worker_slot.h"
 
 #include "worker/connection.h"
 #include "worker/give_way.h"

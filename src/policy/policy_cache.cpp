@@ -5,10 +5,12 @@
 
 #include "core/scan_pauses.h"
 
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/counters.h"
+#include "shmem/policy_state.h"
 
 #include "status/catalogs.h"
 
@@ -64,12 +66,6 @@ CatalogWork reading{.what = "read the catalog of settings for roles and database
 bool has_changes = false;
 std::uint32_t changed_limits = 0;
 bool grace_is_shorter = false;
-
-std::uint32_t
-stored_changes()
-{
-	return pg_atomic_read_u32(&shared()->stored_changes);
-}
 
 void
 forget_resolved()
@@ -172,7 +168,7 @@ lock_settings()
 void
 say_locked()
 {
-	count(shared()->counters.lock_skips);
+	count(shared_counters().lock_skips);
 	if (!said_locked)
 		ereport(LOG,
 		        (errmsg("catalog of settings for roles and databases is locked"),
@@ -189,11 +185,10 @@ read_now()
 	bool is_locked = true;
 
 	tried_at = monotonic_now();
-	/* From here on a commit calls again. */
-	(void)pg_atomic_exchange_u32(&shared()->guard_was_called, 0);
+	await_stored_changes();
 	/* Taken before the reading: what changes meanwhile is read again. */
 	std::uint64_t messages = SharedInvalidMessageCounter;
-	std::uint32_t changes = stored_changes();
+	std::uint32_t changes = stored_change_count();
 
 	if (!catalogs_are_free() ||
 	    !with_catalogs(reading,
@@ -239,7 +234,7 @@ refresh_stored()
 	if (!has_failed)
 	{
 		in_doubt_since = 0;
-		pg_atomic_write_u64(&shared()->gauges.policy_time,
+		pg_atomic_write_u64(&shared_gauges().policy_time,
 		                    static_cast<uint64>(GetCurrentTimestamp()));
 	}
 	else if (policies_are_stale() && in_doubt_since == 0)
@@ -255,7 +250,7 @@ adopt_configuration()
 
 	base = configured_policy();
 	grace_is_shorter = grace_is_shorter || is_shorter_grace(base.cancel_grace, before.cancel_grace);
-	shared()->configured = base;
+	publish_configuration(base);
 	compute_shortest_pause();
 	forget_resolved();
 	has_changes = true;
@@ -280,7 +275,7 @@ refresh_policies()
 bool
 policies_are_stale()
 {
-	return !was_read || changes_at_reading != stored_changes();
+	return !was_read || changes_at_reading != stored_change_count();
 }
 
 Duration

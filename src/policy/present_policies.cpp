@@ -5,6 +5,7 @@
 
 #include "settings/settings.h"
 
+#include "shmem/policy_state.h"
 #include "shmem/shared_memory.h"
 
 namespace session_guard
@@ -54,8 +55,8 @@ read_stored_now()
 Policy
 configuration(const RoleDatabaseReading &stored)
 {
-	if (shared() != nullptr)
-		return copy_shared(shared()->configured);
+	if (has_shared_memory())
+		return published_configuration();
 
 	Policy policy = configured_policy();
 	Policy own = policy;

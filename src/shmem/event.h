@@ -106,4 +106,12 @@ struct EventEntry
 	std::uint32_t moved_writes;
 };
 
+/* Copy text as far as it fits; nothing for nullptr. */
+template <std::size_t size>
+void
+copy_text(std::array<char, size> &copy, const char *text)
+{
+	strlcpy(copy.data(), text != nullptr ? text : "", size);
+}
+
 } // namespace session_guard

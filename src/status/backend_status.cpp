@@ -5,9 +5,12 @@
 
 #include "core/maintenance.h"
 
-#include "shmem/present_time.h"
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+
 #include "shmem/published.h"
 #include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
 
 #include <algorithm>
 #include <array>
@@ -187,7 +190,7 @@ workers_of(PGPROC *leader)
 bool
 is_listening(int slot, Timestamp backend_start)
 {
-	return shared() != nullptr &&
+	return has_shared_memory() &&
 	       pg_atomic_read_u64(&listener_mark(slot)) == static_cast<uint64>(backend_start);
 }
 
@@ -227,7 +230,7 @@ bool
 published_by(int slot, const PgBackendStatus &entry, std::span<const char> text,
              Published &published)
 {
-	if (shared() != nullptr)
+	if (has_shared_memory())
 		return read_published(slot, entry.st_proc_start_timestamp, published);
 	published = guess(entry, text);
 	return true;
@@ -295,7 +298,7 @@ try_slot(int slot, BackendSnapshot &snapshot, char *query)
 
 	if (query != nullptr)
 		text = std::span(query, query_size());
-	else if (shared() != nullptr)
+	else if (has_shared_memory())
 		text = {};
 	if (!copy_entry(entry_at(slot), entry, snapshot.application_name, text))
 		return ReadResult::Unreadable;

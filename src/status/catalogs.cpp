@@ -3,6 +3,7 @@
  */
 #include "status/catalogs.h"
 
+#include "pg/compat.h"
 #include "pg/growing_array.h"
 
 #include <algorithm>

@@ -3,6 +3,7 @@
  */
 #include "status/locks.h"
 
+#include "pg/compat.h"
 #include "pg/growing_array.h"
 
 #include "status/backend_status.h"

@@ -3,7 +3,7 @@
  */
 #include "status/shutdown.h"
 
-#include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 #include "status/backend_status.h"
 

@@ -3,9 +3,12 @@
  */
 #include "worker/give_way.h"
 
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
+#include "shmem/worker_slot.h"
 
 #include "worker/worker.h"
 

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 namespace session_guard
 {

@@ -3,6 +3,10 @@
  */
 #include "worker/registration.h"
 
+#include "pg/compat.h"
+
+#include "shmem/worker_slot.h"
+
 namespace session_guard
 {
 

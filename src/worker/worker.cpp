@@ -3,9 +3,13 @@
  */
 #include "worker/worker.h"
 
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
+#include "shmem/counters.h"
+#include "shmem/worker_slot.h"
 
 #include <algorithm>
 #include <csignal>

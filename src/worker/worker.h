@@ -3,6 +3,10 @@
  */
 #pragma once
 
+#include "core/time.h"
+
+#include "shmem/worker_slot.h"
+
 #include "worker/registration.h"
 
 namespace session_guard
