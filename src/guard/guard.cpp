@@ -3,8 +3,12 @@
  */
 #include "guard/guard.h"
 
+#include "core/census.h"
 #include "core/deadlines.h"
+#include "core/decision.h"
+#include "core/episode.h"
 #include "core/messages.h"
+#include "core/scan_pauses.h"
 
 #include "pg/compat.h"
 #include "pg/monotonic_clock.h"
@@ -276,7 +280,7 @@ is_measured_without_waits(const Session &session, const TrackingState &tracking,
 	return std::ranges::any_of(all_limits,
 	                           [&](Limit limit)
 	                           {
-		                           return takes_waits_off(limit) &&
+		                           return excludes_waits(limit) &&
 		                                  threshold_of(policy.limits, limit).value != 0 &&
 		                                  episode_of(limit, session, tracking).has_value();
 	                           });
