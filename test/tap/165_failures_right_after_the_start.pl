@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
+use PostgreSQL::Test::Utils;
 use RawSession;
 use Test::More;
 
@@ -57,8 +58,10 @@ wait_until(sub { pauses('guard') eq '1 2 4 1' }, 'it failed once more');
 my $waiting = $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_session_guard'));
 if ($waiting eq '')
 {
-	# Not connected yet, it is not to be seen: the operating system knows it.
-	($waiting) = map { /(\d+)/ } grep { /pg_session_guard\s*$/ } `ps -eo pid,args | grep "[p]ostgres: main: pg_session_guard"`;
+	# Not connected yet, it is not to be seen: the operating system knows it, among those of this server.
+	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+
+	($waiting) = map { /(\d+)/ } grep { /: pg_session_guard\s*$/ } `ps -o pid,args --ppid $postmaster`;
 }
 ok($waiting && kill(TERM => $waiting), 'it is terminated while it waits');
 $pid{guard} = wait_for_guard($node, $pid{guard});
