@@ -3,9 +3,9 @@ EXTENSION = pg_session_guard
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
 
 MODULE_big = $(EXTENSION)
-OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*/*.cpp))
+OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/*/*.cpp))
 DATA = $(wildcard sql/$(EXTENSION)--*.sql)
-EXTRA_CLEAN = src/*/*.d tmp_check tmp_regress tmp_isolation
+EXTRA_CLEAN = src/*.d src/*/*.d tmp_check tmp_regress tmp_isolation
 
 # A new test is only a new file in its folder.
 REGRESS = $(patsubst sql/%.sql,%,$(filter-out $(DATA),$(wildcard sql/*.sql)))
@@ -33,8 +33,16 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
 
-src/server/module.o: override CPPFLAGS += -DEXTENSION_VERSION='"$(EXTVERSION)"'
-src/server/module.o: $(EXTENSION).control
+src/module.o: override CPPFLAGS += -DEXTENSION_VERSION='"$(EXTVERSION)"'
+src/module.o: $(EXTENSION).control
+
+# The core compiles without the server's headers in reach.
+$(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp)): override CPPFLAGS = -std=c++20 -Isrc
+
+.PHONY: check-layers
+# A file of src/ includes only files of its own room or of a lower rank.
+check-layers:
+	$(PERL) scripts/check-layers.pl
 
 .PHONY: check-symbols
 # No exception, heap allocation or guarded static of C++ may enter the server.

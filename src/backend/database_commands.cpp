@@ -6,8 +6,9 @@
  */
 #include "backend/database_commands.h"
 
-#include "server/settings.h"
-#include "server/shared.h"
+#include "settings/settings.h"
+
+#include "shmem/shared_memory.h"
 
 #include "worker/give_way.h"
 

@@ -67,7 +67,7 @@ static_assert(std::is_trivially_destructible_v<WaitEdge>);
  * who waits is maintenance or no session at all.
  */
 constexpr bool
-convicts(const WaitEdge &edge, Advisory advisory)
+counts_as_blocking(const WaitEdge &edge, Advisory advisory)
 {
 	return edge.kind == WhoWaits::Session &&
 	       (edge.lock == WaitedLock::Ordinary ||
@@ -145,14 +145,14 @@ class WaitGraph
 	std::span<const WaitEdge> waiters_of(std::int32_t blocker) const;
 
 	/*
-	 * Since when the oldest wait that convicts has been blocked directly by
+	 * Since when the oldest wait that counts_as_blocking has been blocked directly by
 	 * this process, if the process is the root of a chain: who waits himself
 	 * is a victim.  It has blocked nobody for longer than it has been at what it
 	 * does: in its transaction, or idle outside of one.  Before that somebody else
 	 * may have held the lock, an advisory one of the session included.
 	 */
-	std::optional<Timestamp> guilty_since(std::int32_t blocker, Timestamp busy_since,
-	                                      Advisory advisory = Advisory::Ignored) const;
+	std::optional<Timestamp> blocking_since(std::int32_t blocker, Timestamp busy_since,
+	                                        Advisory advisory = Advisory::Ignored) const;
 
 	std::span<const WaitEdge>
 	edges() const

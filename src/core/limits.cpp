@@ -3,7 +3,7 @@
  */
 #include "core/limits.h"
 
-#include "core/memo.h"
+#include "core/tracking_state.h"
 
 #include <algorithm>
 
@@ -35,25 +35,25 @@ since_state_change(const Session &session)
  * the server's own signals would make it one without end.
  */
 std::optional<Episode>
-since_pause(const Session &session, const Memo &memo)
+since_pause(const Session &session, const TrackingState &tracking)
 {
-	if (memo.still.unchanged_since == unknown_time)
+	if (tracking.still.unchanged_since == unknown_time)
 		return std::nullopt;
-	return Episode{.start = memo.still.unchanged_since, .stamp = session.state_change};
+	return Episode{.start = tracking.still.unchanged_since, .stamp = session.state_change};
 }
 
 std::optional<Episode>
-idle(const Session &session, const Memo &memo)
+idle(const Session &session, const TrackingState &tracking)
 {
 	if (session.state == State::Idle)
 		return since_state_change(session);
 	if (awaits_message(session) && is_outside_transaction(session))
-		return since_pause(session, memo);
+		return since_pause(session, tracking);
 	return std::nullopt;
 }
 
 std::optional<Episode>
-idle_in_transaction(const Session &session, const Memo &memo)
+idle_in_transaction(const Session &session, const TrackingState &tracking)
 {
 	switch (session.state)
 	{
@@ -63,11 +63,11 @@ idle_in_transaction(const Session &session, const Memo &memo)
 		case State::Active:
 			/* state_change is when the last message began to run, not when the pause began. */
 			if (awaits_message(session) && session.transaction != 0)
-				return since_pause(session, memo);
+				return since_pause(session, tracking);
 			return std::nullopt;
 		case State::Idle:
 			if (is_idle_with_transaction(session))
-				return since_pause(session, memo);
+				return since_pause(session, tracking);
 			return std::nullopt;
 		default:
 			return std::nullopt;
@@ -81,7 +81,7 @@ idle_in_transaction(const Session &session, const Memo &memo)
  * may have gone before it: only the first look that saw this one is certain.
  */
 std::optional<Episode>
-since_xact_start(const Session &session, const Memo &memo)
+since_xact_start(const Session &session, const TrackingState &tracking)
 {
 	/* It is over already, and only its stamp has not been taken away yet. */
 	if (session.transaction == 0)
@@ -90,23 +90,23 @@ since_xact_start(const Session &session, const Memo &memo)
 	bool is_first_message = is_running(session) && session.xact_start == statement_stamp(session);
 	std::optional<Episode> episode = since(session.times.xact_start, session.xact_start);
 
-	if (episode && (is_first_message || memo.transaction_restarted))
-		episode->start = std::max(episode->start, memo.transaction_seen);
+	if (episode && (is_first_message || tracking.transaction_restarted))
+		episode->start = std::max(episode->start, tracking.transaction_seen);
 	return episode;
 }
 
 std::optional<Episode>
-transaction(const Session &session, const Memo &memo)
+transaction(const Session &session, const TrackingState &tracking)
 {
 	switch (session.state)
 	{
 		case State::Active:
 		case State::Fastpath:
 		case State::IdleInTransaction:
-			return since_xact_start(session, memo);
+			return since_xact_start(session, tracking);
 		case State::IdleInTransactionAborted:
 			if (session.xact_start != unknown_time)
-				return since_xact_start(session, memo);
+				return since_xact_start(session, tracking);
 			/*
 			 * A failed transaction has given up its xact_start with its locks
 			 * and its snapshot.  It counts from its failure; each statement
@@ -118,7 +118,7 @@ transaction(const Session &session, const Memo &memo)
 		case State::Idle:
 			/* The stamp that it shows is an earlier transaction's. */
 			if (is_idle_with_transaction(session))
-				return since(memo.transaction_seen, session.transaction);
+				return since(tracking.transaction_seen, session.transaction);
 			return std::nullopt;
 		default:
 			return std::nullopt;
@@ -128,20 +128,20 @@ transaction(const Session &session, const Memo &memo)
 } // namespace
 
 std::optional<Episode>
-episode_of(Limit limit, const Session &session, const Memo &memo)
+episode_of(Limit limit, const Session &session, const TrackingState &tracking)
 {
 	switch (limit)
 	{
 		case Limit::IdleSession:
-			return idle(session, memo);
+			return idle(session, tracking);
 		case Limit::IdleInTransactionSession:
-			return idle_in_transaction(session, memo);
+			return idle_in_transaction(session, tracking);
 		case Limit::Statement:
 			if (is_running(session))
 				return since(statement_start(session), statement_stamp(session));
 			return std::nullopt;
 		case Limit::Transaction:
-			return transaction(session, memo);
+			return transaction(session, tracking);
 		case Limit::Maintenance:
 			/* All that one statement runs of it counts together: it may be a loop. */
 			if (is_running(session) && session.maintenance.since != unknown_time)

@@ -17,7 +17,7 @@
 namespace session_guard
 {
 
-struct Memo;
+struct TrackingState;
 
 /* In the order in which they are shown. */
 enum class Limit : std::uint8_t
@@ -143,6 +143,7 @@ struct Episode
 };
 
 /* The episode of a limit that the session is in, if it is in one and its start is known. */
-std::optional<Episode> episode_of(Limit limit, const Session &session, const Memo &memo);
+std::optional<Episode> episode_of(Limit limit, const Session &session,
+                                  const TrackingState &tracking);
 
 } // namespace session_guard

@@ -115,29 +115,29 @@ bounded(TimeOff off, Duration before_statement, const Policy &policy)
 }
 
 TimeOff
-time_off(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+time_off(Limit limit, const Session &session, const TrackingState &tracking, const Policy &policy)
 {
 	const Maintenance &maintenance = session.maintenance;
 	bool is_of_statement = maintenance.statement == statement_stamp(session);
 	Duration in_statement = is_of_statement ? maintenance.spared_in_statement : 0;
 	Duration running = runs_spared_maintenance(session)
-	                       ? std::max<Duration>(0, memo.looked_at - maintenance.spared_since)
+	                       ? std::max<Duration>(0, tracking.looked_at - maintenance.spared_since)
 	                       : 0;
 
 	switch (limit)
 	{
 		case Limit::Statement:
-			return time_off(limit, memo.statement_waits, running + in_statement, policy);
+			return time_off(limit, tracking.statement_waits, running + in_statement, policy);
 		case Limit::Transaction:
 			/* A failed one has neither. */
 			if (session.transaction == 0)
 				return {};
-			return bounded(time_off(limit, memo.transaction_waits,
+			return bounded(time_off(limit, tracking.transaction_waits,
 			                        running + maintenance.spared_in_transaction, policy),
 			               maintenance.spared_in_transaction - in_statement, policy);
 		case Limit::Maintenance:
 			/* What is over of it counts before the command's own start. */
-			return {.waits = waits_off(limit, memo.maintenance_waits, policy) -
+			return {.waits = waits_off(limit, tracking.maintenance_waits, policy) -
 			                 (is_of_statement ? maintenance.in_statement : 0),
 			        .maintenance = 0,
 			        .both = 0,
@@ -152,14 +152,15 @@ time_off(Limit limit, const Session &session, const Memo &memo, const Policy &po
 
 /* Spared because of this very limit, and perhaps only for a moment. */
 Spared
-spared_by_state(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+spared_by_state(Limit limit, const Session &session, const TrackingState &tracking,
+                const Policy &policy)
 {
 	switch (limit)
 	{
 		case Limit::Statement:
 		case Limit::Transaction:
 			if (policy.spare_maintenance && runs_spared_maintenance(session) &&
-			    !time_off(limit, session, memo, policy).is_used_up)
+			    !time_off(limit, session, tracking, policy).is_used_up)
 				return Spared::Maintenance;
 			[[fallthrough]];
 		case Limit::Maintenance:
@@ -196,12 +197,12 @@ share_of(Duration time, Duration part, Duration whole)
 
 /* What a limit asks for in an episode, before the steps already taken are thought of. */
 Verdict
-first_verdict(Limit limit, const Episode &episode, const Session &session, const Memo &memo,
-              const Policy &policy, Instant now)
+first_verdict(Limit limit, const Episode &episode, const Session &session,
+              const TrackingState &tracking, const Policy &policy, Instant now)
 {
 	Threshold threshold = threshold_of(policy.limits, limit);
-	Duration off = excluded(limit, session, memo, policy) +
-	               presumed(limit, episode.start, session, memo, policy);
+	Duration off = excluded(limit, session, tracking, policy) +
+	               presumed(limit, episode.start, session, tracking, policy);
 	Instant deadline = later(episode.start + off, threshold.value);
 
 	return {.limit = limit,
@@ -224,92 +225,95 @@ first_verdict(Limit limit, const Episode &episode, const Session &session, const
  * it is idle; of one that is active nobody can tell better.
  */
 Instant
-settled_at(const Verdict &verdict, const Session &session, const Memo &memo, Instant now)
+settled_at(const Verdict &verdict, const Session &session, const TrackingState &tracking,
+           Instant now)
 {
 	Duration threshold = verdict.threshold.value;
 
 	if (!depends_on_stillness(verdict.limit) || session.switches == switches_unreadable)
 		return beginning;
-	Instant settled = later(memo.still.since, stillness_for(threshold));
+	Instant settled = later(tracking.still.since, stillness_for(threshold));
 	/* What it does takes but a moment, unless it works on a message. */
-	if (memo.still.is_awake)
-		settled = later(memo.looked_at, 10 * millisecond);
+	if (tracking.still.is_awake)
+		settled = later(tracking.looked_at, 10 * millisecond);
 	/* What was not asked for before is asked for at that look. */
-	else if (memo.still.since == unknown_time)
+	else if (tracking.still.since == unknown_time)
 		return now + 1;
 	if (session.state == State::Active)
 		return settled;
-	return std::min(settled, later(std::max(verdict.deadline, memo.still.asked_since),
+	return std::min(settled, later(std::max(verdict.deadline, tracking.still.asked_since),
 	                               std::max(threshold, minute)));
 }
 
 /* What is due for a session whose limit is exceeded, after the steps already taken. */
 Decision
-decide_step(const Decision &due, const Session &session, const Memo &memo, const Policy &policy,
-            Instant now)
+decide_step(const Decision &due, const Session &session, const TrackingState &tracking,
+            const Policy &policy, Instant now)
 {
 	if (policy.mode == Mode::Log)
-		return memo.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
-		                                                                             : due;
-	if (!is_climbing(memo.ladder, running_statement(session)))
+		return tracking.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
+		                                                                                 : due;
+	if (!is_escalating(tracking.escalation, running_statement(session)))
 		return due;
-	if (memo.ladder.rung == Rung::Terminated)
+	if (tracking.escalation.step == EscalationStep::Terminated)
 		return nothing;
 
 	/* One action at a time: the cancel first has its grace, whatever else is due. */
 	bool again = due.verdict.action == Action::Cancel;
 	if (policy.cancel_grace == 0)
 		return again ? nothing : due;
-	Instant end_of_grace = later(memo.ladder.at, policy.cancel_grace);
+	Instant end_of_grace = later(tracking.escalation.at, policy.cancel_grace);
 	if (now <= end_of_grace)
 		return wait_until(later(end_of_grace, 1));
 
 	Decision next = due;
 	next.verdict.action = Action::Terminate;
 	next.verdict.due = std::max(end_of_grace, next.verdict.deadline);
-	next.verdict.since_cancel = again ? now - memo.ladder.at : 0;
+	next.verdict.since_cancel = again ? now - tracking.escalation.at : 0;
 	return next;
 }
 
 } // namespace
 
 bool
-wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now,
-               Asker asker)
+wants_switches(const Session &session, const TrackingState &tracking, const Policy &policy,
+               Instant now, Asker asker)
 {
 	/* Of whoever was found awake nothing was learned. */
-	bool is_known = memo.still.since != unknown_time && !memo.still.is_awake &&
-	                memo.still.state_change == session.state_change;
+	bool is_known = tracking.still.since != unknown_time && !tracking.still.is_awake &&
+	                tracking.still.state_change == session.state_change;
 	auto asks_for = [&](Limit limit)
 	{
 		Duration threshold = threshold_of(policy.limits, limit).value;
 
 		if (!depends_on_stillness(limit) || threshold == 0 || (asker == Asker::Scan && is_known))
 			return false;
-		std::optional<Episode> episode = episode_of(limit, session, memo);
+		std::optional<Episode> episode = episode_of(limit, session, tracking);
 		return episode && now >= later(episode->start, threshold - look_before(threshold)) &&
-		       spared_from(limit, session, memo, policy) == Spared::No;
+		       spared_from(limit, session, tracking, policy) == Spared::No;
 	};
 
 	return policy.mode != Mode::Off && std::ranges::any_of(all_limits, asks_for);
 }
 
 Duration
-excluded(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+excluded(Limit limit, const Session &session, const TrackingState &tracking, const Policy &policy)
 {
-	TimeOff off = time_off(limit, session, memo, policy);
+	TimeOff off = time_off(limit, session, tracking, policy);
 
 	return off.waits + off.spared;
 }
 
 Duration
-presumed(Limit limit, Instant start, const Session &session, const Memo &memo, const Policy &policy)
+presumed(Limit limit, Instant start, const Session &session, const TrackingState &tracking,
+         const Policy &policy)
 {
-	TimeOff off = time_off(limit, session, memo, policy);
+	TimeOff off = time_off(limit, session, tracking, policy);
 
 	/* Of maintenance all is known, and it tells nothing of the time outside of it. */
 	Duration unknown = off.known_from - start - off.maintained_before;
-	Duration known = memo.looked_at - off.known_from - (off.maintenance - off.maintained_before);
+	Duration known =
+	    tracking.looked_at - off.known_from - (off.maintenance - off.maintained_before);
 
 	return share_of(unknown, off.waits - off.both, known);
 }
@@ -337,13 +341,14 @@ spared_from_all(const Session &session, const Policy &policy)
 } // namespace
 
 Spared
-spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy)
+spared_from(Limit limit, const Session &session, const TrackingState &tracking,
+            const Policy &policy)
 {
 	if (Spared spared = spared_from_all(session, policy); spared != Spared::No)
 		return spared;
 	if (is_unmeasurable(limit, session))
 		return Spared::NotMeasurable;
-	return spared_by_state(limit, session, memo, policy);
+	return spared_by_state(limit, session, tracking, policy);
 }
 
 namespace
@@ -351,32 +356,33 @@ namespace
 
 /* The time that counts of a statement, if one runs. */
 std::optional<Duration>
-running_for(const Session &session, const Memo &memo, const Policy &policy, Instant now)
+running_for(const Session &session, const TrackingState &tracking, const Policy &policy,
+            Instant now)
 {
-	std::optional<Episode> episode = episode_of(Limit::Statement, session, memo);
+	std::optional<Episode> episode = episode_of(Limit::Statement, session, tracking);
 
 	if (!episode)
 		return std::nullopt;
-	return now - episode->start - excluded(Limit::Statement, session, memo, policy) -
-	       presumed(Limit::Statement, episode->start, session, memo, policy);
+	return now - episode->start - excluded(Limit::Statement, session, tracking, policy) -
+	       presumed(Limit::Statement, episode->start, session, tracking, policy);
 }
 
 } // namespace
 
 Spared
 spared_from_condition(Condition condition, Duration longer_than, const Session &session,
-                      const Memo &memo, const Policy &policy, Instant now)
+                      const TrackingState &tracking, const Policy &policy, Instant now)
 {
 	switch (condition)
 	{
 		case Condition::Idle:
-			return spared_from(Limit::IdleSession, session, memo, policy);
+			return spared_from(Limit::IdleSession, session, tracking, policy);
 		case Condition::IdleInTransaction:
-			return spared_from(Limit::IdleInTransactionSession, session, memo, policy);
+			return spared_from(Limit::IdleInTransactionSession, session, tracking, policy);
 		case Condition::LongStatement:
 		{
-			Spared spared = spared_from(Limit::Statement, session, memo, policy);
-			std::optional<Duration> time = running_for(session, memo, policy, now);
+			Spared spared = spared_from(Limit::Statement, session, tracking, policy);
+			std::optional<Duration> time = running_for(session, tracking, policy, now);
 
 			if (spared != Spared::No || longer_than == 0 || !time || *time > longer_than)
 				return spared;
@@ -396,17 +402,18 @@ spared_from_condition(Condition condition, Duration longer_than, const Session &
 }
 
 Decision
-decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy, Instant now)
+decide(Limit limit, const Session &session, const TrackingState &tracking, const Policy &policy,
+       Instant now)
 {
 	if (policy.mode == Mode::Off || threshold_of(policy.limits, limit).value == 0)
 		return nothing;
 
-	std::optional<Episode> episode = episode_of(limit, session, memo);
+	std::optional<Episode> episode = episode_of(limit, session, tracking);
 	if (!episode)
 		return nothing;
 
 	/* "Longer than" is strict: at the deadline itself nothing is due yet. */
-	Verdict verdict = first_verdict(limit, *episode, session, memo, policy, now);
+	Verdict verdict = first_verdict(limit, *episode, session, tracking, policy, now);
 	if (verdict.deadline == never)
 		return nothing;
 	if (now <= verdict.deadline)
@@ -420,18 +427,18 @@ decide(Limit limit, const Session &session, const Memo &memo, const Policy &poli
 		                      : later(verdict.deadline, 1));
 	}
 
-	Spared spared = spared_from(limit, session, memo, policy);
+	Spared spared = spared_from(limit, session, tracking, policy);
 	if (spared != Spared::No)
 		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
-	Instant settled = settled_at(verdict, session, memo, now);
+	Instant settled = settled_at(verdict, session, tracking, now);
 	if (settled > now)
 		return {.outlook = Outlook::Wait, .spared = Spared::No, .at = settled, .verdict = verdict};
 	/* Whoever stirred at its deadline came to be due only when it was still again. */
-	if (memo.still.since > memo.still.asked_since)
+	if (tracking.still.since > tracking.still.asked_since)
 		verdict.due = std::max(verdict.due, settled);
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
-	    session, memo, policy, now);
+	    session, tracking, policy, now);
 }
 
 bool
@@ -452,7 +459,7 @@ may_pass_soon(Spared spared)
 
 void
 count_session(Census &census, Limit limit, const Decision &decision, const Session &session,
-              const Memo &memo, const Policy &policy)
+              const TrackingState &tracking, const Policy &policy)
 {
 	if (policy.mode == Mode::Off || threshold_of(policy.limits, limit).value == 0)
 		return;
@@ -461,13 +468,13 @@ count_session(Census &census, Limit limit, const Decision &decision, const Sessi
 		census.over++;
 		return;
 	}
-	Spared spared = spared_from(limit, session, memo, policy);
+	Spared spared = spared_from(limit, session, tracking, policy);
 	if (spared != Spared::No && (decision.outlook == Outlook::Spared || !may_pass_soon(spared)))
 		census.spared[static_cast<std::size_t>(spared)]++;
 }
 
 Duration
-pause_before_look(Spared spared, std::int32_t looks)
+pause_before_reading_again(Spared spared, std::int32_t looks)
 {
 	constexpr std::array<Duration, 3> pauses{10 * millisecond, 100 * millisecond, second};
 	auto count = static_cast<std::size_t>(looks);
@@ -546,7 +553,7 @@ shortest_pause(const Policy &policy)
 }
 
 Duration
-shortest_pause(const Stored &stored)
+shortest_pause(const RoleDatabaseSettings &stored)
 {
 	return shortest_of([&](Limit limit) { return stored.limits[index_of(limit)].value_or(0); },
 	                   pause_for);
@@ -562,14 +569,14 @@ shortest_with_waits(const Policy &policy)
 }
 
 Duration
-shortest_with_waits(const Stored &stored)
+shortest_with_waits(const RoleDatabaseSettings &stored)
 {
 	return shortest_of([&](Limit limit) { return stored.limits[index_of(limit)].value_or(0); },
 	                   only_with_waits);
 }
 
 void
-apply(const Stored &stored, Source source, Policy &policy)
+apply(const RoleDatabaseSettings &stored, Source source, Policy &policy)
 {
 	if (stored.exempt)
 		policy.exempt = {.value = *stored.exempt, .source = source};
@@ -602,7 +609,7 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_s
 }
 
 bool
-comes_into_force(const Stored &now, const Stored &before, Limit limit)
+comes_into_force(const RoleDatabaseSettings &now, const RoleDatabaseSettings &before, Limit limit)
 {
 	std::optional<Duration> value = now.limits[index_of(limit)];
 	std::optional<Duration> old_value = before.limits[index_of(limit)];
@@ -634,7 +641,8 @@ is_out_of_reach(const Forecast &forecast, const Policy &policy, Instant now)
 } // namespace
 
 Forecast
-forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy, Instant now)
+forecast(Limit limit, const Session &session, const TrackingState &tracking, const Policy &policy,
+         Instant now)
 {
 	/* A grace can follow a deadline, a deadline a grace, and a look comes before a deadline. */
 	constexpr int most_waits = 4;
@@ -644,22 +652,22 @@ forecast(Limit limit, const Session &session, const Memo &memo, const Policy &po
 
 	Forecast forecast{.verdict = std::nullopt,
 	                  .due_at = never,
-	                  .spared = spared_from(limit, session, memo, on),
+	                  .spared = spared_from(limit, session, tracking, on),
 	                  .is_done = false};
-	std::optional<Episode> episode = episode_of(limit, session, memo);
+	std::optional<Episode> episode = episode_of(limit, session, tracking);
 	if (!episode || threshold_of(on.limits, limit).value == 0)
 		return forecast;
-	forecast.verdict = first_verdict(limit, *episode, session, memo, on, now);
+	forecast.verdict = first_verdict(limit, *episode, session, tracking, on, now);
 
 	/* It goes on as it is, so it does not stir. */
-	Memo future = memo;
+	TrackingState future = tracking;
 	if (future.still.since == unknown_time)
 		future.still.since = future.still.asked_since = now;
 	Decision decision = decide(limit, session, future, on, now);
 	forecast.due_at = forecast.verdict->deadline;
 	for (int waits = 0; decision.outlook == Outlook::Wait && waits < most_waits; waits++)
 	{
-		/* Who is over the limit already only has to be looked at again. */
+		/* Who is over the limit already only has to be evaluation at again. */
 		if (decision.verdict.deadline == 0)
 			forecast.due_at = decision.at - 1;
 		decision = decide(limit, session, future, on, decision.at);

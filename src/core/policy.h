@@ -7,8 +7,8 @@
 #pragma once
 
 #include "core/limits.h"
-#include "core/memo.h"
 #include "core/session.h"
+#include "core/tracking_state.h"
 
 #include <algorithm>
 #include <array>
@@ -51,18 +51,18 @@ static_assert(std::is_trivially_copyable_v<Policy>);
 static_assert(std::is_trivially_destructible_v<Policy>);
 
 /* What ALTER ROLE or ALTER DATABASE SET says for one role, database or both: absent is silent. */
-struct Stored
+struct RoleDatabaseSettings
 {
 	std::optional<bool> exempt;
 	std::optional<Duration> cancel_grace;
 	std::array<std::optional<Duration>, limit_count> limits;
 
-	friend bool operator==(const Stored &, const Stored &) = default;
+	friend bool operator==(const RoleDatabaseSettings &, const RoleDatabaseSettings &) = default;
 };
-static_assert(std::is_trivially_destructible_v<Stored>);
+static_assert(std::is_trivially_destructible_v<RoleDatabaseSettings>);
 
 /* Let what is stored at a source take the place of what more general sources say. */
-void apply(const Stored &stored, Source source, Policy &policy);
+void apply(const RoleDatabaseSettings &stored, Source source, Policy &policy);
 
 /* Why a session is spared, in the order in which the reasons are asked; protection wins. */
 enum class Spared : std::uint8_t
@@ -140,14 +140,15 @@ is_over(const Decision &decision)
  * spared maintenance if the policy says so, waits for a synchronous standby,
  * and, for a statement, pauses of its client.  As of the last look.
  */
-Duration excluded(Limit limit, const Session &session, const Memo &memo, const Policy &policy);
+Duration excluded(Limit limit, const Session &session, const TrackingState &tracking,
+                  const Policy &policy);
 
 /*
  * What is taken off besides of an episode that had begun before the first look
  * at it: it is presumed to have waited then for as large a part of the time as
  * it has since.
  */
-Duration presumed(Limit limit, Instant start, const Session &session, const Memo &memo,
+Duration presumed(Limit limit, Instant start, const Session &session, const TrackingState &tracking,
                   const Policy &policy);
 
 /*
@@ -162,10 +163,10 @@ Duration presumed(Limit limit, Instant start, const Session &session, const Memo
 enum class Asker : std::uint8_t
 {
 	Scan,
-	Look,
+	Evaluation,
 };
-bool wants_switches(const Session &session, const Memo &memo, const Policy &policy, Instant now,
-                    Asker asker);
+bool wants_switches(const Session &session, const TrackingState &tracking, const Policy &policy,
+                    Instant now, Asker asker);
 
 /* For how long an idle session must not have stirred before it is ended. */
 constexpr Duration
@@ -175,7 +176,8 @@ stillness_for(Duration threshold)
 }
 
 /* Is the session spared from this limit at this moment, and why? */
-Spared spared_from(Limit limit, const Session &session, const Memo &memo, const Policy &policy);
+Spared spared_from(Limit limit, const Session &session, const TrackingState &tracking,
+                   const Policy &policy);
 
 /* A condition that a function asks for by its name. */
 enum class Condition : std::uint8_t
@@ -192,18 +194,18 @@ enum class Condition : std::uint8_t
  * runs maintenance.
  */
 Spared spared_from_condition(Condition condition, Duration longer_than, const Session &session,
-                             const Memo &memo, const Policy &policy, Instant now);
+                             const TrackingState &tracking, const Policy &policy, Instant now);
 
 /* Does this reason end by itself, so that the session is worth another look before the next scan?
  */
 bool may_pass_soon(Spared spared);
 
 /* How long to wait before the next look at a session that was spared for this so often in a row. */
-Duration pause_before_look(Spared spared, std::int32_t looks);
+Duration pause_before_reading_again(Spared spared, std::int32_t looks);
 
 /* Decide about one limit of one session.  Writes nothing; observe() came before. */
-Decision decide(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
-                Instant now);
+Decision decide(Limit limit, const Session &session, const TrackingState &tracking,
+                const Policy &policy, Instant now);
 
 /* How the sessions stand that a limit is set for. */
 struct Census
@@ -220,11 +222,11 @@ static_assert(std::is_trivially_destructible_v<Census>);
  * limit and spared, and whoever would be, for good: it is not guarded by this limit.
  */
 void count_session(Census &census, Limit limit, const Decision &decision, const Session &session,
-                   const Memo &memo, const Policy &policy);
+                   const TrackingState &tracking, const Policy &policy);
 
 /* The shortest pause after which an episode that nobody has seen yet needs a look; 0: no limit. */
 Duration shortest_pause(const Policy &policy);
-Duration shortest_pause(const Stored &stored);
+Duration shortest_pause(const RoleDatabaseSettings &stored);
 
 /* May waits be taken off this limit? */
 constexpr bool
@@ -235,7 +237,7 @@ takes_waits_off(Limit limit)
 
 /* The shortest threshold of a limit that some waits are taken off; 0: no such limit. */
 Duration shortest_with_waits(const Policy &policy);
-Duration shortest_with_waits(const Stored &stored);
+Duration shortest_with_waits(const RoleDatabaseSettings &stored);
 
 /*
  * How soon to look at all sessions again for a limit that waits are taken off.
@@ -269,7 +271,8 @@ bool comes_into_force(const Policy &now, const Policy &before, Limit limit, bool
  * The same for what is stored.  What is no longer stored gives way to what is
  * more general, which may be stricter.
  */
-bool comes_into_force(const Stored &now, const Stored &before, Limit limit);
+bool comes_into_force(const RoleDatabaseSettings &now, const RoleDatabaseSettings &before,
+                      Limit limit);
 
 /* Does a statement that was canceled end sooner by this grace?  0 is none: it is never terminated.
  */
@@ -300,7 +303,7 @@ struct Forecast
 };
 
 /* What decide() will say at the deadline; with mode = off, what it would say were it on. */
-Forecast forecast(Limit limit, const Session &session, const Memo &memo, const Policy &policy,
-                  Instant now);
+Forecast forecast(Limit limit, const Session &session, const TrackingState &tracking,
+                  const Policy &policy, Instant now);
 
 } // namespace session_guard

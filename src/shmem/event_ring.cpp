@@ -3,11 +3,12 @@
  */
 #include "shmem/event_ring.h"
 
-#include "core/reason.h"
+#include "core/messages.h"
 
-#include "server/clock.h"
-#include "server/settings.h"
-#include "server/shared.h"
+#include "settings/settings.h"
+
+#include "shmem/present_time.h"
+#include "shmem/shared_memory.h"
 
 #include <algorithm>
 

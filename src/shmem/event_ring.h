@@ -10,9 +10,9 @@
  */
 #pragma once
 
-#include "shmem/event.h"
-
 #include "core/event_places.h"
+
+#include "shmem/event.h"
 
 #include <span>
 

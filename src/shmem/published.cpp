@@ -3,7 +3,7 @@
  */
 #include "shmem/published.h"
 
-#include "server/shared.h"
+#include "shmem/shared_memory.h"
 
 namespace session_guard
 {

@@ -3,8 +3,8 @@
  */
 #include "status/catalog_access.h"
 
-#include "server/clock.h"
-#include "server/shared.h"
+#include "shmem/present_time.h"
+#include "shmem/shared_memory.h"
 
 #include <span>
 

@@ -3,9 +3,11 @@
  */
 #include "worker/give_way.h"
 
-#include "server/clock.h"
-#include "server/settings.h"
-#include "server/worker.h"
+#include "settings/settings.h"
+
+#include "shmem/present_time.h"
+
+#include "worker/worker.h"
 
 #include <algorithm>
 
@@ -59,29 +61,29 @@ find_holder()
 	SET_LOCKTAG_OBJECT(database, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
 	VirtualTransactionId *holders = GetLockConflicts(&database, RowExclusiveLock, &count);
 	VirtualTransactionId *found = std::find_if(holders, holders + count, is_at_work);
-	VirtualTransactionId holder = found != holders + count ? *found : VirtualTransactionId{};
+	VirtualTransactionId owner = found != holders + count ? *found : VirtualTransactionId{};
 	pfree(holders);
-	return holder;
+	return owner;
 }
 
 bool
-is_called_off(Post post)
+is_called_off(WorkerKind kind)
 {
-	return pg_atomic_read_u32(&office_of(post).is_called_off) != 0;
+	return pg_atomic_read_u32(&worker_slot(kind).is_called_off) != 0;
 }
 
 /* Is there reason to look soon? */
 bool
-is_alert(Post post)
+is_alert(WorkerKind kind)
 {
-	return is_called_off(post) || last_look < expected_until ||
+	return is_called_off(kind) || last_look < expected_until ||
 	       VirtualTransactionIdIsValid(last_holder);
 }
 
 Instant
-next_look(Post post)
+next_look(WorkerKind kind)
 {
-	return last_look + (is_alert(post) ? short_pause : long_pause);
+	return last_look + (is_alert(kind) ? short_pause : long_pause);
 }
 
 } // namespace
@@ -89,22 +91,22 @@ next_look(Post post)
 void
 call_workers_off()
 {
-	/* Who was called before, and has not looked since, need not be woken again. */
-	for (Post post : {Post::Guard, Post::History})
-		if (pg_atomic_exchange_u32(&office_of(post).is_called_off, 1) == 0)
-			wake(post);
+	/* Who was called before, and has not evaluation since, need not be woken again. */
+	for (WorkerKind kind : {WorkerKind::Guard, WorkerKind::History})
+		if (pg_atomic_exchange_u32(&worker_slot(kind).is_called_off, 1) == 0)
+			wake(kind);
 }
 
 bool
-must_give_way(Post post)
+must_give_way(WorkerKind kind)
 {
 	Instant now = monotonic_now();
 	VirtualTransactionId before = last_holder;
 
-	if (server_calls_workers_off || now < next_look(post))
+	if (server_calls_workers_off || now < next_look(kind))
 		return false;
 	last_look = now;
-	if (pg_atomic_exchange_u32(&office_of(post).is_called_off, 0) != 0)
+	if (pg_atomic_exchange_u32(&worker_slot(kind).is_called_off, 0) != 0)
 		expected_until = now + patience;
 	last_holder = find_holder();
 	if (!VirtualTransactionIdIsValid(last_holder) ||
@@ -115,16 +117,16 @@ must_give_way(Post post)
 	/* For the other worker the call may have come too early. */
 	call_workers_off();
 	ereport(LOG, (errmsg("%s leaves database \"%s\" to a command that needs it for itself",
-	                     name_of(post), guard_database())));
+	                     name_of(kind), guard_database())));
 	return true;
 }
 
 long
-pause_until_next_call(Post post, long pause)
+pause_until_next_call(WorkerKind kind, long pause)
 {
-	if (server_calls_workers_off || !is_alert(post))
+	if (server_calls_workers_off || !is_alert(kind))
 		return pause;
-	Duration until_look = std::max<Duration>(next_look(post) - monotonic_now(), 0);
+	Duration until_look = std::max<Duration>(next_look(kind) - monotonic_now(), 0);
 	auto rounded_up = static_cast<long>((until_look + millisecond - 1) / millisecond);
 	return pause < 0 ? rounded_up : std::min(pause, rounded_up);
 }

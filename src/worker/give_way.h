@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "server/shared.h"
+#include "shmem/shared_memory.h"
 
 namespace session_guard
 {
@@ -20,9 +20,9 @@ namespace session_guard
 void call_workers_off();
 
 /* In a worker, between two pieces of its work: must it leave?  If so, the log says it. */
-bool must_give_way(Post post);
+bool must_give_way(WorkerKind kind);
 
 /* Shorten a pause, in ms or -1, so that must_give_way() is asked again in time. */
-long pause_until_next_call(Post post, long pause);
+long pause_until_next_call(WorkerKind kind, long pause);
 
 } // namespace session_guard

@@ -17,7 +17,7 @@ namespace session_guard::test
 namespace
 {
 
-/* Sessions of every kind, with memos and deadlines of all limits still ahead. */
+/* Sessions of every kind, with tracking_states and deadlines of all limits still ahead. */
 class Server
 {
   public:
@@ -93,7 +93,7 @@ class Server
 	}
 
 	std::vector<Session> sessions_;
-	std::vector<Memo> memos_;
+	std::vector<TrackingState> memos_;
 	std::vector<Deadline> memory_;
 	Policy policy_ = PolicyBuilder().all_limits_at(7 * day);
 };

@@ -95,10 +95,10 @@ class Waits
 		return pids;
 	}
 	std::optional<Timestamp>
-	guilty_since(std::int32_t blocker, Timestamp xact_start = beginning,
-	             Advisory advisory = Advisory::Ignored) const
+	blocking_since(std::int32_t blocker, Timestamp xact_start = beginning,
+	               Advisory advisory = Advisory::Ignored) const
 	{
-		return graph_.guilty_since(blocker, xact_start, advisory);
+		return graph_.blocking_since(blocker, xact_start, advisory);
 	}
 
   private:
@@ -114,10 +114,10 @@ TEST(Waits, OfNobodyMakeNobodyGuilty)
 
 	EXPECT_TRUE(none.blockers_of(a).empty());
 	EXPECT_TRUE(none.waiters_of(a).empty());
-	EXPECT_EQ(none.guilty_since(a, beginning), std::nullopt);
+	EXPECT_EQ(none.blocking_since(a, beginning), std::nullopt);
 	EXPECT_EQ(empty.blockers_of(a), Pids{});
 	EXPECT_EQ(empty.waiters_of(a), Pids{});
-	EXPECT_EQ(empty.guilty_since(a, beginning), std::nullopt);
+	EXPECT_EQ(empty.blocking_since(a, beginning), std::nullopt);
 }
 
 TEST(Waits, AreKnownFromBothEnds)
@@ -138,7 +138,7 @@ TEST(Waits, OfOthersAreNobodyElses)
 	{
 		EXPECT_EQ(waits_for.blockers_of(pid), Pids{});
 		EXPECT_EQ(waits_for.waiters_of(pid), Pids{});
-		EXPECT_EQ(waits_for.guilty_since(pid), std::nullopt);
+		EXPECT_EQ(waits_for.blocking_since(pid), std::nullopt);
 	}
 }
 
@@ -169,15 +169,15 @@ TEST(Waits, OnTwoLocksOfOneProcessAreTwoEdges)
 
 	EXPECT_EQ(waits_for.blockers_of(a), (Pids{b, b}));
 	EXPECT_EQ(waits_for.waiters_of(b), (Pids{a, a, c}));
-	EXPECT_EQ(waits_for.guilty_since(b), noon);
+	EXPECT_EQ(waits_for.blocking_since(b), noon);
 }
 
 TEST(Guilty, SinceTheWaitBegan)
 {
 	Waits waits_for{waits(a, b, noon)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), noon);
-	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), noon);
+	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
 }
 
 TEST(Guilty, SinceTheOldestOfSeveralWaitsWhereverItStands)
@@ -190,7 +190,7 @@ TEST(Guilty, SinceTheOldestOfSeveralWaitsWhereverItStands)
 		                waits(b, d, first == b ? oldest : noon + second),
 		                waits(c, d, first == c ? oldest : noon + minute)};
 
-		EXPECT_EQ(waits_for.guilty_since(d), oldest);
+		EXPECT_EQ(waits_for.blocking_since(d), oldest);
 	}
 }
 
@@ -198,7 +198,7 @@ TEST(Guilty, SinceAWaitBeforeTheYear2000)
 {
 	Waits waits_for{waits(a, b, -hour), waits(c, b, noon)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), -hour);
+	EXPECT_EQ(waits_for.blocking_since(b), -hour);
 }
 
 /* a -> b -> c: whoever is blocked himself is a victim. */
@@ -206,9 +206,9 @@ TEST(Guilty, IsOnlyTheRootOfAChain)
 {
 	Waits waits_for{waits(a, b, noon), waits(b, c, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(c), noon + second);
+	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(c), noon + second);
 }
 
 /* The wait of a lasts longer, but it is not c for whom he waits. */
@@ -216,15 +216,15 @@ TEST(Guilty, SinceItBlocksDirectly)
 {
 	Waits waits_for{waits(a, b, noon - hour), waits(b, c, noon), waits(d, c, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(c), noon);
+	EXPECT_EQ(waits_for.blocking_since(c), noon);
 }
 
 TEST(Guilty, AreAllRoots)
 {
 	Waits waits_for{waits(a, b, noon), waits(a, c, noon), waits(d, c, noon - second)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), noon);
-	EXPECT_EQ(waits_for.guilty_since(c), noon - second);
+	EXPECT_EQ(waits_for.blocking_since(b), noon);
+	EXPECT_EQ(waits_for.blocking_since(c), noon - second);
 }
 
 /* A holder, and who is ahead of the third in the queue for the same lock. */
@@ -232,8 +232,8 @@ TEST(Guilty, IsNotWhoIsAheadInTheQueue)
 {
 	Waits waits_for{waits(b, a, noon), waits(c, b, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(a), noon);
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(a), noon);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
 }
 
 /* The server's deadlock detector ends a cycle; whoever hangs on it waits for that. */
@@ -242,23 +242,23 @@ TEST(Guilty, IsNobodyInACycle)
 	Waits waits_for{waits(a, b), waits(b, c), waits(c, a), waits(d, a)};
 
 	for (std::int32_t pid : {a, b, c, d})
-		EXPECT_EQ(waits_for.guilty_since(pid), std::nullopt);
+		EXPECT_EQ(waits_for.blocking_since(pid), std::nullopt);
 }
 
 TEST(Guilty, IsARootThatACycleWaitsForToo)
 {
 	Waits waits_for{waits(a, b), waits(b, a), waits(b, d, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(d), noon + second);
+	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(d), noon + second);
 }
 
 TEST(Guilty, IsNobodyForAWaitThatDoesNotConvict)
 {
 	Waits waits_for{waits_by_nobodys_fault(a, b), waits_by_nobodys_fault(c, b)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
 	EXPECT_EQ(waits_for.waiters_of(b), (Pids{a, c}));
 }
 
@@ -267,7 +267,7 @@ TEST(Guilty, SinceTheOldestWaitThatConvicts)
 	Waits waits_for{waits_by_nobodys_fault(a, d, noon - hour), waits(b, d, noon),
 	                waits_by_nobodys_fault(c, d, noon - minute)};
 
-	EXPECT_EQ(waits_for.guilty_since(d), noon);
+	EXPECT_EQ(waits_for.blocking_since(d), noon);
 }
 
 /* Who waits for an advisory lock, or maintains, is no less a victim. */
@@ -275,8 +275,8 @@ TEST(Guilty, IsNobodyWhoWaitsHimselfForWhateverItBe)
 {
 	Waits waits_for{waits(a, b, noon), waits_by_nobodys_fault(b, c, noon - hour)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(c), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(c), std::nullopt);
 }
 
 /* In the moment before the server notes when a wait began, it has lasted for no time. */
@@ -284,7 +284,7 @@ TEST(Guilty, IsNobodyForAWaitOfUnknownStart)
 {
 	Waits waits_for{waits(a, b, unknown_time)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
 	EXPECT_EQ(waits_for.waiters_of(b), Pids{a});
 }
 
@@ -292,14 +292,14 @@ TEST(Guilty, SinceTheOldestKnownStart)
 {
 	Waits waits_for{waits(a, d, unknown_time), waits(b, d, noon), waits(c, d, unknown_time)};
 
-	EXPECT_EQ(waits_for.guilty_since(d), noon);
+	EXPECT_EQ(waits_for.blocking_since(d), noon);
 }
 
 TEST(Guilty, IsNobodyWhoWaitsHimselfSinceAnUnknownTime)
 {
 	Waits waits_for{waits(a, b, noon), waits(b, c, unknown_time)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
 }
 
 /* It has no process to end; but it is to blame, so that nobody ends in its place. */
@@ -309,8 +309,8 @@ TEST(Guilty, IsAPreparedTransactionAtTheRoot)
 
 	EXPECT_EQ(waits_for.blockers_of(a), Pids{prepared_transaction});
 	EXPECT_EQ(waits_for.waiters_of(prepared_transaction), Pids{a});
-	EXPECT_EQ(waits_for.guilty_since(prepared_transaction), noon);
-	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(prepared_transaction), noon);
+	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
 }
 
 TEST(Guilty, IsALivingRootBesideAPreparedTransaction)
@@ -319,7 +319,7 @@ TEST(Guilty, IsALivingRootBesideAPreparedTransaction)
 	                waits(c, b, noon)};
 
 	EXPECT_EQ(waits_for.blockers_of(a), (Pids{prepared_transaction, b}));
-	EXPECT_EQ(waits_for.guilty_since(b), noon - hour);
+	EXPECT_EQ(waits_for.blocking_since(b), noon - hour);
 }
 
 TEST(Guilty, IsFoundAmongAThousandWaiters)
@@ -332,8 +332,8 @@ TEST(Guilty, IsFoundAmongAThousandWaiters)
 
 	EXPECT_EQ(waits_for.waiters_of(a).size(), 500U);
 	EXPECT_EQ(waits_for.waiters_of(b).size(), 500U);
-	EXPECT_EQ(waits_for.guilty_since(a), noon + 1002);
-	EXPECT_EQ(waits_for.guilty_since(b), noon + 1001);
+	EXPECT_EQ(waits_for.blocking_since(a), noon + 1002);
+	EXPECT_EQ(waits_for.blocking_since(b), noon + 1001);
 	EXPECT_EQ(waits_for.blockers_of(1500), Pids{a});
 }
 
@@ -542,9 +542,9 @@ TEST(Blame, IsForOrdinaryLocksThatSessionsWaitFor)
 			bool is_session = kind == WhoWaits::Session;
 			bool is_advisory = lock == WaitedLock::Advisory;
 
-			EXPECT_EQ(waits_for.guilty_since(b).has_value(),
+			EXPECT_EQ(waits_for.blocking_since(b).has_value(),
 			          is_session && lock == WaitedLock::Ordinary);
-			EXPECT_EQ(waits_for.guilty_since(b, beginning, Advisory::Counts).has_value(),
+			EXPECT_EQ(waits_for.blocking_since(b, beginning, Advisory::Counts).has_value(),
 			          is_session && (is_advisory || lock == WaitedLock::Ordinary));
 		}
 }
@@ -553,8 +553,8 @@ TEST(Blame, BeginsWithTheTransactionThatHoldsTheLock)
 {
 	Waits waits_for{waits(a, b, noon), waits(c, b, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(b, noon - minute), noon);
-	EXPECT_EQ(waits_for.guilty_since(b, noon + minute), noon + minute);
+	EXPECT_EQ(waits_for.blocking_since(b, noon - minute), noon);
+	EXPECT_EQ(waits_for.blocking_since(b, noon + minute), noon + minute);
 }
 
 TEST(Blame, ForAnAdvisoryLockBeginsWithTheTransactionToo)
@@ -562,14 +562,14 @@ TEST(Blame, ForAnAdvisoryLockBeginsWithTheTransactionToo)
 	Waits waits_for{of_kind(WaitedLock::Advisory, WhoWaits::Session, a, b),
 	                waits(c, b, noon - hour)};
 
-	EXPECT_EQ(waits_for.guilty_since(b, noon + minute, Advisory::Counts), noon + minute);
-	EXPECT_EQ(waits_for.guilty_since(b, noon - minute, Advisory::Counts), noon - minute);
-	EXPECT_EQ(waits_for.guilty_since(b, noon + minute), noon + minute);
+	EXPECT_EQ(waits_for.blocking_since(b, noon + minute, Advisory::Counts), noon + minute);
+	EXPECT_EQ(waits_for.blocking_since(b, noon - minute, Advisory::Counts), noon - minute);
+	EXPECT_EQ(waits_for.blocking_since(b, noon + minute), noon + minute);
 	/* Who waits for anything is a victim, also for an advisory lock that does not count. */
 	Waits chain{of_kind(WaitedLock::Advisory, WhoWaits::Session, b, c), waits(a, b)};
-	EXPECT_EQ(chain.guilty_since(b), std::nullopt);
-	EXPECT_EQ(chain.guilty_since(c), std::nullopt);
-	EXPECT_EQ(chain.guilty_since(c, beginning, Advisory::Counts), noon);
+	EXPECT_EQ(chain.blocking_since(b), std::nullopt);
+	EXPECT_EQ(chain.blocking_since(c), std::nullopt);
+	EXPECT_EQ(chain.blocking_since(c, beginning, Advisory::Counts), noon);
 }
 
 } // namespace

@@ -293,24 +293,24 @@ class PolicyBuilder
 	               .limits = {}};
 };
 
-/* A memo of a session that nobody has looked at. */
-inline Memo
-memo_of(const Session &session)
+/* A tracking of a session that nobody has evaluation at. */
+inline TrackingState
+tracking_of(const Session &session)
 {
-	Memo memo{};
+	TrackingState tracking{};
 
-	memo.session = session.id;
-	return memo;
+	tracking.session = session.id;
+	return tracking;
 }
 
-/* The memo of a session that was looked at once. */
-inline Memo
+/* The tracking of a session that was evaluation at once. */
+inline TrackingState
 memo_after_look(const Session &session, Instant at)
 {
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 
-	observe(memo, session, at);
-	return memo;
+	observe(tracking, session, at);
+	return tracking;
 }
 
 } // namespace session_guard::test

@@ -1,8 +1,8 @@
 /*
  * Whom a function spares that names a condition.
  */
+#include "core/messages.h"
 #include "core/policy.h"
-#include "core/reason.h"
 
 #include "unit/builders.h"
 
@@ -130,11 +130,13 @@ TEST(Conditions, SpareAnIdleSessionWithATransaction)
 Spared
 spared_after_wait(Duration wait, const Policy &policy, Duration longer_than)
 {
-	Memo memo = memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon), noon + wait);
+	TrackingState tracking =
+	    memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon), noon + wait);
 	Session session = SessionBuilder().running(noon);
 
-	observe(memo, session, now);
-	return spared_from_condition(Condition::LongStatement, longer_than, session, memo, policy, now);
+	observe(tracking, session, now);
+	return spared_from_condition(Condition::LongStatement, longer_than, session, tracking, policy,
+	                             now);
 }
 
 TEST(Conditions, TakeOffWhatDoesNotCountOfAStatement)

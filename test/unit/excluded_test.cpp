@@ -70,7 +70,7 @@ struct Course
 class Excluded : public testing::TestWithParam<Course>
 {
   protected:
-	Memo memo{};
+	TrackingState tracking{};
 
 	const Session &
 	last() const
@@ -80,9 +80,9 @@ class Excluded : public testing::TestWithParam<Course>
 	void
 	SetUp() override
 	{
-		memo = memo_of(last());
+		tracking = tracking_of(last());
 		for (const Look &look : GetParam().looks)
-			observe(memo, look.session, at(look.seconds));
+			observe(tracking, look.session, at(look.seconds));
 	}
 };
 
@@ -90,10 +90,11 @@ TEST_P(Excluded, IsThis)
 {
 	Policy policy = PolicyBuilder();
 
-	EXPECT_EQ(excluded(Limit::Statement, last(), memo, policy), GetParam().statement * second);
-	EXPECT_EQ(excluded(Limit::Transaction, last(), memo, policy), GetParam().transaction * second);
+	EXPECT_EQ(excluded(Limit::Statement, last(), tracking, policy), GetParam().statement * second);
+	EXPECT_EQ(excluded(Limit::Transaction, last(), tracking, policy),
+	          GetParam().transaction * second);
 	for (Limit limit : {Limit::IdleSession, Limit::IdleInTransactionSession, Limit::Session})
-		EXPECT_EQ(excluded(limit, last(), memo, policy), 0);
+		EXPECT_EQ(excluded(limit, last(), tracking, policy), 0);
 }
 
 TEST_P(Excluded, IsAsThePolicySaysNowWhateverItSaidThen)
@@ -101,9 +102,9 @@ TEST_P(Excluded, IsAsThePolicySaysNowWhateverItSaidThen)
 	Policy locks_count = PolicyBuilder().spare_lock_waiters(false);
 	Policy maintenance_counts = PolicyBuilder().spare_maintenance(false);
 
-	EXPECT_EQ(excluded(Limit::Statement, last(), memo, locks_count),
+	EXPECT_EQ(excluded(Limit::Statement, last(), tracking, locks_count),
 	          GetParam().with_locks * second);
-	EXPECT_EQ(excluded(Limit::Statement, last(), memo, maintenance_counts),
+	EXPECT_EQ(excluded(Limit::Statement, last(), tracking, maintenance_counts),
 	          GetParam().with_maintenance * second);
 }
 
@@ -113,12 +114,12 @@ TEST_P(Excluded, IsNeverMoreThanHasPassed)
 
 	for (Limit limit : {Limit::Statement, Limit::Transaction})
 	{
-		std::optional<Episode> episode = episode_of(limit, last(), memo);
+		std::optional<Episode> episode = episode_of(limit, last(), tracking);
 
 		if (!episode)
 			continue;
-		EXPECT_LE(excluded(limit, last(), memo, PolicyBuilder()) +
-		              presumed(limit, episode->start, last(), memo, PolicyBuilder()),
+		EXPECT_LE(excluded(limit, last(), tracking, PolicyBuilder()) +
+		              presumed(limit, episode->start, last(), tracking, PolicyBuilder()),
 		          now - episode->start);
 	}
 }
@@ -131,16 +132,16 @@ TEST_P(Excluded, IsTakenOffWhatDecideMeasures)
 	for (Limit limit : {Limit::Statement, Limit::Transaction})
 	{
 		Policy policy = PolicyBuilder().limit(limit, threshold);
-		std::optional<Episode> episode = episode_of(limit, last(), memo);
+		std::optional<Episode> episode = episode_of(limit, last(), tracking);
 
 		if (!episode)
 			continue;
-		Duration off = excluded(limit, last(), memo, policy) +
-		               presumed(limit, episode->start, last(), memo, policy);
-		Forecast found = forecast(limit, last(), memo, policy, now);
+		Duration off = excluded(limit, last(), tracking, policy) +
+		               presumed(limit, episode->start, last(), tracking, policy);
+		Forecast found = forecast(limit, last(), tracking, policy, now);
 		EXPECT_EQ(found.verdict->measured, now - episode->start - off);
 		EXPECT_EQ(found.verdict->deadline, episode->start + off + threshold);
-		EXPECT_EQ(decide(limit, last(), memo, policy, now).at, found.verdict->deadline + 1);
+		EXPECT_EQ(decide(limit, last(), tracking, policy, now).at, found.verdict->deadline + 1);
 	}
 }
 
@@ -426,10 +427,10 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(ExcludedOfMaintenance, DoesNotCountAWaitThatBeganAfterIt)
 {
 	Session session = waiting(18).maintained(noon, 4 * second, 4 * second, 4 * second);
-	Memo memo = memo_after_look(running(), at(10));
+	TrackingState tracking = memo_after_look(running(), at(10));
 
-	observe(memo, session, at(20));
-	EXPECT_EQ(excluded(Limit::Statement, session, memo, PolicyBuilder()), 6 * second);
+	observe(tracking, session, at(20));
+	EXPECT_EQ(excluded(Limit::Statement, session, tracking, PolicyBuilder()), 6 * second);
 }
 
 /* ---- What is presumed of the time before the first look. ---- */
@@ -455,7 +456,7 @@ struct PresumedCourse
 class Presumed : public testing::TestWithParam<PresumedCourse>
 {
   protected:
-	Memo memo{};
+	TrackingState tracking{};
 
 	const Session &
 	last() const
@@ -465,16 +466,16 @@ class Presumed : public testing::TestWithParam<PresumedCourse>
 	void
 	SetUp() override
 	{
-		memo = memo_of(last());
+		tracking = tracking_of(last());
 		for (const Look &look : GetParam().looks)
-			observe(memo, look.session, at(look.seconds));
+			observe(tracking, look.session, at(look.seconds));
 	}
 	Duration
 	presumed_of(Limit limit, const Policy &policy) const
 	{
-		std::optional<Episode> episode = episode_of(limit, last(), memo);
+		std::optional<Episode> episode = episode_of(limit, last(), tracking);
 
-		return episode ? presumed(limit, episode->start, last(), memo, policy) : 0;
+		return episode ? presumed(limit, episode->start, last(), tracking, policy) : 0;
 	}
 };
 
@@ -505,16 +506,16 @@ TEST_P(Presumed, IsTakenOffWhatDecideMeasures)
 	for (Limit limit : {Limit::Statement, Limit::Transaction})
 	{
 		Policy policy = PolicyBuilder().limit(limit, hour);
-		std::optional<Episode> episode = episode_of(limit, last(), memo);
+		std::optional<Episode> episode = episode_of(limit, last(), tracking);
 
 		if (!episode)
 			continue;
 		Duration off = (limit == Limit::Statement ? GetParam().statement : GetParam().transaction) +
-		               excluded(limit, last(), memo, policy);
-		Forecast found = forecast(limit, last(), memo, policy, now);
+		               excluded(limit, last(), tracking, policy);
+		Forecast found = forecast(limit, last(), tracking, policy, now);
 		EXPECT_EQ(found.verdict->deadline, episode->start + off + hour);
 		EXPECT_EQ(found.verdict->measured, std::max<Duration>(0, now - episode->start - off));
-		EXPECT_EQ(decide(limit, last(), memo, policy, now).at, found.verdict->deadline + 1);
+		EXPECT_EQ(decide(limit, last(), tracking, policy, now).at, found.verdict->deadline + 1);
 	}
 }
 
@@ -614,7 +615,7 @@ INSTANTIATE_TEST_SUITE_P(
                        0,
                        0,
                        0},
-        /* Whoever reads a copy of the memo may have read the clock before. */
+        /* Whoever reads a copy of the tracking may have read the clock before. */
         PresumedCourse{"ByAReaderWhoseClockIsOlder",
                        {{100, running()}, {110, waiting(101)}, {105, waiting(101)}},
                        100 * second,
@@ -684,46 +685,48 @@ TEST(PresumedOfWaits, ConvergesWhateverTheFirstLookFound)
 {
 	for (const Session &first : {Session(waiting(900)), Session(running())})
 	{
-		Memo memo = memo_after_look(first, at(1000));
+		TrackingState tracking = memo_after_look(first, at(1000));
 		Instant now = at(1000);
 		Policy policy = PolicyBuilder();
 
 		/* From then on it waits for a quarter of each ten seconds, and each wait is seen. */
-		observe(memo, running(), now);
+		observe(tracking, running(), now);
 		for (int i = 0; i < 1000; i++)
 		{
 			Instant begin = now + 7500 * millisecond;
 
-			observe(memo, running(), begin);
-			observe(memo, SessionBuilder().running(noon).waiting_for_lock(begin),
+			observe(tracking, running(), begin);
+			observe(tracking, SessionBuilder().running(noon).waiting_for_lock(begin),
 			        now += 10 * second);
-			observe(memo, running(), now);
+			observe(tracking, running(), now);
 		}
-		Duration unknown = memo.statement_waits.known_from - noon;
+		Duration unknown = tracking.statement_waits.known_from - noon;
 		EXPECT_EQ(unknown, waits_for_lock(first) ? 900 * second : 1000 * second);
-		EXPECT_NEAR(static_cast<double>(presumed(Limit::Statement, noon, running(), memo, policy)) /
-		                static_cast<double>(unknown),
-		            0.25, 0.01);
+		EXPECT_NEAR(
+		    static_cast<double>(presumed(Limit::Statement, noon, running(), tracking, policy)) /
+		        static_cast<double>(unknown),
+		    0.25, 0.01);
 	}
 }
 
 TEST(PresumedOfWaits, AWaitWithinTheFirstLookIsNoReasonToEndAnybody)
 {
 	Session session = waiting(10);
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 	Policy policy = PolicyBuilder().limit(Limit::Statement, minute);
 
-	/* Nobody looked for an hour; it waited for all but ten seconds of it. */
-	observe(memo, session, noon + hour);
-	EXPECT_EQ(decide(Limit::Statement, session, memo, policy, noon + hour).outlook, Outlook::Wait);
+	/* Nobody evaluation for an hour; it waited for all but ten seconds of it. */
+	observe(tracking, session, noon + hour);
+	EXPECT_EQ(decide(Limit::Statement, session, tracking, policy, noon + hour).outlook,
+	          Outlook::Wait);
 	/* It gets its lock, and has its whole time from then on ... */
-	observe(memo, running(), noon + hour);
-	Decision decision = decide(Limit::Statement, running(), memo, policy, noon + hour);
+	observe(tracking, running(), noon + hour);
+	Decision decision = decide(Limit::Statement, running(), tracking, policy, noon + hour);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	EXPECT_EQ(decision.at, noon + hour + minute + 1);
 	/* ... but for what the looks since then have told of the ten seconds. */
-	observe(memo, running(), noon + hour + minute + 1);
-	decision = decide(Limit::Statement, running(), memo, policy, noon + hour + minute + 1);
+	observe(tracking, running(), noon + hour + minute + 1);
+	decision = decide(Limit::Statement, running(), tracking, policy, noon + hour + minute + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	EXPECT_GT(decision.verdict.measured, minute);
 	EXPECT_LT(decision.verdict.measured, minute + second);
@@ -738,14 +741,15 @@ class MuchMaintenance : public testing::Test
 	 * statement. */
 	Session session = SessionBuilder().running(at(6000)).transaction_since(noon).maintained(
 	    at(6000), minute, minute, hour);
-	Memo memo = memo_after_look(SessionBuilder().running(noon).transaction_since(noon), noon);
+	TrackingState tracking =
+	    memo_after_look(SessionBuilder().running(noon).transaction_since(noon), noon);
 	PolicyBuilder policy;
 
 	Duration
 	off(Limit limit)
 	{
-		observe(memo, session, at(6100));
-		return excluded(limit, session, memo, policy);
+		observe(tracking, session, at(6100));
+		return excluded(limit, session, tracking, policy);
 	}
 };
 
@@ -766,14 +770,14 @@ TEST_F(MuchMaintenance, OfManyCommandsIsSparedNoMoreThanOfALongOne)
 TEST_F(MuchMaintenance, SparesNobodyAnyMoreWhenItIsUsedUp)
 {
 	session.maintenance.since = session.maintenance.spared_since = at(6050);
-	observe(memo, session, at(6100));
-	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::Maintenance);
+	observe(tracking, session, at(6100));
+	EXPECT_EQ(spared_from(Limit::Transaction, session, tracking, policy), Spared::Maintenance);
 	/* The statement itself has had a minute of the hour. */
 	policy.limit(Limit::Maintenance, hour - minute);
-	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::Maintenance);
+	EXPECT_EQ(spared_from(Limit::Transaction, session, tracking, policy), Spared::Maintenance);
 	policy.limit(Limit::Maintenance, hour - minute - 1);
-	EXPECT_EQ(spared_from(Limit::Transaction, session, memo, policy), Spared::No);
-	EXPECT_EQ(spared_from(Limit::Statement, session, memo, policy), Spared::Maintenance);
+	EXPECT_EQ(spared_from(Limit::Transaction, session, tracking, policy), Spared::No);
+	EXPECT_EQ(spared_from(Limit::Statement, session, tracking, policy), Spared::Maintenance);
 }
 
 /* ---- maintenance_timeout. ---- */
@@ -783,13 +787,13 @@ class MaintenanceTimeout : public testing::Test
   protected:
 	static constexpr Duration threshold = 5 * minute;
 	Policy policy = PolicyBuilder().limit(Limit::Maintenance, threshold);
-	Memo memo = memo_of(running());
+	TrackingState tracking = tracking_of(running());
 
 	Duration
 	measured(const Session &session, Instant now)
 	{
-		observe(memo, session, now);
-		return forecast(Limit::Maintenance, session, memo, policy, now).verdict->measured;
+		observe(tracking, session, now);
+		return forecast(Limit::Maintenance, session, tracking, policy, now).verdict->measured;
 	}
 };
 
@@ -799,9 +803,10 @@ TEST_F(MaintenanceTimeout, AddsUpALoopOfShortCommands)
 	    running().maintained(noon, threshold - second, threshold - second, 0).maintaining(at(2000));
 
 	EXPECT_EQ(measured(session, at(2001)), threshold);
-	EXPECT_EQ(decide(Limit::Maintenance, session, memo, policy, at(2001)).outlook, Outlook::Wait);
+	EXPECT_EQ(decide(Limit::Maintenance, session, tracking, policy, at(2001)).outlook,
+	          Outlook::Wait);
 
-	Decision decision = decide(Limit::Maintenance, session, memo, policy, at(2001) + 1);
+	Decision decision = decide(Limit::Maintenance, session, tracking, policy, at(2001) + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	EXPECT_EQ(decision.verdict.action, Action::Cancel);
 	EXPECT_EQ(decision.verdict.measured, threshold + 1);
@@ -814,7 +819,7 @@ TEST_F(MaintenanceTimeout, AddsUpThatOfTablesOfItsOwn)
 
 	EXPECT_EQ(measured(session, at(110)), minute + 10 * second);
 	/* They count for the statement as well. */
-	EXPECT_EQ(excluded(Limit::Statement, session, memo, policy), 0);
+	EXPECT_EQ(excluded(Limit::Statement, session, tracking, policy), 0);
 }
 
 TEST_F(MaintenanceTimeout, DoesNotInheritFromAnotherStatement)
@@ -894,14 +899,14 @@ TEST_F(MaintenanceTimeout, SpareMaintenanceDoesNotLiftIt)
 	{
 		policy.spare_maintenance = spare;
 		EXPECT_EQ(measured(running().maintaining(at(5)), at(15)), 10 * second);
-		EXPECT_EQ(decide(Limit::Maintenance, running().maintaining(at(5)), memo, policy,
+		EXPECT_EQ(decide(Limit::Maintenance, running().maintaining(at(5)), tracking, policy,
 		                 at(5) + threshold + 1)
 		              .outlook,
 		          Outlook::Due);
 	}
 }
 
-/* ---- Whatever a session does, and whenever it is looked at. ---- */
+/* ---- Whatever a session does, and whenever it is evaluation at. ---- */
 
 /* From one moment to another. */
 struct Span
@@ -1023,14 +1028,14 @@ class RandomCourse : public testing::TestWithParam<unsigned>
 	{
 		Policy policy = PolicyBuilder();
 		Session session = session_at(noon);
-		Memo memo = memo_of(session);
+		TrackingState tracking = tracking_of(session);
 		std::vector<Span> least;
 		std::vector<Span> most;
 		const Phase *seen = nullptr;
 		Instant last_look = noon;
 		bool touched = false;
 
-		observe(memo, session, noon);
+		observe(tracking, session, noon);
 		seen = phase_at(noon).waits ? &phase_at(noon) : nullptr;
 		touched = seen != nullptr;
 		for (Instant now = noon; (now += up_to(3 * second)) < phases.back().span.until;)
@@ -1038,7 +1043,7 @@ class RandomCourse : public testing::TestWithParam<unsigned>
 			const Phase &phase = phase_at(now);
 
 			session = session_at(now);
-			observe(memo, session, now);
+			observe(tracking, session, now);
 			if (seen != nullptr)
 				least.push_back({std::max(seen->span.from, noon), end_of(*seen, now)});
 			if (touched || phase.waits)
@@ -1053,12 +1058,12 @@ class RandomCourse : public testing::TestWithParam<unsigned>
 			least.insert(least.end(), maintained.begin(), maintained.end());
 			std::vector<Span> all = most;
 			all.insert(all.end(), maintained.begin(), maintained.end());
-			Duration off = excluded(Limit::Statement, session, memo, policy);
+			Duration off = excluded(Limit::Statement, session, tracking, policy);
 			ASSERT_GE(off, length_of_union(least));
 			ASSERT_LE(off, length_of_union(all));
 			ASSERT_LE(off, now - noon);
-			ASSERT_EQ(off, excluded(Limit::Transaction, session, memo, policy));
-			Verdict verdict = forecast(Limit::Statement, session, memo,
+			ASSERT_EQ(off, excluded(Limit::Transaction, session, tracking, policy));
+			Verdict verdict = forecast(Limit::Statement, session, tracking,
 			                           PolicyBuilder().limit(Limit::Statement, day), now)
 			                      .verdict.value();
 			ASSERT_EQ(verdict.measured, now - noon - off);
@@ -1070,7 +1075,7 @@ class RandomCourse : public testing::TestWithParam<unsigned>
 	look_from_the_middle()
 	{
 		Policy policy = PolicyBuilder();
-		Memo memo = memo_of(session_at(noon));
+		TrackingState tracking = tracking_of(session_at(noon));
 		Duration before = 0;
 		bool counted = true;
 
@@ -1079,11 +1084,11 @@ class RandomCourse : public testing::TestWithParam<unsigned>
 		{
 			Session session = session_at(now);
 
-			observe(memo, session, now);
-			Duration off = excluded(Limit::Statement, session, memo, policy);
-			Duration guess = presumed(Limit::Statement, noon, session, memo, policy);
+			observe(tracking, session, now);
+			Duration off = excluded(Limit::Statement, session, tracking, policy);
+			Duration guess = presumed(Limit::Statement, noon, session, tracking, policy);
 			ASSERT_GE(guess, 0);
-			ASSERT_LE(guess, memo.statement_waits.known_from - noon);
+			ASSERT_LE(guess, tracking.statement_waits.known_from - noon);
 			ASSERT_LE(off + guess, now - noon);
 			/* Nothing that counts has passed since the last look, nor has it been measured. */
 			Duration measured = now - noon - off - guess;
@@ -1192,20 +1197,20 @@ class Sampled : public testing::Test
 TEST_F(Sampled, EstimatesTheShareOfShortWaits)
 {
 	constexpr int looks = 40000;
-	Memo memo = memo_of(session());
+	TrackingState tracking = tracking_of(session());
 	Instant now = noon;
 
 	for (int i = 0; i < looks; i++)
 	{
 		now += pause;
 		go_on_to(now);
-		observe(memo, session(), now);
+		observe(tracking, session(), now);
 	}
 
 	auto share = [&](Duration of)
 	{ return static_cast<double>(of) / static_cast<double>(now - noon); };
 	double truth = share(waited_until(now));
-	double estimate = share(excluded(Limit::Statement, session(), memo, PolicyBuilder()));
+	double estimate = share(excluded(Limit::Statement, session(), tracking, PolicyBuilder()));
 	double error = std::sqrt(looks * 0.25 * 0.75) / looks;
 	EXPECT_NEAR(truth, 0.25, 0.01);
 	EXPECT_GT(estimate, truth - 4 * error);
@@ -1219,7 +1224,7 @@ TEST_F(Sampled, EndsNobodyMuchBeforeOrAfterItHasRunForTheThreshold)
 
 	for (int i = 0; i < statements; i++)
 	{
-		Memo memo = memo_of(session());
+		TrackingState tracking = tracking_of(session());
 		Instant now = noon;
 		Policy policy = PolicyBuilder().limit(Limit::Statement, threshold);
 
@@ -1230,8 +1235,9 @@ TEST_F(Sampled, EndsNobodyMuchBeforeOrAfterItHasRunForTheThreshold)
 		{
 			now += pause;
 			go_on_to(now);
-			observe(memo, session(), now);
-		} while (decide(Limit::Statement, session(), memo, policy, now).outlook != Outlook::Due);
+			observe(tracking, session(), now);
+		} while (decide(Limit::Statement, session(), tracking, policy, now).outlook !=
+		         Outlook::Due);
 
 		Duration ran = now - noon - waited_until(now);
 		sum += ran;

@@ -17,9 +17,9 @@ namespace
 
 /* The start of an episode that is measured from the very stamp that tells it, if there is one. */
 std::optional<Instant>
-start_of(Limit limit, const Session &session, const Memo &memo)
+start_of(Limit limit, const Session &session, const TrackingState &tracking)
 {
-	std::optional<Episode> episode = episode_of(limit, session, memo);
+	std::optional<Episode> episode = episode_of(limit, session, tracking);
 
 	if (!episode)
 		return std::nullopt;
@@ -30,7 +30,7 @@ start_of(Limit limit, const Session &session, const Memo &memo)
 std::optional<Instant>
 start_of(Limit limit, const Session &session)
 {
-	return start_of(limit, session, memo_of(session));
+	return start_of(limit, session, tracking_of(session));
 }
 
 /* What each state of a session is an episode of: everything else is none. */
@@ -54,10 +54,11 @@ class EpisodesOfState : public testing::TestWithParam<StateCase>
 TEST_P(EpisodesOfState, AreTheseAndNoOther)
 {
 	const StateCase &test = GetParam();
-	Memo memo = memo_after_look(test.session, noon + minute);
+	TrackingState tracking = memo_after_look(test.session, noon + minute);
 
 	for (Limit limit : all_limits)
-		EXPECT_EQ(episode_of(limit, test.session, memo).has_value(), test.episodes.contains(limit))
+		EXPECT_EQ(episode_of(limit, test.session, tracking).has_value(),
+		          test.episodes.contains(limit))
 		    << facts(limit).name;
 }
 
@@ -164,51 +165,52 @@ TEST(EpisodeStart, PauseCountsFromTheLookThatFoundNoMessageTakenInSince)
 	for (auto [limit, session] :
 	     {std::pair(idle_in_transaction_limit, with), std::pair(idle_limit, without)})
 	{
-		Memo memo = memo_after_look(session, noon + minute);
-		Episode episode = episode_of(limit, session, memo).value();
+		TrackingState tracking = memo_after_look(session, noon + minute);
+		Episode episode = episode_of(limit, session, tracking).value();
 
 		EXPECT_EQ(episode.start, noon + minute);
 		EXPECT_EQ(episode.stamp, noon);
 
 		/* It was woken, be it by a piece of a message or by a signal. */
 		session.switches++;
-		observe(memo, session, noon + hour);
-		EXPECT_EQ(memo.still.since, noon + hour);
-		EXPECT_EQ(episode_of(limit, session, memo)->start, noon + minute);
+		observe(tracking, session, noon + hour);
+		EXPECT_EQ(tracking.still.since, noon + hour);
+		EXPECT_EQ(episode_of(limit, session, tracking)->start, noon + minute);
 		/* A message has come. */
 		session.state_change++;
-		observe(memo, session, noon + 2 * hour);
-		EXPECT_EQ(episode_of(limit, session, memo)->start, noon + 2 * hour);
-		EXPECT_EQ(episode_of(limit, session, memo)->stamp, noon + 1);
+		observe(tracking, session, noon + 2 * hour);
+		EXPECT_EQ(episode_of(limit, session, tracking)->start, noon + 2 * hour);
+		EXPECT_EQ(episode_of(limit, session, tracking)->stamp, noon + 1);
 	}
 }
 
 TEST(EpisodeStart, IdleWithATransactionCountsFromTheLookThatFoundIt)
 {
 	Session session = SessionBuilder().idle(noon).with_transaction_id().switches(7);
-	Memo memo = memo_after_look(session, noon + minute);
-	Episode episode = episode_of(idle_in_transaction_limit, session, memo).value();
+	TrackingState tracking = memo_after_look(session, noon + minute);
+	Episode episode = episode_of(idle_in_transaction_limit, session, tracking).value();
 
 	EXPECT_EQ(episode.start, noon + minute);
 	EXPECT_EQ(episode.stamp, noon);
 	/* As an idle session it is one since its status says so. */
-	EXPECT_EQ(start_of(idle_limit, session, memo), noon);
+	EXPECT_EQ(start_of(idle_limit, session, tracking), noon);
 
 	session.switches++;
-	observe(memo, session, noon + hour);
-	EXPECT_EQ(episode_of(idle_in_transaction_limit, session, memo)->start, noon + minute);
+	observe(tracking, session, noon + hour);
+	EXPECT_EQ(episode_of(idle_in_transaction_limit, session, tracking)->start, noon + minute);
 	session.transaction++;
-	observe(memo, session, noon + 2 * hour);
-	EXPECT_EQ(episode_of(idle_in_transaction_limit, session, memo)->start, noon + 2 * hour);
+	observe(tracking, session, noon + 2 * hour);
+	EXPECT_EQ(episode_of(idle_in_transaction_limit, session, tracking)->start, noon + 2 * hour);
 }
 
 TEST(EpisodeStart, NobodyRunningIsIdleBecauseOfAnOldPause)
 {
-	Memo memo = memo_after_look(SessionBuilder().paused(noon).switches(7), noon + second);
+	TrackingState tracking =
+	    memo_after_look(SessionBuilder().paused(noon).switches(7), noon + second);
 	Session running = SessionBuilder().running(noon);
 
-	EXPECT_EQ(start_of(idle_in_transaction_limit, running, memo), std::nullopt);
-	EXPECT_EQ(start_of(idle_limit, running, memo), std::nullopt);
+	EXPECT_EQ(start_of(idle_in_transaction_limit, running, tracking), std::nullopt);
+	EXPECT_EQ(start_of(idle_limit, running, tracking), std::nullopt);
 }
 
 TEST(EpisodeStart, StatementCountsFromQueryStart)
@@ -247,7 +249,7 @@ TEST(EpisodeStart, IsWhereTheStampWasPlaced)
 
 	for (const auto &[limit, session] : episodes)
 	{
-		Episode episode = episode_of(limit, behind(session), memo_of(session)).value();
+		Episode episode = episode_of(limit, behind(session), tracking_of(session)).value();
 
 		EXPECT_EQ(episode.stamp, noon);
 		EXPECT_EQ(episode.start, noon - day);
@@ -305,22 +307,22 @@ TEST(EpisodeStart, AbortedTransactionThatStillHasXactStartCountsFromIt)
 TEST(EpisodeStart, TransactionOfTheRunningMessageCountsFromTheFirstLook)
 {
 	Session session = SessionBuilder().running(noon).transaction_since(noon);
-	Memo memo{};
+	TrackingState tracking{};
 
-	memo.transaction_seen = noon + second;
-	EXPECT_EQ(episode_of(Limit::Transaction, session, memo)->start, noon + second);
+	tracking.transaction_seen = noon + second;
+	EXPECT_EQ(episode_of(Limit::Transaction, session, tracking)->start, noon + second);
 	session = SessionBuilder().running(noon + 1).transaction_since(noon);
-	EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon);
+	EXPECT_EQ(start_of(Limit::Transaction, session, tracking), noon);
 	session = SessionBuilder().idle_in_transaction(noon).stamps(noon - minute, noon - minute, noon);
-	EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon - minute);
+	EXPECT_EQ(start_of(Limit::Transaction, session, tracking), noon - minute);
 }
 
 TEST(EpisodeStart, TransactionThatIsOverInAllButItsStampIsNone)
 {
 	for (SessionBuilder session :
 	     {SessionBuilder().running(noon), SessionBuilder().idle_in_transaction(noon)})
-		EXPECT_FALSE(
-		    episode_of(Limit::Transaction, session.with_transaction_id(0), Memo{}).has_value());
+		EXPECT_FALSE(episode_of(Limit::Transaction, session.with_transaction_id(0), TrackingState{})
+		                 .has_value());
 }
 
 TEST(EpisodeStart, TransactionUnderTheStampOfAnEarlierOneCountsFromTheFirstLook)
@@ -329,12 +331,12 @@ TEST(EpisodeStart, TransactionUnderTheStampOfAnEarlierOneCountsFromTheFirstLook)
 	                    State::IdleInTransactionAborted})
 	{
 		Session session = SessionBuilder().running(noon).transaction_since(noon - 7).state(state);
-		Memo memo = memo_after_look(session, noon + second);
+		TrackingState tracking = memo_after_look(session, noon + second);
 
-		EXPECT_EQ(start_of(Limit::Transaction, session, memo), noon - 7);
+		EXPECT_EQ(start_of(Limit::Transaction, session, tracking), noon - 7);
 		session.transaction++;
-		observe(memo, session, noon + minute);
-		Episode episode = episode_of(Limit::Transaction, session, memo).value();
+		observe(tracking, session, noon + minute);
+		Episode episode = episode_of(Limit::Transaction, session, tracking).value();
 		EXPECT_EQ(episode.start, noon + minute);
 		EXPECT_EQ(episode.stamp, noon - 7);
 	}
@@ -343,18 +345,18 @@ TEST(EpisodeStart, TransactionUnderTheStampOfAnEarlierOneCountsFromTheFirstLook)
 TEST(EpisodeStart, TransactionOfAnIdleSessionCountsFromTheFirstLookThatSawIt)
 {
 	Session session = SessionBuilder().idle(noon).transaction_since(noon - hour);
-	Memo memo = memo_after_look(session, noon + minute);
+	TrackingState tracking = memo_after_look(session, noon + minute);
 
 	for (Instant look : {noon + minute, noon + hour})
 	{
-		observe(memo, session, look);
-		Episode episode = episode_of(Limit::Transaction, session, memo).value();
+		observe(tracking, session, look);
+		Episode episode = episode_of(Limit::Transaction, session, tracking).value();
 		EXPECT_EQ(episode.start, noon + minute);
 		EXPECT_EQ(episode.stamp, session.transaction);
 	}
 	session.transaction++;
-	observe(memo, session, noon + 2 * hour);
-	EXPECT_EQ(episode_of(Limit::Transaction, session, memo)->start, noon + 2 * hour);
+	observe(tracking, session, noon + 2 * hour);
+	EXPECT_EQ(episode_of(Limit::Transaction, session, tracking)->start, noon + 2 * hour);
 }
 
 TEST(EpisodeStart, MaintenanceCountsFromItsOwnStartAndIsToldByItsStatement)
@@ -364,7 +366,7 @@ TEST(EpisodeStart, MaintenanceCountsFromItsOwnStartAndIsToldByItsStatement)
 	      Session(SessionBuilder().running(noon).maintaining_own_tables(noon + minute)),
 	      Session(SessionBuilder().fastpath(noon).maintaining(noon + minute))})
 	{
-		Episode episode = episode_of(Limit::Maintenance, session, memo_of(session)).value();
+		Episode episode = episode_of(Limit::Maintenance, session, tracking_of(session)).value();
 
 		EXPECT_EQ(episode.start, noon + minute);
 		EXPECT_EQ(episode.stamp, noon);
@@ -375,12 +377,12 @@ TEST(EpisodeStart, NoWaitMovesIt)
 {
 	Session session =
 	    SessionBuilder().running(noon).maintaining(noon + second).waiting_for_lock(noon + minute);
-	Memo memo = memo_after_look(session, noon + hour);
+	TrackingState tracking = memo_after_look(session, noon + hour);
 
-	EXPECT_EQ(start_of(Limit::Statement, session, memo), noon);
-	EXPECT_EQ(start_of(Limit::Transaction, session, memo), session.xact_start);
-	EXPECT_EQ(start_of(Limit::Session, session, memo), session.id.backend_start);
-	EXPECT_EQ(episode_of(Limit::Maintenance, session, memo)->start, noon + second);
+	EXPECT_EQ(start_of(Limit::Statement, session, tracking), noon);
+	EXPECT_EQ(start_of(Limit::Transaction, session, tracking), session.xact_start);
+	EXPECT_EQ(start_of(Limit::Session, session, tracking), session.id.backend_start);
+	EXPECT_EQ(episode_of(Limit::Maintenance, session, tracking)->start, noon + second);
 }
 
 TEST(EpisodeStart, SessionCountsFromBackendStart)
@@ -390,7 +392,7 @@ TEST(EpisodeStart, SessionCountsFromBackendStart)
 
 TEST(EpisodeOf, NoLimitIsNone)
 {
-	EXPECT_FALSE(episode_of(static_cast<Limit>(limit_count), SessionBuilder(), Memo{}));
+	EXPECT_FALSE(episode_of(static_cast<Limit>(limit_count), SessionBuilder(), TrackingState{}));
 }
 
 /* The facts, as they are promised to the DBA. */

@@ -22,16 +22,16 @@ constexpr Duration threshold = 5 * minute;
 constexpr Instant at_limit = noon + threshold;
 constexpr Instant over_limit = at_limit + 1;
 
-/* One limit is set, and a session is looked at. */
+/* One limit is set, and a session is evaluation at. */
 struct Situation
 {
 	Limit limit;
 	Session session;
-	Memo memo;
+	TrackingState tracking;
 	Policy policy;
 
 	Situation(Limit bound, const Session &found)
-	    : limit(bound), session(found), memo(memo_of(found)),
+	    : limit(bound), session(found), tracking(tracking_of(found)),
 	      policy(PolicyBuilder().limit(bound, threshold))
 	{
 	}
@@ -39,7 +39,7 @@ struct Situation
 	Decision
 	decide_at(Instant now) const
 	{
-		return decide(limit, session, memo, policy, now);
+		return decide(limit, session, tracking, policy, now);
 	}
 };
 
@@ -101,7 +101,7 @@ class Culprit : public testing::TestWithParam<CulpritCase>
 	SetUp() override
 	{
 		if (GetParam().seen != unknown_time)
-			situation.memo = memo_after_look(situation.session, GetParam().seen);
+			situation.tracking = memo_after_look(situation.session, GetParam().seen);
 	}
 	/* The first look at a session whose deadline is known. */
 	Instant
@@ -179,7 +179,7 @@ TEST_P(Culprit, IsOnlyLoggedInModeLog)
 TEST_P(Culprit, IsLoggedOncePerEpisode)
 {
 	situation.policy.mode = Mode::Log;
-	Timestamp &logged = situation.memo.logged[static_cast<std::size_t>(GetParam().limit)];
+	Timestamp &logged = situation.tracking.logged[static_cast<std::size_t>(GetParam().limit)];
 
 	logged = GetParam().stamp;
 	expect_nothing(situation.decide_at(over_limit));
@@ -190,21 +190,21 @@ TEST_P(Culprit, IsLoggedOncePerEpisode)
 TEST_P(Culprit, IsLoggedThoughItWasForAnotherLimit)
 {
 	situation.policy.mode = Mode::Log;
-	situation.memo.logged.fill(GetParam().stamp);
-	situation.memo.logged[static_cast<std::size_t>(GetParam().limit)] = unknown_time;
+	situation.tracking.logged.fill(GetParam().stamp);
+	situation.tracking.logged[static_cast<std::size_t>(GetParam().limit)] = unknown_time;
 	expect_due(situation.decide_at(over_limit), Action::Log);
 }
 
 TEST_P(Culprit, IsEndedThoughItWasOnceOnlyLogged)
 {
-	situation.memo.logged.fill(GetParam().stamp);
+	situation.tracking.logged.fill(GetParam().stamp);
 	expect_due(situation.decide_at(over_limit), GetParam().action);
 }
 
 TEST_P(Culprit, IsLoggedWhateverWasDoneBefore)
 {
 	situation.policy.mode = Mode::Log;
-	note_terminate(situation.memo.ladder, noon);
+	note_terminate(situation.tracking.escalation, noon);
 	expect_due(situation.decide_at(over_limit), Action::Log);
 }
 
@@ -278,11 +278,11 @@ TEST_P(Culprit, IsMeasuredAlikeWhateverIsDoneToTheWallClock)
 	Instant placed_at = noon + 2 * minute;
 
 	read_clock(clock, placed_at, placed_at);
-	place(situation.memo, situation.session, clock, placed_at);
+	place(situation.tracking, situation.session, clock, placed_at);
 	for (Duration ahead : {hour, -hour, 10 * day, Duration(0)})
 	{
 		read_clock(clock, placed_at + second + ahead, placed_at + second);
-		place(situation.memo, situation.session, clock, placed_at + second);
+		place(situation.tracking, situation.session, clock, placed_at + second);
 		expect_wait_until(situation.decide_at(at_limit), over_limit);
 
 		Decision decision = situation.decide_at(over_limit);
@@ -312,7 +312,7 @@ TEST_P(Culprit, LastDeadlineOfAllIsWaitedForWithoutOverflow)
 
 TEST_P(Culprit, IsNotEndedTwice)
 {
-	note_terminate(situation.memo.ladder, noon);
+	note_terminate(situation.tracking.escalation, noon);
 	expect_nothing(situation.decide_at(noon + day));
 }
 
@@ -520,8 +520,8 @@ TEST(Decide, WhoWasFoundWaitingAtFirstHasItsWholeTime)
 	Situation situation(Limit::Statement, SessionBuilder().running(noon));
 	Session waiting = SessionBuilder().running(noon).waiting_for_lock(noon + minute);
 
-	observe(situation.memo, waiting, noon + hour);
-	observe(situation.memo, situation.session, noon + 2 * hour);
+	observe(situation.tracking, waiting, noon + hour);
+	observe(situation.tracking, situation.session, noon + 2 * hour);
 	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour);
 	expect_due(situation.decide_at(over_limit + 2 * hour), Action::Cancel);
 	EXPECT_EQ(situation.decide_at(over_limit + 2 * hour).verdict.measured, threshold + 1);
@@ -539,7 +539,7 @@ TEST(Decide, WaitHasAVerdictOnlyIfItIsOverTheLimit)
 	expect_wait_until(decision, over_limit + 1);
 	EXPECT_EQ(decision.verdict.deadline, at_limit);
 	EXPECT_EQ(decision.verdict.measured, threshold + 1);
-	observe(situation.memo, situation.session, over_limit + 1);
+	observe(situation.tracking, situation.session, over_limit + 1);
 	decision = situation.decide_at(over_limit + 1);
 	expect_wait_until(decision, over_limit + 1 + second);
 	EXPECT_EQ(decision.verdict.deadline, at_limit);
@@ -572,9 +572,9 @@ TEST(Decide, WhoHasJustGotItsLockHasTheTimeThatIsLeft)
 	Session waiting = SessionBuilder().running(noon).waiting_for_lock(noon + minute);
 
 	/* It had run for a minute, and the wait was over at the latest after two hours. */
-	observe(situation.memo, situation.session, noon);
-	observe(situation.memo, waiting, noon + hour);
-	observe(situation.memo, situation.session, noon + 2 * hour);
+	observe(situation.tracking, situation.session, noon);
+	observe(situation.tracking, waiting, noon + hour);
+	observe(situation.tracking, situation.session, noon + 2 * hour);
 	expect_wait_until(situation.decide_at(noon + 2 * hour), over_limit + 2 * hour - minute);
 	expect_wait_until(situation.decide_at(at_limit + 2 * hour - minute),
 	                  over_limit + 2 * hour - minute);
@@ -598,11 +598,11 @@ TEST(Decide, EpisodeThatHasJustBegunIsWaitedFor)
 
 /* ---- Spared, by each reason and in their order. ---- */
 
-/* The same of a session that nobody has looked at. */
+/* The same of a session that nobody has evaluation at. */
 Spared
 spared_at_first(Limit limit, const Session &session, const Policy &policy = PolicyBuilder())
 {
-	return spared_from(limit, session, memo_of(session), policy);
+	return spared_from(limit, session, tracking_of(session), policy);
 }
 
 TEST(SparedFrom, NobodyWithoutAReason)
@@ -861,24 +861,26 @@ TEST(MayPassSoon, NotWhatLasts)
 
 TEST(PauseBeforeLook, GrowsToASecond)
 {
-	EXPECT_EQ(pause_before_look(Spared::SyncRep, 0), 10 * millisecond);
-	EXPECT_EQ(pause_before_look(Spared::SyncRep, 1), 100 * millisecond);
-	EXPECT_EQ(pause_before_look(Spared::SyncRep, 2), second);
-	EXPECT_EQ(pause_before_look(Spared::SyncRep, 3), second);
-	EXPECT_EQ(pause_before_look(Spared::SyncRep, std::numeric_limits<std::int32_t>::max()), second);
+	EXPECT_EQ(pause_before_reading_again(Spared::SyncRep, 0), 10 * millisecond);
+	EXPECT_EQ(pause_before_reading_again(Spared::SyncRep, 1), 100 * millisecond);
+	EXPECT_EQ(pause_before_reading_again(Spared::SyncRep, 2), second);
+	EXPECT_EQ(pause_before_reading_again(Spared::SyncRep, 3), second);
+	EXPECT_EQ(pause_before_reading_again(Spared::SyncRep, std::numeric_limits<std::int32_t>::max()),
+	          second);
 }
 
 TEST(PauseBeforeLook, GrowsSlowlyForTheGapBetweenTwoTransactions)
 {
-	EXPECT_EQ(pause_before_look(Spared::InTransaction, 0), 10 * millisecond);
-	EXPECT_EQ(pause_before_look(Spared::InTransaction, 1), 10200);
-	EXPECT_EQ(pause_before_look(Spared::InTransaction, 4949), second - 200);
-	EXPECT_EQ(pause_before_look(Spared::InTransaction, 4950), second);
-	EXPECT_EQ(pause_before_look(Spared::InTransaction, std::numeric_limits<std::int32_t>::max()),
-	          second);
+	EXPECT_EQ(pause_before_reading_again(Spared::InTransaction, 0), 10 * millisecond);
+	EXPECT_EQ(pause_before_reading_again(Spared::InTransaction, 1), 10200);
+	EXPECT_EQ(pause_before_reading_again(Spared::InTransaction, 4949), second - 200);
+	EXPECT_EQ(pause_before_reading_again(Spared::InTransaction, 4950), second);
+	EXPECT_EQ(
+	    pause_before_reading_again(Spared::InTransaction, std::numeric_limits<std::int32_t>::max()),
+	    second);
 }
 
-/* ---- The ladder: a statement that was cancelled at its limit. ---- */
+/* ---- The escalation: a statement that was cancelled at its limit. ---- */
 
 class AfterCancel : public testing::Test
 {
@@ -893,7 +895,7 @@ class AfterCancel : public testing::Test
 	SetUp() override
 	{
 		situation.policy.cancel_grace = grace;
-		note_cancel(situation.memo.ladder, noon, canceled_at);
+		note_cancel(situation.tracking.escalation, noon, canceled_at);
 	}
 	/* The same session is asked about another limit, which it exceeds as well. */
 	void
@@ -983,7 +985,7 @@ TEST_F(AfterCancel, TheSameStatementIsSparedWhileItWaitsForALock)
 
 TEST_F(AfterCancel, AfterTheTerminationNothingIsDoneAnyMore)
 {
-	note_terminate(situation.memo.ladder, end_of_grace + 1);
+	note_terminate(situation.tracking.escalation, end_of_grace + 1);
 	expect_nothing(situation.decide_at(noon + day));
 }
 
@@ -1025,9 +1027,9 @@ TEST_F(AfterCancel, PausedPipelineHasNoGrace)
 {
 	Session session = SessionBuilder().paused(noon + second).switches(7);
 
-	ASSERT_EQ(session.query_start, situation.memo.ladder.statement);
+	ASSERT_EQ(session.query_start, situation.tracking.escalation.statement);
 	bind_by(Limit::IdleInTransactionSession, session);
-	observe(situation.memo, session, noon + second);
+	observe(situation.tracking, session, noon + second);
 	expect_due(situation.decide_at(over_limit + second), Action::Terminate);
 }
 
@@ -1105,22 +1107,22 @@ TEST(ShortestPause, FindsEachEpisodeInTimeForTheLooksThatItNeeds)
 			for (Limit limit : all_limits)
 			{
 				Policy policy = PolicyBuilder().limit(limit, value);
-				Memo memo = memo_of(session);
+				TrackingState tracking = tracking_of(session);
 				Instant scan = noon + shortest_pause(policy);
 				Instant now = scan;
 
-				if (limit == Limit::Session || !episode_of(limit, session, memo))
+				if (limit == Limit::Session || !episode_of(limit, session, tracking))
 					continue;
-				Instant deadline = episode_of(limit, session, memo)->start + value;
+				Instant deadline = episode_of(limit, session, tracking)->start + value;
 				Decision decision{};
 				do
 				{
 					Session seen = session;
 
-					if (!wants_switches(session, memo, policy, now, Asker::Look))
+					if (!wants_switches(session, tracking, policy, now, Asker::Evaluation))
 						seen.switches = switches_not_read;
-					observe(memo, seen, now);
-					decision = decide(limit, seen, memo, policy, now);
+					observe(tracking, seen, now);
+					decision = decide(limit, seen, tracking, policy, now);
 					if (decision.outlook == Outlook::Wait)
 						now = decision.at;
 				} while (decision.outlook == Outlook::Wait);
@@ -1132,7 +1134,7 @@ TEST(ShortestPause, FindsEachEpisodeInTimeForTheLooksThatItNeeds)
 
 TEST(ShortestPause, OfWhatIsStoredIsNoneWithoutALimit)
 {
-	Stored stored{};
+	RoleDatabaseSettings stored{};
 
 	EXPECT_EQ(shortest_pause(stored), 0);
 	stored.exempt = false;
@@ -1145,7 +1147,7 @@ TEST(ShortestPause, OfWhatIsStoredIsThatOfEachLimit)
 {
 	for (Limit limit : all_limits)
 	{
-		Stored stored{};
+		RoleDatabaseSettings stored{};
 
 		stored.limits[index_of(limit)] = minute;
 		EXPECT_EQ(shortest_pause(stored), pause_of(limit, minute));
@@ -1161,7 +1163,7 @@ TEST(ShortestPause, OfWhatIsStoredIsTheShortestOfAll)
 {
 	for (Limit shortest : all_limits)
 	{
-		Stored stored{};
+		RoleDatabaseSettings stored{};
 
 		stored.limits.fill(hour);
 		stored.limits[index_of(shortest)] = minute;
@@ -1175,7 +1177,7 @@ TEST(ShortestWithWaits, IsOfTheLimitsThatWaitsAreTakenOff)
 	{
 		bool takes =
 		    limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
-		Stored stored{};
+		RoleDatabaseSettings stored{};
 
 		stored.limits[index_of(limit)] = minute;
 		EXPECT_EQ(shortest_with_waits(PolicyBuilder().limit(limit, minute)), takes ? minute : 0);
@@ -1192,7 +1194,7 @@ TEST(ShortestWithWaits, IsOfTheLimitsThatWaitsAreTakenOff)
 TEST(ShortestWithWaits, IsNoneWithoutALimitAndInModeOff)
 {
 	PolicyBuilder policy;
-	Stored stored{};
+	RoleDatabaseSettings stored{};
 
 	EXPECT_EQ(shortest_with_waits(policy), 0);
 	EXPECT_EQ(shortest_with_waits(stored), 0);
@@ -1208,7 +1210,7 @@ TEST(SamplingPause, IsShorterTheMoreHangsOnIt)
 	EXPECT_EQ(sampling_pause(4 * second, Pace::Quiet), 2 * second);
 	EXPECT_EQ(sampling_pause(4 * second, Pace::Running), second / 2);
 	EXPECT_EQ(sampling_pause(4 * second, Pace::Waiting), second / 5);
-	/* A wait is never looked for less than once a second. */
+	/* A wait is never evaluation for less than once a second. */
 	EXPECT_EQ(sampling_pause(20 * second, Pace::Waiting), second);
 	EXPECT_EQ(sampling_pause(day, Pace::Waiting), second);
 	EXPECT_EQ(sampling_pause(day, Pace::Running), 3 * hour);
@@ -1411,10 +1413,10 @@ class CensusOfIdle : public testing::Test
 	void
 	count(const Session &session, Instant now, Limit limit = Limit::IdleSession)
 	{
-		Memo memo = memo_of(session);
+		TrackingState tracking = tracking_of(session);
 
-		count_session(census, limit, decide(limit, session, memo, policy, now), session, memo,
-		              policy);
+		count_session(census, limit, decide(limit, session, tracking, policy, now), session,
+		              tracking, policy);
 	}
 	std::int64_t
 	spared(Spared reason) const

@@ -69,7 +69,7 @@ class Sources : public testing::TestWithParam<unsigned>
 	{
 		for (Source source : stored_sources)
 		{
-			Stored stored{};
+			RoleDatabaseSettings stored{};
 
 			if (speaks(GetParam(), source))
 				say(stored, source);
@@ -84,7 +84,7 @@ TEST_P(Sources, TheMostSpecialDecidesEachLimit)
 	for (Limit limit : all_limits)
 	{
 		Policy policy = resolved(PolicyBuilder().limit(limit, value_of(Source::ConfigurationFile)),
-		                         [&](Stored &stored, Source source)
+		                         [&](RoleDatabaseSettings &stored, Source source)
 		                         { stored.limits[index_of(limit)] = value_of(source); });
 
 		EXPECT_EQ(threshold_of(policy.limits, limit).value, value_of(winner()));
@@ -100,9 +100,9 @@ TEST_P(Sources, TheMostSpecialDecidesEachLimit)
 
 TEST_P(Sources, TheMostSpecialDecidesTheGrace)
 {
-	Policy policy =
-	    resolved(PolicyBuilder().cancel_grace(value_of(Source::ConfigurationFile)),
-	             [](Stored &stored, Source source) { stored.cancel_grace = value_of(source); });
+	Policy policy = resolved(PolicyBuilder().cancel_grace(value_of(Source::ConfigurationFile)),
+	                         [](RoleDatabaseSettings &stored, Source source)
+	                         { stored.cancel_grace = value_of(source); });
 
 	EXPECT_EQ(policy.cancel_grace, value_of(winner()));
 }
@@ -114,7 +114,7 @@ TEST_P(Sources, TheMostSpecialDecidesTheExemption)
 	{
 		bool by_file = winner() == Source::ConfigurationFile ? value : !value;
 		Policy policy = resolved(PolicyBuilder().exempt(by_file, Source::ConfigurationFile),
-		                         [&](Stored &stored, Source source)
+		                         [&](RoleDatabaseSettings &stored, Source source)
 		                         { stored.exempt = source == winner() ? value : !value; });
 
 		EXPECT_EQ(policy.exempt, (Exemption{.value = value, .source = winner()}));
@@ -124,7 +124,7 @@ TEST_P(Sources, TheMostSpecialDecidesTheExemption)
 TEST_P(Sources, ZeroOfTheMostSpecialSwitchesOff)
 {
 	Policy policy = resolved(PolicyBuilder().all_limits_at(minute).cancel_grace(minute),
-	                         [&](Stored &stored, Source source)
+	                         [&](RoleDatabaseSettings &stored, Source source)
 	                         {
 		                         Duration value = source == winner() ? 0 : value_of(source);
 
@@ -143,7 +143,7 @@ TEST_P(Sources, ZeroOfTheMostSpecialSwitchesOff)
 
 TEST_P(Sources, AMoreSpecialOneSetsAgainWhatIsOffForTheRest)
 {
-	Policy policy = resolved(PolicyBuilder(), [&](Stored &stored, Source source)
+	Policy policy = resolved(PolicyBuilder(), [&](RoleDatabaseSettings &stored, Source source)
 	                         { stored.limits.fill(source == winner() ? minute : 0); });
 
 	for (Limit limit : all_limits)
@@ -155,7 +155,7 @@ TEST_P(Sources, SilenceFallsThroughForEachSettingByItself)
 {
 	/* Each source speaks of the limit of its own place, all of them of one. */
 	Policy policy = resolved(PolicyBuilder().all_limits_at(value_of(Source::ConfigurationFile)),
-	                         [&](Stored &stored, Source source) {
+	                         [&](RoleDatabaseSettings &stored, Source source) {
 		                         stored.limits[static_cast<std::size_t>(source)] = value_of(source);
 	                         });
 
@@ -175,7 +175,7 @@ TEST_P(Sources, SilenceFallsThroughForEachSettingByItself)
 
 TEST_P(Sources, LeaveTheSwitchesOfTheServerAlone)
 {
-	auto say_all = [](Stored &stored, Source)
+	auto say_all = [](RoleDatabaseSettings &stored, Source)
 	{
 		stored.exempt = true;
 		stored.cancel_grace = second;
@@ -223,8 +223,8 @@ class StoredComesIntoForce : public testing::TestWithParam<Limit>
 {
   protected:
 	Limit limit = GetParam();
-	Stored before{};
-	Stored now{};
+	RoleDatabaseSettings before{};
+	RoleDatabaseSettings now{};
 
 	bool
 	comes() const
@@ -319,7 +319,7 @@ TEST(StoredComesIntoForceForSomebody, MissesNothingThatBecomesStricter)
 	/* Each policy that one row can make of a more general one. */
 	struct Case
 	{
-		Stored row;
+		RoleDatabaseSettings row;
 		Policy policy;
 	};
 	/* 0 is the mildest of all, and so is to be exempt. */

@@ -50,7 +50,7 @@ class Seeming : public testing::TestWithParam<SeemingCase>
   protected:
 	Limit limit = GetParam().limit;
 	Session session = GetParam().session;
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 	PolicyBuilder policy = PolicyBuilder().limit(limit, threshold);
 	/* What its process would tell. */
 	std::int64_t switches = 7;
@@ -66,11 +66,11 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 	{
 		Session seen = session;
 
-		place(memo, seen, Clock{}, now);
-		if (wants_switches(seen, memo, policy, now, Asker::Look))
+		place(tracking, seen, Clock{}, now);
+		if (wants_switches(seen, tracking, policy, now, Asker::Evaluation))
 			seen.switches = switches;
-		observe(memo, seen, now);
-		return decide(limit, seen, memo, policy, now);
+		observe(tracking, seen, now);
+		return decide(limit, seen, tracking, policy, now);
 	}
 	/* Look whenever the last look said so; the first one that has another word. */
 	Instant
@@ -81,7 +81,7 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 			decision = look(now = decision.at);
 		return now;
 	}
-	/* The deadline of somebody who was looked at from this moment on. */
+	/* The deadline of somebody who was evaluation at from this moment on. */
 	Instant
 	deadline_after(Instant first_look, Duration of = threshold) const
 	{
@@ -303,7 +303,7 @@ TEST_P(Seeming, IsAskedForAtALookThatComesAfterItsDeadline)
 	EXPECT_EQ(look_until_no_wait(late, decision),
 	          GetParam().counts_from_look ? late + threshold + 1 : late + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
-	/* It has not stirred: it is late because nobody looked. */
+	/* It has not stirred: it is late because nobody evaluation. */
 	EXPECT_EQ(decision.verdict.due, deadline_after(late));
 }
 
@@ -323,7 +323,7 @@ TEST_P(Seeming, IsForetold)
 
 	Session seen = session;
 	seen.switches = GetParam().counts_from_look ? switches : switches_not_read;
-	Forecast found = forecast(limit, seen, memo, policy, noon + second);
+	Forecast found = forecast(limit, seen, tracking, policy, noon + second);
 	EXPECT_EQ(found.due_at, deadline_after(noon + second));
 	EXPECT_EQ(found.spared, Spared::No);
 }
@@ -350,20 +350,20 @@ TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 {
 	Instant asked_from = noon + threshold - lead;
 
-	observe(memo, session, noon);
-	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
-	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from + day, Asker::Look));
-	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from - 1, Asker::Look));
+	observe(tracking, session, noon);
+	EXPECT_TRUE(wants_switches(session, tracking, policy, asked_from, Asker::Evaluation));
+	EXPECT_TRUE(wants_switches(session, tracking, policy, asked_from + day, Asker::Evaluation));
+	EXPECT_FALSE(wants_switches(session, tracking, policy, asked_from - 1, Asker::Evaluation));
 	policy.mode(Mode::Log);
-	EXPECT_TRUE(wants_switches(session, memo, policy, asked_from, Asker::Look));
+	EXPECT_TRUE(wants_switches(session, tracking, policy, asked_from, Asker::Evaluation));
 	policy.mode(Mode::Off);
-	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from, Asker::Look));
+	EXPECT_FALSE(wants_switches(session, tracking, policy, asked_from, Asker::Evaluation));
 	policy.mode(Mode::Enforce);
 	/* For limits of work and of age nothing does. */
 	policy.all_limits_at(threshold)
 	    .limit(Limit::IdleSession, 0)
 	    .limit(Limit::IdleInTransactionSession, 0);
-	EXPECT_FALSE(wants_switches(session, memo, policy, asked_from, Asker::Look));
+	EXPECT_FALSE(wants_switches(session, tracking, policy, asked_from, Asker::Evaluation));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -392,7 +392,8 @@ TEST(WantsSwitches, NotOfWhoeverWorks)
 	      Session(SessionBuilder().running(noon).maintaining(noon)),
 	      Session(SessionBuilder().disabled()),
 	      Session(SessionBuilder().idle(noon).state(State::Unknown))})
-		EXPECT_FALSE(wants_switches(session, memo_of(session), policy, noon + day, Asker::Look));
+		EXPECT_FALSE(
+		    wants_switches(session, tracking_of(session), policy, noon + day, Asker::Evaluation));
 }
 
 TEST(WantsSwitches, FromTheShortestIdleLimitOn)
@@ -403,17 +404,18 @@ TEST(WantsSwitches, FromTheShortestIdleLimitOn)
 	                    .limit(Limit::IdleInTransactionSession, smallest_threshold / 2);
 	Instant first = noon + smallest_threshold - smallest_threshold / 2 * 5 / 4;
 
-	EXPECT_FALSE(wants_switches(session, memo_of(session), policy, first - 1, Asker::Look));
-	EXPECT_TRUE(wants_switches(session, memo_of(session), policy, first, Asker::Look));
+	EXPECT_FALSE(
+	    wants_switches(session, tracking_of(session), policy, first - 1, Asker::Evaluation));
+	EXPECT_TRUE(wants_switches(session, tracking_of(session), policy, first, Asker::Evaluation));
 }
 
 TEST(WantsSwitches, NotForALimitThatNeverComes)
 {
 	Session session = SessionBuilder().idle(noon);
 
-	EXPECT_FALSE(wants_switches(session, memo_of(session),
+	EXPECT_FALSE(wants_switches(session, tracking_of(session),
 	                            PolicyBuilder().limit(Limit::IdleSession, never), noon + day,
-	                            Asker::Look));
+	                            Asker::Evaluation));
 }
 
 /* ---- Who is asked at a scan, and who at a look. ---- */
@@ -422,13 +424,13 @@ class AskedOfTheIdle : public testing::Test
 {
   protected:
 	Session session = SessionBuilder().idle(noon).switches(switches_not_read);
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 	PolicyBuilder policy = PolicyBuilder().limit(Limit::IdleSession, threshold);
 
 	bool
 	asks(Asker asker, Instant now)
 	{
-		return wants_switches(session, memo, policy, now, asker);
+		return wants_switches(session, tracking, policy, now, asker);
 	}
 	/* Someone has asked its process. */
 	void
@@ -437,7 +439,7 @@ class AskedOfTheIdle : public testing::Test
 		Session seen = session;
 
 		seen.switches = 7;
-		observe(memo, seen, now);
+		observe(tracking, seen, now);
 	}
 };
 
@@ -445,7 +447,7 @@ TEST_F(AskedOfTheIdle, AScanAsksOnceAndALookAlways)
 {
 	for (Instant now = noon + threshold - lead; now < noon + threshold + minute; now += second)
 	{
-		EXPECT_TRUE(asks(Asker::Look, now));
+		EXPECT_TRUE(asks(Asker::Evaluation, now));
 		EXPECT_EQ(asks(Asker::Scan, now), now == noon + threshold - lead);
 		answer(now);
 	}
@@ -458,7 +460,7 @@ TEST_F(AskedOfTheIdle, AScanAsksAgainOfWhoeverHasTakenAMessageIn)
 	EXPECT_TRUE(asks(Asker::Scan, noon + threshold + minute));
 	/* But not long before its deadline, as at a look. */
 	EXPECT_FALSE(asks(Asker::Scan, noon + threshold + minute - lead - 1));
-	EXPECT_FALSE(asks(Asker::Look, noon + threshold + minute - lead - 1));
+	EXPECT_FALSE(asks(Asker::Evaluation, noon + threshold + minute - lead - 1));
 }
 
 /* Scans may follow each other so closely that no look is left between them. */
@@ -479,16 +481,16 @@ TEST_F(AskedOfTheIdle, AScanAsksAgainOfWhoeverWasAwake)
 TEST_F(AskedOfTheIdle, AScanAsksAgainIfNobodyCouldTell)
 {
 	session.switches = switches_unreadable;
-	observe(memo, session, noon + threshold);
+	observe(tracking, session, noon + threshold);
 	EXPECT_TRUE(asks(Asker::Scan, noon + threshold));
 }
 
 TEST_F(AskedOfTheIdle, AScanThatDoesNotAskLeavesWhatIsKnown)
 {
 	answer(noon + threshold - second);
-	observe(memo, session, noon + threshold);
+	observe(tracking, session, noon + threshold);
 	EXPECT_FALSE(asks(Asker::Scan, noon + threshold));
-	EXPECT_EQ(decide(Limit::IdleSession, session, memo, policy, noon + threshold + 1).outlook,
+	EXPECT_EQ(decide(Limit::IdleSession, session, tracking, policy, noon + threshold + 1).outlook,
 	          Outlook::Due);
 }
 
@@ -499,7 +501,7 @@ TEST_F(AskedOfTheIdle, NobodyAsksOfTheSpared)
 	ASSERT_TRUE(asks(Asker::Scan, late));
 	policy.exempt(true);
 	EXPECT_FALSE(asks(Asker::Scan, late));
-	EXPECT_FALSE(asks(Asker::Look, late));
+	EXPECT_FALSE(asks(Asker::Evaluation, late));
 	policy.exempt(false);
 	for (SessionBuilder spared :
 	     {SessionBuilder().superuser(Superuser::Yes),
@@ -508,7 +510,7 @@ TEST_F(AskedOfTheIdle, NobodyAsksOfTheSpared)
 	{
 		session = spared.idle(noon).switches(switches_not_read);
 		EXPECT_FALSE(asks(Asker::Scan, late));
-		EXPECT_FALSE(asks(Asker::Look, late));
+		EXPECT_FALSE(asks(Asker::Evaluation, late));
 	}
 	/* From another limit it is not. */
 	policy.limit(Limit::IdleInTransactionSession, threshold);
@@ -529,9 +531,9 @@ TEST_F(AskedOfTheIdle, OfWhoeverSeemsToPauseTheSameFromItsFirstLookOn)
 	     {SessionBuilder().paused(noon), SessionBuilder().idle(noon).with_transaction_id()})
 	{
 		session = pause.switches(switches_not_read);
-		memo = memo_of(session);
-		observe(memo, session, noon + second);
-		for (Asker asker : {Asker::Scan, Asker::Look})
+		tracking = tracking_of(session);
+		observe(tracking, session, noon + second);
+		for (Asker asker : {Asker::Scan, Asker::Evaluation})
 		{
 			EXPECT_FALSE(asks(asker, noon + second + threshold - lead - 1));
 			EXPECT_TRUE(asks(asker, noon + second + threshold - lead));
@@ -551,7 +553,7 @@ class Describing : public testing::TestWithParam<bool>
 	bool is_idle = GetParam();
 	Session session = is_idle ? SessionBuilder().idle(noon).with_transaction_id().switches(7)
 	                          : SessionBuilder().idle_in_transaction(noon).switches(7);
-	Memo memo = memo_after_look(session, noon);
+	TrackingState tracking = memo_after_look(session, noon);
 	PolicyBuilder policy = PolicyBuilder().limit(limit, threshold);
 
 	Decision
@@ -559,8 +561,8 @@ class Describing : public testing::TestWithParam<bool>
 	{
 		session.wait = wait;
 		session.wait_start = session.times.wait_start = wait == Wait::Lock ? noon + second : 0;
-		observe(memo, session, now);
-		return decide(limit, session, memo, policy, now);
+		observe(tracking, session, now);
+		return decide(limit, session, tracking, policy, now);
 	}
 };
 
@@ -621,15 +623,15 @@ class OldPipeline : public testing::Test
   protected:
 	Session session =
 	    SessionBuilder().connected(noon - day).paused(noon).transaction_since(unknown_time);
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 	Policy policy = PolicyBuilder().limit(Limit::Session, threshold);
 
 	Decision
 	look(Instant now, std::int64_t switches)
 	{
 		session.switches = switches;
-		observe(memo, session, now);
-		return decide(Limit::Session, session, memo, policy, now);
+		observe(tracking, session, now);
+		return decide(Limit::Session, session, tracking, policy, now);
 	}
 };
 
@@ -658,19 +660,19 @@ TEST_F(OldPipeline, IdleNeedsNoStillness)
 TEST(IdleWithTransaction, IsBoundByTransactionTimeoutFromTheFirstLookWhateverItStirs)
 {
 	Session session = SessionBuilder().idle(noon).with_transaction_id();
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 	Policy policy = PolicyBuilder().limit(Limit::Transaction, threshold);
 	Instant first = noon + minute;
 
 	for (Instant now = first; now <= first + threshold; now += second)
 	{
 		session.switches += 3;
-		observe(memo, session, now);
-		Decision decision = decide(Limit::Transaction, session, memo, policy, now);
+		observe(tracking, session, now);
+		Decision decision = decide(Limit::Transaction, session, tracking, policy, now);
 		ASSERT_EQ(decision.outlook, Outlook::Wait);
 		ASSERT_EQ(decision.at, first + threshold + 1);
 	}
-	EXPECT_EQ(decide(Limit::Transaction, session, memo, policy, first + threshold + 1).outlook,
+	EXPECT_EQ(decide(Limit::Transaction, session, tracking, policy, first + threshold + 1).outlook,
 	          Outlook::Due);
 }
 
@@ -678,7 +680,7 @@ TEST(IdleWithTransaction, HasItsWholeTimeInEachTransaction)
 {
 	/* It serves an interrupt of the server now and then, in a transaction of its own. */
 	Session session = SessionBuilder().idle(noon).switches(7);
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 	Policy policy = PolicyBuilder()
 	                    .limit(Limit::Transaction, second)
 	                    .limit(Limit::IdleInTransactionSession, second);
@@ -686,9 +688,9 @@ TEST(IdleWithTransaction, HasItsWholeTimeInEachTransaction)
 	for (Instant now = noon; now < noon + hour; now += minute)
 	{
 		session.transaction++;
-		observe(memo, session, now);
+		observe(tracking, session, now);
 		for (Limit limit : {Limit::Transaction, Limit::IdleInTransactionSession})
-			EXPECT_EQ(decide(limit, session, memo, policy, now).outlook, Outlook::Wait);
+			EXPECT_EQ(decide(limit, session, tracking, policy, now).outlook, Outlook::Wait);
 	}
 }
 
