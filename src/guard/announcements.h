@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "core/policy.h"
+#include "core/census.h"
 
 namespace session_guard
 {

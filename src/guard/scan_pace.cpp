@@ -3,6 +3,9 @@
  */
 #include "guard/scan_pace.h"
 
+#include "core/episode.h"
+#include "core/scan_pauses.h"
+
 #include "pg/pg.h"
 
 #include "settings/settings.h"
@@ -86,7 +89,7 @@ is_measured_without_waits(const Session &session, const TrackingState &tracking,
 	return std::ranges::any_of(all_limits,
 	                           [&](Limit limit)
 	                           {
-		                           return takes_waits_off(limit) &&
+		                           return excludes_waits(limit) &&
 		                                  threshold_of(policy.limits, limit).value != 0 &&
 		                                  episode_of(limit, session, tracking).has_value();
 	                           });

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "core/session.h"
+
 #include "policy/role_database_settings.h"
 
 namespace session_guard
