@@ -130,7 +130,7 @@ show_mark()
 {
 	if (!has_shared_memory() || MyBEEntry == nullptr)
 		return;
-	Timestamp mark = channels != nullptr ? MyBEEntry->st_proc_start_timestamp : 0;
+	Timestamp mark = channels != nullptr ? MyStartTimestamp : 0;
 	pg_atomic_write_u64(&listener_mark(own_status_slot()), static_cast<uint64>(mark));
 }
 
