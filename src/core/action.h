@@ -85,7 +85,7 @@ announcement_of_not_taken(Action action)
 
 /* The outcome of an action whose signal has had its effect. */
 constexpr Outcome
-effect_of(Action action)
+confirmed_outcome_of(Action action)
 {
 	return action == Action::Terminate ? Outcome::Terminated : Outcome::Canceled;
 }

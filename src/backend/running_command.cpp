@@ -1,7 +1,7 @@
 /*
- * Which utility command runs in this session (see commands.h).
+ * The utility command that runs in this session (see running_command.h).
  */
-#include "backend/commands.h"
+#include "backend/running_command.h"
 
 #include "pg/compat.h"
 #include "pg/monotonic_clock.h"
@@ -11,7 +11,7 @@
 
 #include "status/backend_status.h"
 
-#include "backend/temporary.h"
+#include "backend/temporary_tables.h"
 
 #include <optional>
 
@@ -21,16 +21,16 @@ namespace session_guard
 namespace
 {
 
-/* What is published, and how many commands are within each other. */
+/* What is published, and how many commands of each kind are nested. */
 Published present{};
 int maintenance_depth = 0;
 int spared_depth = 0;
 int copy_depth = 0;
 
 /*
- * May the subcommand of ALTER TABLE rewrite the table, read it whole or build an
- * index?  Whether it does is known only when it has evaluation at the table; where
- * it does not, it takes no time.
+ * May the subcommand of ALTER TABLE rewrite the table, read all of it or build an
+ * index?  Whether it does is known only once it has examined the table; if it does
+ * not, it takes no time.
  */
 bool
 may_rewrite(const AlterTableCmd &command)
@@ -73,7 +73,7 @@ is_on_own_temporary(const RangeVar *named)
 	return named != nullptr ? is_own_temporary(named) : has_temporary_expressions();
 }
 
-/* The same of VACUUM or ANALYZE. */
+/* The same for VACUUM or ANALYZE. */
 bool
 is_on_own_temporary(const VacuumStmt &statement)
 {
@@ -116,7 +116,10 @@ mark_of(Node *node)
 		{
 			auto statement = reinterpret_cast<ReindexStmt *>(node);
 
-			/* Of the system, it comes to no temporary table, and may repair what would be asked. */
+			/*
+			 * REINDEX SYSTEM does not process temporary tables, and may be there to repair
+			 * the catalogs that would be read here.
+			 */
 			return maintenance_mark(Reindex, statement->kind != REINDEX_OBJECT_SYSTEM &&
 			                                     is_on_own_temporary(statement->relation));
 		}
@@ -131,7 +134,7 @@ mark_of(Node *node)
 			return {};
 		}
 		case T_CopyStmt:
-			/* From or to a file it does not wait for the client. */
+			/* COPY from or to a file does not wait for the client. */
 			return {.maintenance = None,
 			        .is_spared = false,
 			        .is_copy = reinterpret_cast<CopyStmt *>(node)->filename == nullptr};
