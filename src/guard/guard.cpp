@@ -25,6 +25,8 @@
 
 #include "policy/policy_cache.h"
 
+#include "worker/observers.h"
+
 #include "guard/enforce.h"
 #include "guard/evaluation.h"
 #include "guard/follow.h"
@@ -532,6 +534,7 @@ prepare_guard()
 	prepare_scan();
 	prepare_evaluation();
 	prepare_following();
+	drop_statement_hooks();
 	StartTransactionCommand();
 	refresh_policies();
 	CommitTransactionCommand();
@@ -541,6 +544,7 @@ prepare_guard()
 		ereport(FATAL, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 		                errmsg("session guard must run as a superuser"),
 		                errdetail("The bootstrap superuser has lost the attribute.")));
+	adopt_settings();
 }
 
 void

@@ -18,7 +18,7 @@
 
 #include "action/events.h"
 
-#include "worker/worker.h"
+#include "worker/nap.h"
 
 #include "history/history_task.h"
 
