@@ -26,14 +26,14 @@ enum class Outcome : std::uint8_t
 	Canceled,
 	/* Confirmed: the process has left the server. */
 	Terminated,
-	/* The signal was sent, and nobody has waited for its effect. */
+	/* The signal was sent, and its effect was not waited for. */
 	Signaled,
 	/* It had ended before. */
 	Gone,
 	/* It is no longer in the same episode, or does not meet the condition any more. */
 	Raced,
 	Spared,
-	/* Whoever asked for it is not permitted to do it. */
+	/* The caller is not permitted to do it. */
 	Denied,
 	/* Still there after the wait. */
 	Survived,

@@ -51,7 +51,7 @@ constexpr std::array<SparedName, spared_count - 1> spared_names{{
     {Spared::Exempt, "exempt", "exempt"},
     {Spared::Listener, "listener", "listeners"},
     {Spared::NotMeasurable, "not measurable", "not measurable"},
-    {Spared::NotTold, "not readable in /proc", "not readable in /proc"},
+    {Spared::SwitchesUnreadable, "not readable in /proc", "not readable in /proc"},
     {Spared::RoleUnknown, "of an unknown role", "of unknown roles"},
     {Spared::Unreadable, "not readable", "not readable"},
     {Spared::LockWait, "waiting for a lock", "waiting for locks"},
@@ -205,7 +205,7 @@ append_spared(Text &text, Spared spared, const Policy &policy, const Names &name
 		case Spared::NotMeasurable:
 			text.append("not measurable: track_activities is off");
 			return;
-		case Spared::NotTold:
+		case Spared::SwitchesUnreadable:
 			text.append("not measurable: /proc cannot be read");
 			return;
 		case Spared::Listener:
