@@ -94,6 +94,43 @@ maintenance_mark(MaintenanceCommand command, bool is_on_own_temporary)
 }
 
 CommandMark
+mark_of(const VacuumStmt &statement)
+{
+	return maintenance_mark(statement.is_vacuumcmd ? MaintenanceCommand::Vacuum
+	                                               : MaintenanceCommand::Analyze,
+	                        is_on_own_temporary(statement));
+}
+
+CommandMark
+mark_of(const ReindexStmt &statement)
+{
+	/*
+	 * REINDEX SYSTEM does not process temporary tables, and may be there to repair the
+	 * catalogs that would be read here.
+	 */
+	return maintenance_mark(MaintenanceCommand::Reindex,
+	                        statement.kind != REINDEX_OBJECT_SYSTEM &&
+	                            is_on_own_temporary(statement.relation));
+}
+
+CommandMark
+mark_of(const AlterTableStmt &statement)
+{
+	if (!may_rewrite(statement))
+		return {};
+	return maintenance_mark(MaintenanceCommand::AlterTable, is_own_temporary(statement.relation));
+}
+
+/* COPY from or to a file does not wait for the client. */
+CommandMark
+mark_of(const CopyStmt &statement)
+{
+	return {.maintenance = MaintenanceCommand::None,
+	        .is_spared = false,
+	        .is_copy = statement.filename == nullptr};
+}
+
+CommandMark
 mark_of(Node *node)
 {
 	using enum MaintenanceCommand;
@@ -103,41 +140,18 @@ mark_of(Node *node)
 	switch (nodeTag(node))
 	{
 		case T_VacuumStmt:
-		{
-			auto statement = reinterpret_cast<VacuumStmt *>(node);
-
-			return maintenance_mark(statement->is_vacuumcmd ? Vacuum : Analyze,
-			                        is_on_own_temporary(*statement));
-		}
+			return mark_of(*reinterpret_cast<VacuumStmt *>(node));
 		case T_IndexStmt:
 			return maintenance_mark(
 			    CreateIndex, is_own_temporary(reinterpret_cast<IndexStmt *>(node)->relation));
 		case T_ReindexStmt:
-		{
-			auto statement = reinterpret_cast<ReindexStmt *>(node);
-
-			/*
-			 * REINDEX SYSTEM does not process temporary tables, and may be there to repair
-			 * the catalogs that would be read here.
-			 */
-			return maintenance_mark(Reindex, statement->kind != REINDEX_OBJECT_SYSTEM &&
-			                                     is_on_own_temporary(statement->relation));
-		}
+			return mark_of(*reinterpret_cast<ReindexStmt *>(node));
 		case T_RefreshMatViewStmt:
 			return maintenance_mark(RefreshMaterializedView, false);
 		case T_AlterTableStmt:
-		{
-			auto statement = reinterpret_cast<AlterTableStmt *>(node);
-
-			if (may_rewrite(*statement))
-				return maintenance_mark(AlterTable, is_own_temporary(statement->relation));
-			return {};
-		}
+			return mark_of(*reinterpret_cast<AlterTableStmt *>(node));
 		case T_CopyStmt:
-			/* COPY from or to a file does not wait for the client. */
-			return {.maintenance = None,
-			        .is_spared = false,
-			        .is_copy = reinterpret_cast<CopyStmt *>(node)->filename == nullptr};
+			return mark_of(*reinterpret_cast<CopyStmt *>(node));
 		default:
 			return {};
 	}
