@@ -3,7 +3,6 @@
  */
 #include "core/messages.h"
 
-
 namespace session_guard
 {
 
