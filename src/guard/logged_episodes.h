@@ -8,6 +8,7 @@
 #pragma once
 
 #include "core/policy.h"
+#include "core/tracking_state.h"
 
 namespace session_guard
 {
