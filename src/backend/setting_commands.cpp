@@ -3,7 +3,7 @@
  */
 #include "backend/setting_commands.h"
 
-#include "settings/settings.h"
+#include "settings/stored_setting.h"
 
 #include "shmem/policy_state.h"
 

@@ -71,16 +71,24 @@ name_of(Outcome outcome)
 	return outcome_names[static_cast<std::size_t>(outcome)];
 }
 
+constexpr Announcement
+announcement_for(Action action)
+{
+	auto index = static_cast<std::size_t>(action);
+
+	return announcements[index < announcements.size() ? index : 0];
+}
+
 constexpr std::string_view
 announcement_of(Action action)
 {
-	return announcements[static_cast<std::size_t>(action)].taken;
+	return announcement_for(action).taken;
 }
 
 constexpr std::string_view
 announcement_of_not_taken(Action action)
 {
-	return announcements[static_cast<std::size_t>(action)].not_taken;
+	return announcement_for(action).not_taken;
 }
 
 /* The outcome of an action whose signal has had its effect. */
