@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/census.h"
+#include "core/policy.h"
 
 namespace session_guard
 {

@@ -1,7 +1,7 @@
 /*
- * What is of the session's own temporary schema (see temporary.h).
+ * The session's own temporary tables (see temporary_tables.h).
  */
-#include "backend/temporary.h"
+#include "backend/temporary_tables.h"
 
 #include <cstring>
 
@@ -88,7 +88,7 @@ has_temporary_expressions()
 	if (!OidIsValid(schema))
 		return false;
 
-	/* Its tables depend on it, and are found by that. */
+	/* Its tables are found by their dependencies on it. */
 	ScanKeyData keys[] = {key_for(Anum_pg_depend_refclassid, NamespaceRelationId),
 	                      key_for(Anum_pg_depend_refobjid, schema)};
 	return any_row(DependRelationId, DependReferenceIndexId, keys, 2,

@@ -1,7 +1,7 @@
 /*
- * Limits stored in vain (see unbound.h).
+ * Limits that bind no session (see unbound_limit.h).
  */
-#include "backend/unbound.h"
+#include "backend/unbound_limit.h"
 
 #include "settings/settings.h"
 #include "settings/stored_setting.h"
@@ -12,7 +12,7 @@ namespace session_guard
 namespace
 {
 
-/* The value that is to be stored; nullptr if there is none, or the server will not have it. */
+/* The value that is to be stored; nullptr if there is none, or the server will reject it. */
 const char *
 value_of(const VariableSetStmt &command)
 {
@@ -41,34 +41,41 @@ oid_of(const RoleSpec &role)
 	}
 }
 
-} // namespace
-
-std::optional<Unbound>
-find_unbound(const AlterRoleSetStmt &command)
+/* The limit that a command on a role puts in force for it; none if it does not. */
+std::optional<Limit>
+limit_of(const AlterRoleSetStmt &command)
 {
 	const char *name = command.setstmt->name;
 
-	/* ALTER ROLE ALL is about whoever will log in. */
+	/* ALTER ROLE ALL concerns all roles that log in. */
 	if (command.role == nullptr || name == nullptr || !is_our_setting(name))
 		return std::nullopt;
-
 	const char *value = value_of(*command.setstmt);
-	std::optional<Limit> limit = value != nullptr ? limit_put_in_force(name, value) : std::nullopt;
+	return value != nullptr ? limit_put_in_force(name, value) : std::nullopt;
+}
+
+} // namespace
+
+std::optional<UnboundLimit>
+find_unbound_limit(const AlterRoleSetStmt &command)
+{
+	std::optional<Limit> limit = limit_of(command);
+
 	if (!limit)
 		return std::nullopt;
-
 	HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(oid_of(*command.role)));
 	if (!HeapTupleIsValid(tuple))
 		return std::nullopt;
 	auto role = reinterpret_cast<Form_pg_authid>(GETSTRUCT(tuple));
-	Unbound unbound{.limit = *limit, .cannot_log_in = !role->rolcanlogin, .role = role->rolname};
+	UnboundLimit unbound{
+	    .limit = *limit, .cannot_log_in = !role->rolcanlogin, .role = role->rolname};
 	bool is_spared = role->rolsuper && configured_policy().exempt_superusers;
 	ReleaseSysCache(tuple);
 	return unbound.cannot_log_in || is_spared ? std::optional(unbound) : std::nullopt;
 }
 
 void
-report_unbound(const Unbound &unbound)
+report_unbound_limit(const UnboundLimit &unbound)
 {
 	const char *limit = facts(unbound.limit).name.data();
 	const char *role = NameStr(unbound.role);

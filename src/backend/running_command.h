@@ -1,10 +1,10 @@
 /*
- * Which utility command runs in this session: published for the guard, which
- * cannot tell from query text or progress what runs inside of a function, or
- * after an error that was caught.
+ * The utility command that runs in this session, published for the guard: neither
+ * the query's text nor its progress shows what runs inside of a function, or after
+ * an error that was caught.
  *
- * A command is published from the moment it begins until it ends, however it
- * does; whoever calls it keeps the mark on its stack meanwhile.
+ * A command is published from its beginning to its end, however it ends; the caller
+ * keeps the mark on its stack meanwhile.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ namespace session_guard
 /* A command that was published as running. */
 struct CommandMark
 {
-	/* None if it is no maintenance. */
+	/* None if it is not maintenance. */
 	MaintenanceCommand maintenance;
 	/* Maintenance that is spared by default: not on the session's own temporary tables. */
 	bool is_spared;

@@ -1,7 +1,7 @@
 /*
- * Which utility command runs in this session (see commands.h).
+ * The utility command that runs in this session (see running_command.h).
  */
-#include "backend/commands.h"
+#include "backend/running_command.h"
 
 #include "pg/compat.h"
 #include "pg/monotonic_clock.h"
@@ -11,7 +11,7 @@
 
 #include "status/backend_status.h"
 
-#include "backend/temporary.h"
+#include "backend/temporary_tables.h"
 
 #include <optional>
 
@@ -21,16 +21,16 @@ namespace session_guard
 namespace
 {
 
-/* What is published, and how many commands are within each other. */
+/* What is published, and how many commands of each kind are nested. */
 Published present{};
 int maintenance_depth = 0;
 int spared_depth = 0;
 int copy_depth = 0;
 
 /*
- * May the subcommand of ALTER TABLE rewrite the table, read it whole or build an
- * index?  Whether it does is known only when it has evaluation at the table; where
- * it does not, it takes no time.
+ * May the subcommand of ALTER TABLE rewrite the table, read all of it or build an
+ * index?  Whether it does is known only once it has examined the table; if it does
+ * not, it takes no time.
  */
 bool
 may_rewrite(const AlterTableCmd &command)
@@ -73,7 +73,7 @@ is_on_own_temporary(const RangeVar *named)
 	return named != nullptr ? is_own_temporary(named) : has_temporary_expressions();
 }
 
-/* The same of VACUUM or ANALYZE. */
+/* The same for VACUUM or ANALYZE. */
 bool
 is_on_own_temporary(const VacuumStmt &statement)
 {
@@ -94,6 +94,43 @@ maintenance_mark(MaintenanceCommand command, bool is_on_own_temporary)
 }
 
 CommandMark
+mark_of(const VacuumStmt &statement)
+{
+	return maintenance_mark(statement.is_vacuumcmd ? MaintenanceCommand::Vacuum
+	                                               : MaintenanceCommand::Analyze,
+	                        is_on_own_temporary(statement));
+}
+
+CommandMark
+mark_of(const ReindexStmt &statement)
+{
+	/*
+	 * REINDEX SYSTEM does not process temporary tables, and may be there to repair the
+	 * catalogs that would be read here.
+	 */
+	return maintenance_mark(MaintenanceCommand::Reindex,
+	                        statement.kind != REINDEX_OBJECT_SYSTEM &&
+	                            is_on_own_temporary(statement.relation));
+}
+
+CommandMark
+mark_of(const AlterTableStmt &statement)
+{
+	if (!may_rewrite(statement))
+		return {};
+	return maintenance_mark(MaintenanceCommand::AlterTable, is_own_temporary(statement.relation));
+}
+
+/* COPY from or to a file does not wait for the client. */
+CommandMark
+mark_of(const CopyStmt &statement)
+{
+	return {.maintenance = MaintenanceCommand::None,
+	        .is_spared = false,
+	        .is_copy = statement.filename == nullptr};
+}
+
+CommandMark
 mark_of(Node *node)
 {
 	using enum MaintenanceCommand;
@@ -103,38 +140,18 @@ mark_of(Node *node)
 	switch (nodeTag(node))
 	{
 		case T_VacuumStmt:
-		{
-			auto statement = reinterpret_cast<VacuumStmt *>(node);
-
-			return maintenance_mark(statement->is_vacuumcmd ? Vacuum : Analyze,
-			                        is_on_own_temporary(*statement));
-		}
+			return mark_of(*reinterpret_cast<VacuumStmt *>(node));
 		case T_IndexStmt:
 			return maintenance_mark(
 			    CreateIndex, is_own_temporary(reinterpret_cast<IndexStmt *>(node)->relation));
 		case T_ReindexStmt:
-		{
-			auto statement = reinterpret_cast<ReindexStmt *>(node);
-
-			/* Of the system, it comes to no temporary table, and may repair what would be asked. */
-			return maintenance_mark(Reindex, statement->kind != REINDEX_OBJECT_SYSTEM &&
-			                                     is_on_own_temporary(statement->relation));
-		}
+			return mark_of(*reinterpret_cast<ReindexStmt *>(node));
 		case T_RefreshMatViewStmt:
 			return maintenance_mark(RefreshMaterializedView, false);
 		case T_AlterTableStmt:
-		{
-			auto statement = reinterpret_cast<AlterTableStmt *>(node);
-
-			if (may_rewrite(*statement))
-				return maintenance_mark(AlterTable, is_own_temporary(statement->relation));
-			return {};
-		}
+			return mark_of(*reinterpret_cast<AlterTableStmt *>(node));
 		case T_CopyStmt:
-			/* From or to a file it does not wait for the client. */
-			return {.maintenance = None,
-			        .is_spared = false,
-			        .is_copy = reinterpret_cast<CopyStmt *>(node)->filename == nullptr};
+			return mark_of(*reinterpret_cast<CopyStmt *>(node));
 		default:
 			return {};
 	}
