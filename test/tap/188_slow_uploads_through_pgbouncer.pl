@@ -66,8 +66,8 @@ for my $name (sort keys %upload)
 	is($upload{$name}->session->sqlstate, '', "$name: without any error");
 }
 $in_transaction->read_to_end;
-ok($in_transaction->is_closed, 'who was idle in transaction has lost his connection');
-is($idle->query('SELECT 42'), '42', 'who was idle has a new session of the pool');
+ok($in_transaction->is_closed, 'a client that was idle in transaction has lost its connection');
+is($idle->query('SELECT 42'), '42', 'a client that was idle has a new session of the pool');
 isnt($idle->query('SELECT pg_backend_pid()'), $idle_pid, 'indeed');
 
 $_->abandon for $root, $in_transaction, $idle, map { $_->session } values %upload;

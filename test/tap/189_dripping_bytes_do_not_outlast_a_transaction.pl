@@ -1,6 +1,6 @@
 # Whoever sends a little now and then is not idle, be it messages that do nothing
-# or the bytes of one that never comes to its end.  transaction_timeout binds him
-# all the same, in whatever state his transaction is open.  Who drips outside a
+# or the bytes of one that never comes to its end.  transaction_timeout binds it
+# all the same, in whatever state its transaction is open.  Who drips outside a
 # transaction stays.
 
 use strict;

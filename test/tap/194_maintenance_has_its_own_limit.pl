@@ -157,7 +157,7 @@ is($node->safe_psql('postgres',
 		 WHERE limit_name = 'maintenance_timeout'"),
 	't|1', 'statistics count by it');
 
-# Who waits is innocent, and so is who has a limit of his own that is far away.
+# Who waits is innocent, and so is what has a limit of its own that is far away.
 is(living($node, { %session{'waiting', 'CONCURRENTLY'}, patient => $patient }, "state = 'active'"),
 	'CONCURRENTLY patient waiting', 'waits for locks are taken off');
 $node->safe_psql('postgres', 'ALTER ROLE patient RESET pg_session_guard.maintenance_timeout');

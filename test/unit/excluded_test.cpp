@@ -49,14 +49,14 @@ struct Look
 	Session session;
 };
 
-/* A course of looks, and how many seconds are taken off as of the last. */
+/* A course of looks, and what is expected as of the last of them. */
 struct Course
 {
 	const char *name;
 	std::vector<Look> looks;
 	Duration statement;
 	Duration transaction;
-	/* Off the statement if lock waiters, or maintenance, are not spared. */
+	/* Of the statement if lock waiters, or maintenance, are not spared. */
 	Duration with_locks;
 	Duration with_maintenance;
 
@@ -67,7 +67,8 @@ struct Course
 	}
 };
 
-class Excluded : public testing::TestWithParam<Course>
+/* What the tracking state is after a course. */
+class AfterCourse : public testing::TestWithParam<Course>
 {
   protected:
 	TrackingState tracking{};
@@ -84,6 +85,11 @@ class Excluded : public testing::TestWithParam<Course>
 		for (const Look &look : GetParam().looks)
 			observe(tracking, look.session, at(look.seconds));
 	}
+};
+
+/* How many seconds are taken off. */
+class Excluded : public AfterCourse
+{
 };
 
 TEST_P(Excluded, IsThis)
@@ -435,41 +441,9 @@ TEST(ExcludedOfMaintenance, DoesNotCountAWaitThatBeganAfterIt)
 
 /* ---- What is presumed of the time before the first look. ---- */
 
-/* A course of looks, and what is presumed as of the last. */
-struct PresumedCourse
-{
-	const char *name;
-	std::vector<Look> looks;
-	Duration statement;
-	Duration transaction;
-	/* Of the statement if lock waiters, or maintenance, are not spared. */
-	Duration with_locks;
-	Duration with_maintenance;
-
-	friend std::ostream &
-	operator<<(std::ostream &out, const PresumedCourse &test)
-	{
-		return out << test.name;
-	}
-};
-
-class Presumed : public testing::TestWithParam<PresumedCourse>
+class Presumed : public AfterCourse
 {
   protected:
-	TrackingState tracking{};
-
-	const Session &
-	last() const
-	{
-		return GetParam().looks.back().session;
-	}
-	void
-	SetUp() override
-	{
-		tracking = tracking_of(last());
-		for (const Look &look : GetParam().looks)
-			observe(tracking, look.session, at(look.seconds));
-	}
 	Duration
 	presumed_of(Limit limit, const Policy &policy) const
 	{
@@ -523,74 +497,73 @@ TEST_P(Presumed, IsTakenOffWhatDecideMeasures)
 INSTANTIATE_TEST_SUITE_P(
     Waits, Presumed,
     testing::Values(
-        PresumedCourse{"FoundRunning", {{100, running()}}, 0, 0, 0, 0},
-        PresumedCourse{"FoundRunningTwice", {{100, running()}, {110, running()}}, 0, 0, 0, 0},
+        Course{"FoundRunning", {{100, running()}}, 0, 0, 0, 0},
+        Course{"FoundRunningTwice", {{100, running()}, {110, running()}}, 0, 0, 0, 0},
         /* It has waited all the time that is known of. */
-        PresumedCourse{
-            "FoundWaiting", {{100, waiting(60)}}, 60 * second, 61 * second, 0, 60 * second},
-        PresumedCourse{"FoundWaitingAndWaitingStill",
-                       {{100, waiting(60)}, {160, waiting(60)}},
-                       60 * second,
-                       61 * second,
-                       0,
-                       60 * second},
-        PresumedCourse{"FoundWaitingAndThenRunningForAsLong",
-                       {{100, waiting(60)}, {110, running()}, {160, running()}},
-                       30 * second,
-                       30500 * millisecond,
-                       0,
-                       30 * second},
-        PresumedCourse{"FoundWaitingSinceBeforeIt", {{100, waiting(-30)}}, 0, 0, 0, 0},
+        Course{"FoundWaiting", {{100, waiting(60)}}, 60 * second, 61 * second, 0, 60 * second},
+        Course{"FoundWaitingAndWaitingStill",
+               {{100, waiting(60)}, {160, waiting(60)}},
+               60 * second,
+               61 * second,
+               0,
+               60 * second},
+        Course{"FoundWaitingAndThenRunningForAsLong",
+               {{100, waiting(60)}, {110, running()}, {160, running()}},
+               30 * second,
+               30500 * millisecond,
+               0,
+               30 * second},
+        Course{"FoundWaitingSinceBeforeIt", {{100, waiting(-30)}}, 0, 0, 0, 0},
         /* Nothing is known yet of how long it has waited. */
-        PresumedCourse{"FoundWaitingNotStamped", {{100, running().waiting_for_lock()}}, 0, 0, 0, 0},
-        PresumedCourse{"FoundWaitingNotStampedTwice",
-                       {{100, running().waiting_for_lock()}, {110, running().waiting_for_lock()}},
-                       100 * second,
-                       101 * second,
-                       0,
-                       100 * second},
-        PresumedCourse{"FoundRunningAndThenWaitingForHalfOfIt",
-                       {{100, running()}, {110, waiting(105)}},
-                       50 * second,
-                       50500 * millisecond,
-                       0,
-                       50 * second},
-        PresumedCourse{"FoundRunningAndThenWaitingForATenth",
-                       {{100, running()}, {110, waiting(109)}},
-                       10 * second,
-                       10100 * millisecond,
-                       0,
-                       10 * second},
-        PresumedCourse{
+        Course{"FoundWaitingNotStamped", {{100, running().waiting_for_lock()}}, 0, 0, 0, 0},
+        Course{"FoundWaitingNotStampedTwice",
+               {{100, running().waiting_for_lock()}, {110, running().waiting_for_lock()}},
+               100 * second,
+               101 * second,
+               0,
+               100 * second},
+        Course{"FoundRunningAndThenWaitingForHalfOfIt",
+               {{100, running()}, {110, waiting(105)}},
+               50 * second,
+               50500 * millisecond,
+               0,
+               50 * second},
+        Course{"FoundRunningAndThenWaitingForATenth",
+               {{100, running()}, {110, waiting(109)}},
+               10 * second,
+               10100 * millisecond,
+               0,
+               10 * second},
+        Course{
             "SeenFromItsBeginning", {{0, running()}, {10, waiting(5)}}, 0, 500 * millisecond, 0, 0},
-        PresumedCourse{
+        Course{
             "FoundWaitingForAStandby", {{100, running().waiting_for(Wait::SyncRep)}}, 0, 0, 0, 0},
-        PresumedCourse{"WaitsForAStandby",
-                       {{100, running()}, {110, running().waiting_for(Wait::SyncRep)}},
-                       100 * second,
-                       101 * second,
-                       100 * second,
-                       100 * second},
-        PresumedCourse{"WaitsForItsClient",
-                       {{100, running()},
-                        {110, running().waiting_for(Wait::ClientRead)},
-                        {120, running()},
-                        {140, running()}},
-                       50 * second,
-                       0,
-                       50 * second,
-                       50 * second},
-        PresumedCourse{"OfALockAndAStandby",
-                       {{100, running()},
-                        {110, running().waiting_for(Wait::SyncRep)},
-                        {120, waiting(115)},
-                        {140, running()}},
-                       100 * second,
-                       101 * second,
-                       50 * second,
-                       100 * second},
+        Course{"WaitsForAStandby",
+               {{100, running()}, {110, running().waiting_for(Wait::SyncRep)}},
+               100 * second,
+               101 * second,
+               100 * second,
+               100 * second},
+        Course{"WaitsForItsClient",
+               {{100, running()},
+                {110, running().waiting_for(Wait::ClientRead)},
+                {120, running()},
+                {140, running()}},
+               50 * second,
+               0,
+               50 * second,
+               50 * second},
+        Course{"OfALockAndAStandby",
+               {{100, running()},
+                {110, running().waiting_for(Wait::SyncRep)},
+                {120, waiting(115)},
+                {140, running()}},
+               100 * second,
+               101 * second,
+               50 * second,
+               100 * second},
         /* Of the transaction the time before the first look only is not known. */
-        PresumedCourse{
+        Course{
             "NextStatementFoundWaiting",
             {{6, SessionBuilder().running(at(1)).transaction_since(noon)},
              {10, SessionBuilder().running(at(1)).transaction_since(noon)},
@@ -600,7 +573,7 @@ INSTANTIATE_TEST_SUITE_P(
             1500 * millisecond,
             0,
             4 * second},
-        PresumedCourse{
+        Course{
             "NextTransactionFoundWaiting",
             {{5, running()},
              {20,
@@ -609,76 +582,72 @@ INSTANTIATE_TEST_SUITE_P(
             4 * second,
             0,
             3 * second},
-        PresumedCourse{"WaitOfAnEarlierStatementThatWasFoundWaiting",
-                       {{100, waiting(60)}, {200, SessionBuilder().running(at(150))}},
-                       0,
-                       0,
-                       0,
-                       0},
+        Course{"WaitOfAnEarlierStatementThatWasFoundWaiting",
+               {{100, waiting(60)}, {200, SessionBuilder().running(at(150))}},
+               0,
+               0,
+               0,
+               0},
         /* Whoever reads a copy of the tracking may have read the clock before. */
-        PresumedCourse{"ByAReaderWhoseClockIsOlder",
-                       {{100, running()}, {110, waiting(101)}, {105, waiting(101)}},
-                       100 * second,
-                       101 * second,
-                       0,
-                       100 * second}),
+        Course{"ByAReaderWhoseClockIsOlder",
+               {{100, running()}, {110, waiting(101)}, {105, waiting(101)}},
+               100 * second,
+               101 * second,
+               0,
+               100 * second}),
     [](const auto &test) { return std::string(test.param.name); });
 
 /* What is known of it exactly is not presumed, and it tells nothing of waits outside of it. */
 INSTANTIATE_TEST_SUITE_P(
     Maintenance, Presumed,
     testing::Values(
-        PresumedCourse{"FoundRunningIt",
-                       {{100, running().maintaining(at(40))}, {120, running().maintaining(at(40))}},
-                       0,
-                       0,
-                       0,
-                       0},
-        PresumedCourse{
+        Course{"FoundRunningIt",
+               {{100, running().maintaining(at(40))}, {120, running().maintaining(at(40))}},
+               0,
+               0,
+               0,
+               0},
+        Course{
             "FoundWaitingWithinIt", {{100, waiting(60).maintaining(at(20))}}, 0, 0, 0, 60 * second},
-        PresumedCourse{
-            "OverBeforeTheFirstLook",
-            {{100, running().maintained(noon, 40 * second, 40 * second, 41 * second)},
-             {110, waiting(105).maintained(noon, 40 * second, 40 * second, 41 * second)}},
-            30 * second,
-            30 * second,
-            0,
-            50 * second},
-        PresumedCourse{
-            "OverAllTheTimeBeforeTheFirstLook",
-            {{100, running().maintained(noon, 100 * second, 100 * second, 101 * second)},
-             {110, waiting(105).maintained(noon, 100 * second, 100 * second, 101 * second)}},
-            0,
-            0,
-            0,
-            50 * second},
-        PresumedCourse{
-            "AtTheFirstLookAndOverSoonAfterIt",
-            {{100, running().maintaining(at(60))},
-             {110, running().maintained(noon, 50 * second, 50 * second, 50 * second)},
-             {120, waiting(115).maintained(noon, 50 * second, 50 * second, 50 * second)}},
-            30 * second,
-            30500 * millisecond,
-            0,
-            25 * second},
-        PresumedCourse{"AfterAWaitThatTheFirstLookFound",
-                       {{100, waiting(60)},
-                        {110, running().maintaining(at(110))},
-                        {910, running().maintaining(at(110))}},
-                       60 * second,
-                       61 * second,
-                       0,
-                       /* It waited for 50 seconds of 850. */
-                       60 * second * 50 / 850},
-        PresumedCourse{
-            "OverAfterAWaitThatTheFirstLookFound",
-            {{100, waiting(60)},
-             {110, running()},
-             {960, running().maintained(noon, 800 * second, 800 * second, 800 * second)}},
-            30 * second,
-            30500 * millisecond,
-            0,
-            60 * second * 50 / 900}),
+        Course{"OverBeforeTheFirstLook",
+               {{100, running().maintained(noon, 40 * second, 40 * second, 41 * second)},
+                {110, waiting(105).maintained(noon, 40 * second, 40 * second, 41 * second)}},
+               30 * second,
+               30 * second,
+               0,
+               50 * second},
+        Course{"OverAllTheTimeBeforeTheFirstLook",
+               {{100, running().maintained(noon, 100 * second, 100 * second, 101 * second)},
+                {110, waiting(105).maintained(noon, 100 * second, 100 * second, 101 * second)}},
+               0,
+               0,
+               0,
+               50 * second},
+        Course{"AtTheFirstLookAndOverSoonAfterIt",
+               {{100, running().maintaining(at(60))},
+                {110, running().maintained(noon, 50 * second, 50 * second, 50 * second)},
+                {120, waiting(115).maintained(noon, 50 * second, 50 * second, 50 * second)}},
+               30 * second,
+               30500 * millisecond,
+               0,
+               25 * second},
+        Course{"AfterAWaitThatTheFirstLookFound",
+               {{100, waiting(60)},
+                {110, running().maintaining(at(110))},
+                {910, running().maintaining(at(110))}},
+               60 * second,
+               61 * second,
+               0,
+               /* It waited for 50 seconds of 850. */
+               60 * second * 50 / 850},
+        Course{"OverAfterAWaitThatTheFirstLookFound",
+               {{100, waiting(60)},
+                {110, running()},
+                {960, running().maintained(noon, 800 * second, 800 * second, 800 * second)}},
+               30 * second,
+               30500 * millisecond,
+               0,
+               60 * second * 50 / 900}),
     [](const auto &test) { return std::string(test.param.name); });
 
 TEST(PresumedOfWaits, ConvergesWhateverTheFirstLookFound)

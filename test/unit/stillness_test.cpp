@@ -524,8 +524,6 @@ TEST_F(AskedOfTheIdle, NobodyAsksOfTheSpared)
 
 TEST_F(AskedOfTheIdle, OfWhoeverSeemsToPauseTheSameFromItsFirstLookOn)
 {
-	Instant lead = second + second / 4;
-
 	policy.limit(Limit::IdleInTransactionSession, threshold);
 	for (SessionBuilder pause :
 	     {SessionBuilder().paused(noon), SessionBuilder().idle(noon).with_transaction_id()})
