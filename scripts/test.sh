@@ -91,14 +91,8 @@ format() {
 	find src test -name '*.cpp' -o -name '*.h' | xargs clang-format --dry-run -Werror
 }
 
-# The analyzer follows so many states of a function at most: ten times as many, its default, would
-# take three times as long.
 lint() {
-	find src -name '*.cpp' |
-		include=$("$PG_CONFIG" --includedir-server) xargs -P "$(nproc)" -n 4 sh -c '
-			clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c++20 -fno-exceptions \
-				-fno-rtti -Isrc -DEXTENSION_VERSION="\"0\"" -isystem "$include" \
-				-Xclang -analyzer-config -Xclang max-nodes=20000' sh
+	find src -name '*.cpp' -printf '%h\n' | sort -u | xargs -P "$(nproc)" -n 1 scripts/lint.sh
 }
 
 # What only computes goes on beside the tests of the server, which mostly wait.
