@@ -6,12 +6,12 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(sources)/$
 find_sources = $(patsubst $(sources)/%,%,$(wildcard $(sources)/$(1)))
 
 MODULE_big = $(EXTENSION)
-OBJS = $(patsubst %.cpp,%.o,$(call find_sources,src/*/*.cpp))
+OBJS = $(patsubst %.cpp,%.o,$(call find_sources,src/*.cpp) $(call find_sources,src/*/*.cpp))
 ifeq ($(OBJS),)
 $(error no sources in "$(sources)"; "make -f .../Makefile" builds in another folder)
 endif
 DATA = $(call find_sources,sql/$(EXTENSION)--*.sql)
-EXTRA_CLEAN = src/*/*.d tmp_check tmp_regress tmp_isolation tmp_destdir.conf
+EXTRA_CLEAN = src/*.d src/*/*.d tmp_check tmp_regress tmp_isolation tmp_destdir.conf
 
 # A new test is only a new file in its folder.
 REGRESS = $(patsubst sql/%.sql,%,$(filter-out $(DATA),$(call find_sources,sql/*.sql)))
@@ -60,8 +60,16 @@ tmp_destdir.conf:
 	PG_CONFIG='$(PG_CONFIG)' bash -c '. "$(sources)/scripts/common.sh" && find_server && \
 		settings_for_build "$(abspath $(DESTDIR))"' >$@
 
-src/server/module.o: override CPPFLAGS += -DEXTENSION_VERSION='"$(EXTVERSION)"'
-src/server/module.o: $(EXTENSION).control
+src/module.o: override CPPFLAGS += -DEXTENSION_VERSION='"$(EXTVERSION)"'
+src/module.o: $(EXTENSION).control
+
+# The core compiles without the server's headers in reach.
+$(filter src/core/%,$(OBJS)): override CPPFLAGS = -std=c++20 -I$(sources)/src
+
+.PHONY: check-layers
+# A file of src/ includes only files of its own room or of a lower rank.
+check-layers:
+	$(PERL) $(sources)/scripts/check-layers.pl
 
 .PHONY: check-symbols
 # No exception, heap allocation or guarded static of C++ may enter the server.

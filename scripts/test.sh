@@ -152,6 +152,7 @@ if [ -z "$server_only" ]; then
 fi
 if check build build; then
 	check symbols make check-symbols
+	check layers make check-layers
 	suite installcheck "$server_good" "$server_bad" installcheck
 fi
 if [ -n "$server_only" ]; then

@@ -3,13 +3,15 @@
  */
 #include "backend/commands.h"
 
-#include "backend/temporary.h"
-
-#include "server/clock.h"
-#include "server/shared.h"
-#include "server/status.h"
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
 
 #include "shmem/published.h"
+#include "shmem/shared_memory.h"
+
+#include "status/backend_status.h"
+
+#include "backend/temporary.h"
 
 #include <optional>
 
@@ -27,7 +29,7 @@ int copy_depth = 0;
 
 /*
  * May the subcommand of ALTER TABLE rewrite the table, read it whole or build an
- * index?  Whether it does is known only when it has looked at the table; where
+ * index?  Whether it does is known only when it has evaluation at the table; where
  * it does not, it takes no time.
  */
 bool
@@ -184,7 +186,7 @@ end_maintenance(const CommandMark &mark)
 CommandMark
 begin_command(Node *statement)
 {
-	if (shared() == nullptr || MyBEEntry == nullptr)
+	if (!has_shared_memory() || MyBEEntry == nullptr)
 		return {};
 
 	CommandMark mark = mark_of(statement);

@@ -8,9 +8,9 @@
  */
 #pragma once
 
-#include "server/pg.h"
-
 #include "core/session.h"
+
+#include "pg/pg.h"
 
 #include <type_traits>
 

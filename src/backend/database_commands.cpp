@@ -6,8 +6,11 @@
  */
 #include "backend/database_commands.h"
 
-#include "server/settings.h"
-#include "server/shared.h"
+#include "pg/compat.h"
+
+#include "settings/settings.h"
+
+#include "shmem/shared_memory.h"
 
 #include "worker/give_way.h"
 
@@ -70,7 +73,7 @@ clear_way_for(Node *statement)
 {
 	const char *database = database_of(statement);
 
-	if (!server_calls_workers_off && shared() != nullptr && database != nullptr &&
+	if (!server_calls_workers_off && has_shared_memory() && database != nullptr &&
 	    strcmp(database, guard_database()) == 0)
 		call_workers_off();
 }

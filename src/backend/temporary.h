@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "server/pg.h"
+#include "pg/pg.h"
 
 namespace session_guard
 {

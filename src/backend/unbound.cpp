@@ -3,7 +3,7 @@
  */
 #include "backend/unbound.h"
 
-#include "server/settings.h"
+#include "settings/settings.h"
 
 namespace session_guard
 {

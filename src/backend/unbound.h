@@ -3,9 +3,9 @@
  */
 #pragma once
 
-#include "server/pg.h"
-
 #include "core/limits.h"
+
+#include "pg/pg.h"
 
 #include <optional>
 #include <type_traits>

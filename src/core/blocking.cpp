@@ -1,5 +1,5 @@
 /*
- * Who waits for whom (see blocking.h).
+ * Which processes wait for which (see blocking.h).
  */
 #include "core/blocking.h"
 
@@ -46,14 +46,14 @@ WaitGraph::waiters_of(std::int32_t blocker) const
 }
 
 std::optional<Timestamp>
-WaitGraph::guilty_since(std::int32_t blocker, Timestamp busy_since, Advisory advisory) const
+WaitGraph::blocking_since(std::int32_t blocker, Timestamp busy_since, Advisory advisory) const
 {
 	std::optional<Timestamp> oldest;
 
 	if (!blockers_of(blocker).empty())
 		return std::nullopt;
 	for (const WaitEdge &edge : waiters_of(blocker))
-		if (convicts(edge, advisory) && edge.since != unknown_time)
+		if (counts_as_blocking(edge, advisory) && edge.since != unknown_time)
 			oldest = std::min(oldest.value_or(never), std::max(edge.since, busy_since));
 	return oldest;
 }

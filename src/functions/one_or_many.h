@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "server/pg.h"
+#include "pg/pg.h"
 
 #include <span>
 

@@ -3,12 +3,14 @@
  */
 #include "functions/sparing.h"
 
-#include "core/reason.h"
+#include "core/messages.h"
 
-#include "server/clock.h"
-#include "server/rights.h"
-#include "server/shared.h"
-#include "server/show.h"
+#include "pg/privileges.h"
+
+#include "shmem/present_time.h"
+#include "shmem/tracking.h"
+
+#include "status/sql_values.h"
 
 #include <array>
 
@@ -19,15 +21,15 @@ namespace
 {
 
 /* What the guard keeps in mind of a session, with what was seen of it now. */
-Memo
+TrackingState
 memo_with(Session &session, int slot)
 {
 	PresentClock present = present_clock();
-	Memo memo = shared() != nullptr ? copy_shared(memo_of(slot)) : Memo{};
+	TrackingState tracking = read_tracking(slot);
 
-	place(memo, session, present.clock, present.now);
-	observe(memo, session, present.now);
-	return memo;
+	place(tracking, session, present.clock, present.now);
+	observe(tracking, session, present.now);
+	return tracking;
 }
 
 /* Is it by what the catalogs show to everybody, and not by what the session does? */
@@ -38,19 +40,19 @@ is_public(Spared spared)
 }
 
 const char *
-words_for(Spared spared, const Sighting &sighting, const Policy &policy)
+words_for(Spared spared, const BackendSnapshot &snapshot, const Policy &policy)
 {
 	std::array<char, 256> buffer;
 	Text text(buffer);
 
-	if (!is_public(spared) && !may_see(sighting.role))
+	if (!is_public(spared) && !may_see(snapshot.role))
 		return "spared as by the limit of this condition";
 	if (spared == Spared::Maintenance)
-		return name_of(sighting.session.maintenance.command).data();
+		return name_of(snapshot.session.maintenance.command).data();
 	append_spared(text, spared, policy,
-	              {.role = name_or_mark(GetUserNameFromId(sighting.role, true)),
-	               .database = name_or_mark(get_database_name(sighting.database))});
-	return pstrdup(shown_string(text.c_str()));
+	              {.role = name_or_mark(GetUserNameFromId(snapshot.role, true)),
+	               .database = name_or_mark(get_database_name(snapshot.database))});
+	return pstrdup(converted_string(text.c_str()));
 }
 
 } // namespace
@@ -65,23 +67,24 @@ Sparing::refresh()
 }
 
 const char *
-Sparing::why_spared(Condition condition, Duration longer_than, const Sighting &sighting) const
+Sparing::why_spared(Condition condition, Duration longer_than,
+                    const BackendSnapshot &snapshot) const
 {
-	Session session = sighting.session;
+	Session session = snapshot.session;
 
-	session.superuser = superuser_now(sighting.role);
-	Policy policy = policies_->policy_of(session.superuser, sighting.role, sighting.database);
-	Memo memo = memo_with(session, sighting.slot);
+	session.superuser = superuser_now(snapshot.role);
+	Policy policy = policies_->policy_of(session.superuser, snapshot.role, snapshot.database);
+	TrackingState tracking = memo_with(session, snapshot.slot);
 	/* Who waits for a standby is not spared here, nor for that time: there is an argument for that.
 	 */
 	bool waits_for_standby = session.wait == Wait::SyncRep;
 	if (waits_for_standby)
 		session.wait = Wait::Other;
-	Spared spared =
-	    spared_from_condition(condition, longer_than, session, memo, policy, memo.looked_at);
+	Spared spared = spared_from_condition(condition, longer_than, session, tracking, policy,
+	                                      tracking.read_at);
 	if (spared == Spared::No || (spared == Spared::NotSoLong && waits_for_standby))
 		return nullptr;
-	return words_for(spared, sighting, policy);
+	return words_for(spared, snapshot, policy);
 }
 
 } // namespace session_guard

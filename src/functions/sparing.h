@@ -4,9 +4,11 @@
  */
 #pragma once
 
-#include "policy/present.h"
+#include "core/spared.h"
 
-#include "server/status.h"
+#include "status/backend_status.h"
+
+#include "policy/present_policies.h"
 
 #include <optional>
 
@@ -20,12 +22,12 @@ class Sparing
 	void refresh();
 
 	/*
-	 * Why a session that was just looked at, and has met the condition for longer
+	 * Why a session that was just evaluation at, and has met the condition for longer
 	 * than this, is spared now: nullptr if it is not.  Who may not see what the
 	 * session does is told no more than that.
 	 */
 	const char *why_spared(Condition condition, Duration longer_than,
-	                       const Sighting &sighting) const;
+	                       const BackendSnapshot &snapshot) const;
 
   private:
 	std::optional<PresentPolicies> policies_;

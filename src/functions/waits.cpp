@@ -8,12 +8,14 @@
 
 #include "core/text.h"
 
-#include "server/attempt.h"
-#include "server/growing.h"
-#include "server/locks.h"
-#include "server/lookout.h"
-#include "server/rights.h"
-#include "server/show.h"
+#include "pg/growing_array.h"
+#include "pg/privileges.h"
+#include "pg/subtransaction.h"
+
+#include "status/locks.h"
+#include "status/sql_values.h"
+
+#include "functions/filter_matcher.h"
 
 #include <algorithm>
 #include <array>
@@ -31,7 +33,7 @@ constexpr std::size_t named_at_most = 20;
 /* What is waited for, in words, and what can be done about it. */
 struct Causes
 {
-	Growing<const char *> words;
+	GrowingArray<const char *> words;
 	bool has_advisory;
 	bool has_prepared;
 };
@@ -74,7 +76,7 @@ add_prepared(Causes &causes)
 		char *gid = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 		MemoryContext spi = MemoryContextSwitchTo(caller);
 
-		add_cause(causes, psprintf("prepared transaction \"%s\"", shown_string(gid)));
+		add_cause(causes, psprintf("prepared transaction \"%s\"", converted_string(gid)));
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
@@ -82,29 +84,29 @@ add_prepared(Causes &causes)
 
 /* What a process is called, as far as the caller is shown it. */
 const char *
-name_of_process(const Sighting &sighting)
+name_of_process(const BackendSnapshot &snapshot)
 {
-	int pid = sighting.session.id.pid;
+	int pid = snapshot.session.id.pid;
 
-	if (is_client_backend(sighting))
+	if (is_client_backend(snapshot))
 		return pid == MyProcPid ? "this session" : psprintf("session %d", pid);
-	return psprintf("%s %d", may_see(sighting.role) ? kind_of(sighting) : "process", pid);
+	return psprintf("%s %d", may_see(snapshot.role) ? kind_of(snapshot) : "process", pid);
 }
 
 bool
-look_at_process(int pid, Sighting &sighting)
+look_at_process(int pid, BackendSnapshot &snapshot)
 {
 	int slot = slot_of(pid);
 
-	return slot >= 0 && look_at_slot(slot, sighting, Patience::None) == Sight::Seen &&
-	       sighting.session.id.pid == pid;
+	return slot >= 0 && read_backend_in_slot(slot, snapshot, Patience::None) == ReadResult::Read &&
+	       snapshot.session.id.pid == pid;
 }
 
 /* Why the wait makes nobody a culprit, as far as the caller is shown it; empty if it does. */
 const char *
 innocence_of(const WaitEdge &edge)
 {
-	Sighting waiter;
+	BackendSnapshot waiter;
 
 	if (edge.kind == WhoWaits::NoSession)
 		return ", for which no session waits";
@@ -116,12 +118,12 @@ innocence_of(const WaitEdge &edge)
 
 /* Why a session that is to blame was not selected; the others are the filters but for blocking. */
 const char *
-exception_of(const Filter &filter, Lookout &others, const Sighting &sighting)
+exception_of(const Filter &filter, FilterMatcher &others, const BackendSnapshot &snapshot)
 {
 	std::array<char, 64> buffer;
 	Text duration(buffer);
 
-	if (others.compare(sighting) != Match::Yes)
+	if (others.compare(snapshot) != Match::Yes)
 		return ", which is excepted";
 	if (*filter.blocking_for == 0)
 		return "";
@@ -130,7 +132,8 @@ exception_of(const Filter &filter, Lookout &others, const Sighting &sighting)
 }
 
 const char *
-words_for(const Filter &filter, Lookout &others, const WaitEdge &edge, const Sighting &blocker)
+words_for(const Filter &filter, FilterMatcher &others, const WaitEdge &edge,
+          const BackendSnapshot &blocker)
 {
 	const char *name = name_of_process(blocker);
 
@@ -146,9 +149,9 @@ words_for(const Filter &filter, Lookout &others, const WaitEdge &edge, const Sig
 }
 
 void
-add_edge(Causes &causes, const Filter &filter, Lookout &others, const WaitEdge &edge)
+add_edge(Causes &causes, const Filter &filter, FilterMatcher &others, const WaitEdge &edge)
 {
-	Sighting blocker;
+	BackendSnapshot blocker;
 
 	if (edge.blocker == prepared_transaction)
 		causes.has_prepared = true;
@@ -168,7 +171,7 @@ causes_in(const WaitGraph &graph, const Filter &filter)
 	Filter without_blocking = filter;
 
 	without_blocking.blocking_for.reset();
-	Lookout others(without_blocking);
+	FilterMatcher others(without_blocking);
 	for (const WaitEdge &edge : graph.edges())
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -178,7 +181,7 @@ causes_in(const WaitGraph &graph, const Filter &filter)
 	if (!causes.has_prepared)
 		return causes;
 	/* What the caller may not read must not undo the call. */
-	if (!attempt([&] { add_prepared(causes); }, ERRCODE_INSUFFICIENT_PRIVILEGE))
+	if (!run_in_subtransaction([&] { add_prepared(causes); }, ERRCODE_INSUFFICIENT_PRIVILEGE))
 		add_cause(causes, "a prepared transaction");
 	return causes;
 }

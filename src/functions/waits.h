@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "server/selection.h"
+#include "functions/filter.h"
 
 namespace session_guard
 {

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "server/pg.h"
+#include "pg/pg.h"
 
 #include <type_traits>
 

@@ -6,11 +6,11 @@
  */
 #pragma once
 
-#include "server/pg.h"
-
+#include "core/action.h"
 #include "core/limits.h"
-#include "core/outcome.h"
-#include "core/policy.h"
+#include "core/session.h"
+
+#include "pg/pg.h"
 
 #include <array>
 #include <cstddef>
@@ -27,7 +27,7 @@ inline constexpr std::size_t filters_room = 256;
 struct Actor
 {
 	bool is_guard;
-	/* For a verb: the role that called it, as the log has it, the function and its filters. */
+	/* For a function: the role that called it, as the log has it, the function and its filters. */
 	std::array<char, 320> role;
 	std::array<char, NAMEDATALEN> function;
 	std::array<char, filters_room> filters;
@@ -91,7 +91,7 @@ struct Event
 	/* How often the same was done again, and when last (see is_repetition()). */
 	std::uint32_t repetitions;
 	Timestamp repeated_at;
-	/* What the caller of a verb has said; empty if nothing. */
+	/* What the caller of a function has said; empty if nothing. */
 	std::array<char, 512> reason;
 	std::array<char, 256> note;
 };
@@ -105,5 +105,13 @@ struct EventEntry
 	std::uint32_t writes;
 	std::uint32_t moved_writes;
 };
+
+/* Copy text as far as it fits; nothing for nullptr. */
+template <std::size_t size>
+void
+copy_text(std::array<char, size> &copy, const char *text)
+{
+	strlcpy(copy.data(), text != nullptr ? text : "", size);
+}
 
 } // namespace session_guard

@@ -3,8 +3,9 @@
  */
 #include "status/catalog_access.h"
 
-#include "server/clock.h"
-#include "server/shared.h"
+#include "pg/monotonic_clock.h"
+
+#include "shmem/counters.h"
 
 #include <span>
 
@@ -120,7 +121,7 @@ ask_for_catalogs(bool were_read)
 	else
 	{
 		say_locked(*locked, were_read);
-		count(shared()->counters.lock_skips);
+		count(shared_counters().lock_skips);
 	}
 }
 
@@ -140,7 +141,7 @@ void
 note_catalog_failure(CatalogWork &work, const ErrorData &error)
 {
 	paused_until = monotonic_now() + pause_after_failure;
-	count(shared()->counters.lock_skips);
+	count(shared_counters().lock_skips);
 	if (work.has_failed)
 		return;
 	work.has_failed = true;

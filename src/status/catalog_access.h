@@ -10,9 +10,8 @@
  */
 #pragma once
 
-#include "server/pg.h"
-
-#include "server/attempt.h"
+#include "pg/pg.h"
+#include "pg/subtransaction.h"
 
 namespace session_guard
 {
@@ -59,7 +58,7 @@ with_catalogs(CatalogWork &work, Work read)
 {
 	ErrorData *error = nullptr;
 
-	if (attempt(read, any_error, &error))
+	if (run_in_subtransaction(read, any_error, &error))
 	{
 		work.has_failed = false;
 		return true;

@@ -3,8 +3,9 @@
  */
 #include "status/shutdown.h"
 
-#include "server/shared.h"
-#include "server/status.h"
+#include "shmem/worker_slot.h"
+
+#include "status/backend_status.h"
 
 #include <array>
 #include <string_view>
@@ -21,24 +22,24 @@ constexpr Duration patience = 2 * second;
 bool
 may_act(int slot, bool workers_count)
 {
-	Sighting sighting;
+	BackendSnapshot snapshot;
 	int pid = pid_in_slot(slot);
 
 	if (pid == 0 || pid == MyProcPid)
 		return false;
-	if (static_cast<uint32>(pid) == pg_atomic_read_u32(&office_of(Post::Guard).holder))
+	if (static_cast<uint32>(pid) == pg_atomic_read_u32(&worker_slot(WorkerKind::Guard).owner))
 		return true;
-	switch (look_at_slot(slot, sighting, Patience::None))
+	switch (read_backend_in_slot(slot, snapshot, Patience::None))
 	{
-		case Sight::Gone:
+		case ReadResult::Gone:
 			return false;
-		case Sight::Unreadable:
+		case ReadResult::Unreadable:
 			return true;
-		case Sight::Seen:
+		case ReadResult::Read:
 			break;
 	}
 	/* A walsender stays until all is written that it has to send. */
-	return is_client_backend(sighting) || (workers_count && sighting.kind == B_BG_WORKER);
+	return is_client_backend(snapshot) || (workers_count && snapshot.kind == B_BG_WORKER);
 }
 
 } // namespace

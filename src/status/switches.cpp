@@ -2,11 +2,11 @@
  * How often a process has slept until something came from its client (see
  * switches.h).
  */
-#include "server/pg.h"
+#include "status/switches.h"
 
 #include "core/text.h"
 
-#include "status/switches.h"
+#include "pg/pg.h"
 
 #include <array>
 #include <charconv>

@@ -3,15 +3,16 @@
  * DROP DATABASE, ALTER DATABASE that renames or moves it, CREATE DATABASE that
  * copies it.
  *
- * From 19 on the server terminates them for that (succession.h).  Before, it
+ * From 19 on the server terminates them for that (registration.h).  Before, it
  * only waits for five seconds for others to leave.  So a session that runs such
- * a command calls the workers, and these look who holds the database's lock.
- * They believe the lock and not the call: whoever still holds it after a moment,
- * and does not wait for its client, has been found by the server to have the right to.
+ * a command calls the workers, and they read who holds the lock on the database.
+ * They go by the lock and not by the call: a transaction that still holds it
+ * after a moment, and does not wait for its client, was found by the server to
+ * have the right to.
  */
 #pragma once
 
-#include "server/shared.h"
+#include "shmem/worker_slot.h"
 
 namespace session_guard
 {
@@ -20,9 +21,9 @@ namespace session_guard
 void call_workers_off();
 
 /* In a worker, between two pieces of its work: must it leave?  If so, the log says it. */
-bool must_give_way(Post post);
+bool must_give_way(WorkerKind kind);
 
 /* Shorten a pause, in ms or -1, so that must_give_way() is asked again in time. */
-long pause_until_next_call(Post post, long pause);
+long pause_until_next_call(WorkerKind kind, long pause);
 
 } // namespace session_guard

@@ -1,8 +1,8 @@
 /*
  * Who waits for whom, who is to blame for it, and the words for what became of them.
  */
+#include "core/action.h"
 #include "core/blocking.h"
-#include "core/outcome.h"
 
 #include "unit/builders.h"
 
@@ -95,10 +95,10 @@ class Waits
 		return pids;
 	}
 	std::optional<Timestamp>
-	guilty_since(std::int32_t blocker, Timestamp xact_start = beginning,
-	             Advisory advisory = Advisory::Ignored) const
+	blocking_since(std::int32_t blocker, Timestamp xact_start = beginning,
+	               Advisory advisory = Advisory::Ignored) const
 	{
-		return graph_.guilty_since(blocker, xact_start, advisory);
+		return graph_.blocking_since(blocker, xact_start, advisory);
 	}
 
   private:
@@ -107,17 +107,17 @@ class Waits
 	WaitGraph graph_;
 };
 
-TEST(Waits, OfNobodyMakeNobodyGuilty)
+TEST(Waits, OfNoProcessMakeNoneBlocking)
 {
 	WaitGraph none;
 	Waits empty{};
 
 	EXPECT_TRUE(none.blockers_of(a).empty());
 	EXPECT_TRUE(none.waiters_of(a).empty());
-	EXPECT_EQ(none.guilty_since(a, beginning), std::nullopt);
+	EXPECT_EQ(none.blocking_since(a, beginning), std::nullopt);
 	EXPECT_EQ(empty.blockers_of(a), Pids{});
 	EXPECT_EQ(empty.waiters_of(a), Pids{});
-	EXPECT_EQ(empty.guilty_since(a, beginning), std::nullopt);
+	EXPECT_EQ(empty.blocking_since(a, beginning), std::nullopt);
 }
 
 TEST(Waits, AreKnownFromBothEnds)
@@ -138,7 +138,7 @@ TEST(Waits, OfOthersAreNobodyElses)
 	{
 		EXPECT_EQ(waits_for.blockers_of(pid), Pids{});
 		EXPECT_EQ(waits_for.waiters_of(pid), Pids{});
-		EXPECT_EQ(waits_for.guilty_since(pid), std::nullopt);
+		EXPECT_EQ(waits_for.blocking_since(pid), std::nullopt);
 	}
 }
 
@@ -169,18 +169,18 @@ TEST(Waits, OnTwoLocksOfOneProcessAreTwoEdges)
 
 	EXPECT_EQ(waits_for.blockers_of(a), (Pids{b, b}));
 	EXPECT_EQ(waits_for.waiters_of(b), (Pids{a, a, c}));
-	EXPECT_EQ(waits_for.guilty_since(b), noon);
+	EXPECT_EQ(waits_for.blocking_since(b), noon);
 }
 
-TEST(Guilty, SinceTheWaitBegan)
+TEST(BlockingSince, TheWaitBegan)
 {
 	Waits waits_for{waits(a, b, noon)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), noon);
-	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), noon);
+	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
 }
 
-TEST(Guilty, SinceTheOldestOfSeveralWaitsWhereverItStands)
+TEST(BlockingSince, TheOldestOfSeveralWaitsWhereverItIs)
 {
 	Timestamp oldest = noon - hour;
 
@@ -190,139 +190,139 @@ TEST(Guilty, SinceTheOldestOfSeveralWaitsWhereverItStands)
 		                waits(b, d, first == b ? oldest : noon + second),
 		                waits(c, d, first == c ? oldest : noon + minute)};
 
-		EXPECT_EQ(waits_for.guilty_since(d), oldest);
+		EXPECT_EQ(waits_for.blocking_since(d), oldest);
 	}
 }
 
-TEST(Guilty, SinceAWaitBeforeTheYear2000)
+TEST(BlockingSince, AWaitBeforeTheYear2000)
 {
 	Waits waits_for{waits(a, b, -hour), waits(c, b, noon)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), -hour);
+	EXPECT_EQ(waits_for.blocking_since(b), -hour);
 }
 
-/* a -> b -> c: whoever is blocked himself is a victim. */
-TEST(Guilty, IsOnlyTheRootOfAChain)
+/* a -> b -> c: a process that is blocked itself is no root. */
+TEST(BlockingSince, IsKnownOfTheRootOfAChainOnly)
 {
 	Waits waits_for{waits(a, b, noon), waits(b, c, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(c), noon + second);
+	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(c), noon + second);
 }
 
-/* The wait of a lasts longer, but it is not c for whom he waits. */
-TEST(Guilty, SinceItBlocksDirectly)
+/* The wait of a lasts longer, but a does not wait for c. */
+TEST(BlockingSince, ItBlocksDirectly)
 {
 	Waits waits_for{waits(a, b, noon - hour), waits(b, c, noon), waits(d, c, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(c), noon);
+	EXPECT_EQ(waits_for.blocking_since(c), noon);
 }
 
-TEST(Guilty, AreAllRoots)
+TEST(BlockingSince, IsKnownOfAllRoots)
 {
 	Waits waits_for{waits(a, b, noon), waits(a, c, noon), waits(d, c, noon - second)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), noon);
-	EXPECT_EQ(waits_for.guilty_since(c), noon - second);
+	EXPECT_EQ(waits_for.blocking_since(b), noon);
+	EXPECT_EQ(waits_for.blocking_since(c), noon - second);
 }
 
 /* A holder, and who is ahead of the third in the queue for the same lock. */
-TEST(Guilty, IsNotWhoIsAheadInTheQueue)
+TEST(BlockingSince, IsNoneForAProcessAheadInTheQueue)
 {
 	Waits waits_for{waits(b, a, noon), waits(c, b, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(a), noon);
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(a), noon);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
 }
 
 /* The server's deadlock detector ends a cycle; whoever hangs on it waits for that. */
-TEST(Guilty, IsNobodyInACycle)
+TEST(BlockingSince, IsNoneInACycle)
 {
 	Waits waits_for{waits(a, b), waits(b, c), waits(c, a), waits(d, a)};
 
 	for (std::int32_t pid : {a, b, c, d})
-		EXPECT_EQ(waits_for.guilty_since(pid), std::nullopt);
+		EXPECT_EQ(waits_for.blocking_since(pid), std::nullopt);
 }
 
-TEST(Guilty, IsARootThatACycleWaitsForToo)
+TEST(BlockingSince, IsKnownOfARootThatACycleWaitsForToo)
 {
 	Waits waits_for{waits(a, b), waits(b, a), waits(b, d, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(d), noon + second);
+	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(d), noon + second);
 }
 
-TEST(Guilty, IsNobodyForAWaitThatDoesNotConvict)
+TEST(BlockingSince, IsNoneForAWaitThatDoesNotCount)
 {
 	Waits waits_for{waits_by_nobodys_fault(a, b), waits_by_nobodys_fault(c, b)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
 	EXPECT_EQ(waits_for.waiters_of(b), (Pids{a, c}));
 }
 
-TEST(Guilty, SinceTheOldestWaitThatConvicts)
+TEST(BlockingSince, IsTheOldestWaitThatCounts)
 {
 	Waits waits_for{waits_by_nobodys_fault(a, d, noon - hour), waits(b, d, noon),
 	                waits_by_nobodys_fault(c, d, noon - minute)};
 
-	EXPECT_EQ(waits_for.guilty_since(d), noon);
+	EXPECT_EQ(waits_for.blocking_since(d), noon);
 }
 
-/* Who waits for an advisory lock, or maintains, is no less a victim. */
-TEST(Guilty, IsNobodyWhoWaitsHimselfForWhateverItBe)
+/* A process that waits for an advisory lock, or runs maintenance, is no root either. */
+TEST(BlockingSince, IsNoneForABlockerThatWaitsForAnythingItself)
 {
 	Waits waits_for{waits(a, b, noon), waits_by_nobodys_fault(b, c, noon - hour)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
-	EXPECT_EQ(waits_for.guilty_since(c), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(c), std::nullopt);
 }
 
 /* In the moment before the server notes when a wait began, it has lasted for no time. */
-TEST(Guilty, IsNobodyForAWaitOfUnknownStart)
+TEST(BlockingSince, IsNoneForAWaitOfUnknownStart)
 {
 	Waits waits_for{waits(a, b, unknown_time)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
 	EXPECT_EQ(waits_for.waiters_of(b), Pids{a});
 }
 
-TEST(Guilty, SinceTheOldestKnownStart)
+TEST(BlockingSince, TheOldestKnownStart)
 {
 	Waits waits_for{waits(a, d, unknown_time), waits(b, d, noon), waits(c, d, unknown_time)};
 
-	EXPECT_EQ(waits_for.guilty_since(d), noon);
+	EXPECT_EQ(waits_for.blocking_since(d), noon);
 }
 
-TEST(Guilty, IsNobodyWhoWaitsHimselfSinceAnUnknownTime)
+TEST(BlockingSince, IsNoneForABlockerThatWaitsSinceAnUnknownTime)
 {
 	Waits waits_for{waits(a, b, noon), waits(b, c, unknown_time)};
 
-	EXPECT_EQ(waits_for.guilty_since(b), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(b), std::nullopt);
 }
 
 /* It has no process to end; but it is to blame, so that nobody ends in its place. */
-TEST(Guilty, IsAPreparedTransactionAtTheRoot)
+TEST(BlockingSince, IsKnownOfAPreparedTransactionAtTheRoot)
 {
 	Waits waits_for{waits(a, prepared_transaction, noon), waits(b, a, noon + second)};
 
 	EXPECT_EQ(waits_for.blockers_of(a), Pids{prepared_transaction});
 	EXPECT_EQ(waits_for.waiters_of(prepared_transaction), Pids{a});
-	EXPECT_EQ(waits_for.guilty_since(prepared_transaction), noon);
-	EXPECT_EQ(waits_for.guilty_since(a), std::nullopt);
+	EXPECT_EQ(waits_for.blocking_since(prepared_transaction), noon);
+	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
 }
 
-TEST(Guilty, IsALivingRootBesideAPreparedTransaction)
+TEST(BlockingSince, IsKnownOfALivingRootBesideAPreparedTransaction)
 {
 	Waits waits_for{waits(a, prepared_transaction, noon - hour), waits(a, b, noon - hour),
 	                waits(c, b, noon)};
 
 	EXPECT_EQ(waits_for.blockers_of(a), (Pids{prepared_transaction, b}));
-	EXPECT_EQ(waits_for.guilty_since(b), noon - hour);
+	EXPECT_EQ(waits_for.blocking_since(b), noon - hour);
 }
 
-TEST(Guilty, IsFoundAmongAThousandWaiters)
+TEST(BlockingSince, IsFoundAmongAThousandWaiters)
 {
 	std::vector<WaitEdge> edges;
 
@@ -332,8 +332,8 @@ TEST(Guilty, IsFoundAmongAThousandWaiters)
 
 	EXPECT_EQ(waits_for.waiters_of(a).size(), 500U);
 	EXPECT_EQ(waits_for.waiters_of(b).size(), 500U);
-	EXPECT_EQ(waits_for.guilty_since(a), noon + 1002);
-	EXPECT_EQ(waits_for.guilty_since(b), noon + 1001);
+	EXPECT_EQ(waits_for.blocking_since(a), noon + 1002);
+	EXPECT_EQ(waits_for.blocking_since(b), noon + 1001);
 	EXPECT_EQ(waits_for.blockers_of(1500), Pids{a});
 }
 
@@ -542,9 +542,9 @@ TEST(Blame, IsForOrdinaryLocksThatSessionsWaitFor)
 			bool is_session = kind == WhoWaits::Session;
 			bool is_advisory = lock == WaitedLock::Advisory;
 
-			EXPECT_EQ(waits_for.guilty_since(b).has_value(),
+			EXPECT_EQ(waits_for.blocking_since(b).has_value(),
 			          is_session && lock == WaitedLock::Ordinary);
-			EXPECT_EQ(waits_for.guilty_since(b, beginning, Advisory::Counts).has_value(),
+			EXPECT_EQ(waits_for.blocking_since(b, beginning, Advisory::Counts).has_value(),
 			          is_session && (is_advisory || lock == WaitedLock::Ordinary));
 		}
 }
@@ -553,8 +553,8 @@ TEST(Blame, BeginsWithTheTransactionThatHoldsTheLock)
 {
 	Waits waits_for{waits(a, b, noon), waits(c, b, noon + second)};
 
-	EXPECT_EQ(waits_for.guilty_since(b, noon - minute), noon);
-	EXPECT_EQ(waits_for.guilty_since(b, noon + minute), noon + minute);
+	EXPECT_EQ(waits_for.blocking_since(b, noon - minute), noon);
+	EXPECT_EQ(waits_for.blocking_since(b, noon + minute), noon + minute);
 }
 
 TEST(Blame, ForAnAdvisoryLockBeginsWithTheTransactionToo)
@@ -562,14 +562,15 @@ TEST(Blame, ForAnAdvisoryLockBeginsWithTheTransactionToo)
 	Waits waits_for{of_kind(WaitedLock::Advisory, WhoWaits::Session, a, b),
 	                waits(c, b, noon - hour)};
 
-	EXPECT_EQ(waits_for.guilty_since(b, noon + minute, Advisory::Counts), noon + minute);
-	EXPECT_EQ(waits_for.guilty_since(b, noon - minute, Advisory::Counts), noon - minute);
-	EXPECT_EQ(waits_for.guilty_since(b, noon + minute), noon + minute);
-	/* Who waits for anything is a victim, also for an advisory lock that does not count. */
+	EXPECT_EQ(waits_for.blocking_since(b, noon + minute, Advisory::Counts), noon + minute);
+	EXPECT_EQ(waits_for.blocking_since(b, noon - minute, Advisory::Counts), noon - minute);
+	EXPECT_EQ(waits_for.blocking_since(b, noon + minute), noon + minute);
+	/* A process that waits is no root, even if it waits for an advisory lock that does not count.
+	 */
 	Waits chain{of_kind(WaitedLock::Advisory, WhoWaits::Session, b, c), waits(a, b)};
-	EXPECT_EQ(chain.guilty_since(b), std::nullopt);
-	EXPECT_EQ(chain.guilty_since(c), std::nullopt);
-	EXPECT_EQ(chain.guilty_since(c, beginning, Advisory::Counts), noon);
+	EXPECT_EQ(chain.blocking_since(b), std::nullopt);
+	EXPECT_EQ(chain.blocking_since(c), std::nullopt);
+	EXPECT_EQ(chain.blocking_since(c, beginning, Advisory::Counts), noon);
 }
 
 } // namespace

@@ -1,9 +1,10 @@
 /*
  * What is said beforehand, and what then happens.
  */
-#include "core/policy.h"
+#include "core/forecast.h"
+#include "core/stillness.h"
 
-#include "unit/builders.h"
+#include "unit/courses.h"
 
 #include <gtest/gtest.h>
 
@@ -23,7 +24,7 @@ constexpr Instant at_limit = noon + threshold;
 Forecast
 forecast_at(Instant now, Limit limit, const Session &session, const Policy &policy)
 {
-	return forecast(limit, session, memo_of(session), policy, now);
+	return forecast(limit, session, tracking_of(session), policy, now);
 }
 
 /* ---- An idle session of each fate. ---- */
@@ -32,13 +33,13 @@ class ForecastOfIdle : public testing::Test
 {
   protected:
 	Session session = SessionBuilder().idle(noon);
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 	PolicyBuilder policy = PolicyBuilder().limit(Limit::IdleSession, threshold);
 
 	Forecast
 	at(Instant now)
 	{
-		return forecast(Limit::IdleSession, session, memo, policy, now);
+		return forecast(Limit::IdleSession, session, tracking, policy, now);
 	}
 };
 
@@ -98,7 +99,7 @@ TEST_F(ForecastOfIdle, InModeLogIsToBeLoggedOnce)
 		EXPECT_EQ(found.verdict->action, Action::Log);
 		EXPECT_EQ(found.due_at, at_limit);
 	}
-	memo.logged[index_of(Limit::IdleSession)] = noon;
+	tracking.logged[index_of(Limit::IdleSession)] = noon;
 	EXPECT_TRUE(at(at_limit + minute).is_done);
 	EXPECT_EQ(at(at_limit + minute).due_at, never);
 }
@@ -106,7 +107,7 @@ TEST_F(ForecastOfIdle, InModeLogIsToBeLoggedOnce)
 TEST_F(ForecastOfIdle, InModeLogThatWasLoggedUnderALowerLimitIsNothing)
 {
 	policy.mode(Mode::Log);
-	memo.logged[index_of(Limit::IdleSession)] = noon;
+	tracking.logged[index_of(Limit::IdleSession)] = noon;
 	EXPECT_TRUE(at(noon + minute).is_done);
 	EXPECT_EQ(at(noon + minute).due_at, never);
 }
@@ -171,14 +172,14 @@ TEST_F(ForecastOfIdle, IsNothingWhileTheLimitIsOff)
 
 TEST_F(ForecastOfIdle, IsNothingOnceItIsTerminated)
 {
-	note_terminate(memo.ladder, at_limit + 1);
+	note_terminate(tracking.escalation, at_limit + 1);
 	EXPECT_TRUE(at(at_limit + second).is_done);
 	EXPECT_EQ(at(at_limit + second).due_at, never);
 }
 
 TEST_F(ForecastOfIdle, IsNothingOnceItIsTerminatedBeforeItsDeadlineForAnotherLimit)
 {
-	note_terminate(memo.ladder, noon + second);
+	note_terminate(tracking.escalation, noon + second);
 	EXPECT_TRUE(at(noon + minute).is_done);
 	EXPECT_EQ(at(noon + minute).due_at, never);
 }
@@ -210,12 +211,13 @@ TEST(Forecast, TellsWhyOneWithoutAnEpisodeIsSpared)
 TEST(Forecast, PutsTheDeadlineOffByWhatDoesNotCount)
 {
 	Session session = SessionBuilder().running(noon);
-	Memo memo = memo_after_look(session, noon);
+	TrackingState tracking = tracking_after_reading(session, noon);
 
-	observe(memo, SessionBuilder().running(noon).waiting_for_lock(noon + second), noon + minute);
-	observe(memo, session, noon + 2 * minute);
+	observe(tracking, SessionBuilder().running(noon).waiting_for_lock(noon + second),
+	        noon + minute);
+	observe(tracking, session, noon + 2 * minute);
 	Forecast found =
-	    forecast(Limit::Statement, session, memo,
+	    forecast(Limit::Statement, session, tracking,
 	             PolicyBuilder().limit(Limit::Statement, threshold), noon + 3 * minute);
 	ASSERT_TRUE(found.verdict);
 	EXPECT_EQ(found.due_at, at_limit + 2 * minute - second);
@@ -235,10 +237,10 @@ TEST(Forecast, OfWhoIsSparedForNowIsTheEarliestMoment)
 
 	for (const Session &session : {waiting, maintaining})
 	{
-		Memo memo = memo_after_look(SessionBuilder().running(noon), noon);
+		TrackingState tracking = tracking_after_reading(SessionBuilder().running(noon), noon);
 
-		observe(memo, session, now);
-		Forecast found = forecast(Limit::Statement, session, memo, policy, now);
+		observe(tracking, session, now);
+		Forecast found = forecast(Limit::Statement, session, tracking, policy, now);
 
 		EXPECT_NE(found.spared, Spared::No);
 		EXPECT_EQ(found.due_at, now + threshold - second);
@@ -254,10 +256,10 @@ TEST(Forecast, OfWhoIsSparedForNowAndOverItsLimitIsNoMoment)
 	    PolicyBuilder().limit(Limit::Statement, threshold).limit(Limit::Session, threshold);
 	Session busy = SessionBuilder().running(noon).connected(noon);
 	Session waiting = SessionBuilder().running(noon).waiting_for_lock(at_limit + second);
-	Memo memo = memo_after_look(SessionBuilder().running(noon), noon);
+	TrackingState tracking = tracking_after_reading(SessionBuilder().running(noon), noon);
 
-	observe(memo, waiting, at_limit + minute);
-	Forecast found = forecast(Limit::Statement, waiting, memo, policy, at_limit + minute);
+	observe(tracking, waiting, at_limit + minute);
+	Forecast found = forecast(Limit::Statement, waiting, tracking, policy, at_limit + minute);
 
 	EXPECT_EQ(found.spared, Spared::LockWait);
 	EXPECT_EQ(found.due_at, never);
@@ -276,15 +278,18 @@ TEST(Forecast, OfAnIdleSessionTakesItForStill)
 {
 	Session session = SessionBuilder().idle(noon).switches(switches_not_read);
 	Policy policy = PolicyBuilder().limit(Limit::IdleSession, threshold);
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 
-	EXPECT_EQ(forecast(Limit::IdleSession, session, memo, policy, noon + minute).due_at, at_limit);
-	/* Who was not asked for until then is over its limit, and only has to be looked at again. */
-	EXPECT_EQ(forecast(Limit::IdleSession, session, memo, policy, noon + hour).due_at, at_limit);
+	EXPECT_EQ(forecast(Limit::IdleSession, session, tracking, policy, noon + minute).due_at,
+	          at_limit);
+	/* A process that was not read until then exceeds its limit, and only has to be read again.
+	 */
+	EXPECT_EQ(forecast(Limit::IdleSession, session, tracking, policy, noon + hour).due_at,
+	          at_limit);
 	/* And so is at its deadline who was seen to stir shortly before it. */
 	session.switches = 7;
-	memo = memo_after_look(session, at_limit - second / 2);
-	EXPECT_EQ(forecast(Limit::IdleSession, session, memo, policy, at_limit - second / 2).due_at,
+	tracking = tracking_after_reading(session, at_limit - second / 2);
+	EXPECT_EQ(forecast(Limit::IdleSession, session, tracking, policy, at_limit - second / 2).due_at,
 	          at_limit);
 }
 
@@ -298,7 +303,7 @@ TEST(Forecast, TellsWhoCannotBeToldThoughInNoEpisode)
 	EXPECT_EQ(found.spared, Spared::NotTold);
 }
 
-/* ---- A statement that was cancelled. ---- */
+/* ---- A statement that was canceled. ---- */
 
 class ForecastAfterCancel : public testing::Test
 {
@@ -308,18 +313,18 @@ class ForecastAfterCancel : public testing::Test
 	static constexpr Instant end_of_grace = canceled_at + grace;
 
 	Session session = SessionBuilder().running(noon);
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 	PolicyBuilder policy = PolicyBuilder().limit(Limit::Statement, threshold).cancel_grace(grace);
 
 	void
 	SetUp() override
 	{
-		note_cancel(memo.ladder, noon, canceled_at);
+		note_cancel(tracking.escalation, noon, canceled_at);
 	}
 	Forecast
 	at(Instant now, Limit limit = Limit::Statement)
 	{
-		return forecast(limit, session, memo, policy, now);
+		return forecast(limit, session, tracking, policy, now);
 	}
 };
 
@@ -470,11 +475,11 @@ any_policy(Chance &chance)
 	return policy;
 }
 
-/* A session that was looked at before, and perhaps acted on. */
-Memo
-any_memo(Chance &chance, const Session &session, Instant now)
+/* A session that was read before, and perhaps acted on. */
+TrackingState
+any_tracking(Chance &chance, const Session &session, Instant now)
 {
-	Memo memo = memo_of(session);
+	TrackingState tracking = tracking_of(session);
 
 	if (chance.one_in(2))
 	{
@@ -487,33 +492,33 @@ any_memo(Chance &chance, const Session &session, Instant now)
 		/* It has stirred since. */
 		if (before.switches > 0 && chance.one_in(2))
 			before.switches--;
-		observe(memo, before, now - chance.up_to(10 * minute));
+		observe(tracking, before, now - chance.up_to(10 * minute));
 	}
-	observe(memo, session, now);
+	observe(tracking, session, now);
 
 	if (chance.one_in(4))
-		note_cancel(memo.ladder, chance.one_in(4) ? noon : statement_stamp(session),
+		note_cancel(tracking.escalation, chance.one_in(4) ? noon : statement_stamp(session),
 		            now - chance.up_to(10 * minute));
 	if (chance.one_in(8))
-		note_terminate(memo.ladder, now - chance.up_to(minute));
+		note_terminate(tracking.escalation, now - chance.up_to(minute));
 	for (Limit limit : all_limits)
-		if (std::optional<Episode> episode = episode_of(limit, session, memo);
+		if (std::optional<Episode> episode = episode_of(limit, session, tracking);
 		    episode && chance.one_in(3))
-			memo.logged[index_of(limit)] = episode->stamp;
-	return memo;
+			tracking.logged[index_of(limit)] = episode->stamp;
+	return tracking;
 }
 
-/* What the guard does: it looks, and where it is told to wait, it looks again then. */
+/* What the guard does: it reads the session, and where it is told to wait, reads it again then. */
 struct Fate
 {
 	Decision decision;
 	Instant at;
-	Memo memo;
-	/* The last look that it waited for without being over the limit and only not still yet. */
+	TrackingState tracking;
+	/* The last reading that it waited for without being over the limit and only not still yet. */
 	Instant awaited;
 };
 
-/* Whose time goes on only while it does not wait is not followed by looks. */
+/* Whose time goes on only while it does not wait is not followed by readings. */
 bool
 goes_on(const Session &session)
 {
@@ -523,30 +528,31 @@ goes_on(const Session &session)
 
 /* A session that goes on as it is, so that its process does not stir whenever it is asked. */
 Fate
-fate_of(Limit limit, Session session, Memo memo, const Policy &policy, Instant now)
+fate_of(Limit limit, Session session, TrackingState tracking, const Policy &policy, Instant now)
 {
 	bool is_readable = session.switches != switches_unreadable;
 	bool is_followed = goes_on(session);
-	Fate fate{.decision = decide(limit, session, memo, policy, now),
+	Fate fate{.decision = decide(limit, session, tracking, policy, now),
 	          .at = now,
-	          .memo = memo,
+	          .tracking = tracking,
 	          .awaited = unknown_time};
 
-	for (int looks = 0; fate.decision.outlook == Outlook::Wait && looks < 100; looks++)
+	for (int readings = 0; fate.decision.outlook == Outlook::Wait && readings < 100; readings++)
 	{
 		fate.at = fate.decision.at;
 		if (fate.decision.verdict.deadline == 0)
 			fate.awaited = fate.at;
 		if (is_readable)
-			session.switches =
-			    wants_switches(session, memo, policy, fate.at, Asker::Look) ? 7 : switches_not_read;
+			session.switches = wants_switches(session, tracking, policy, fate.at, Asker::Evaluation)
+			                       ? 7
+			                       : switches_not_read;
 		if (is_followed)
-			observe(memo, session, fate.at);
-		else if (session.switches >= 0 && memo.still.since == unknown_time)
-			memo.still.since = memo.still.asked_since = fate.at;
-		fate.decision = decide(limit, session, memo, policy, fate.at);
+			observe(tracking, session, fate.at);
+		else if (session.switches >= 0 && tracking.still.since == unknown_time)
+			tracking.still.since = tracking.still.asked_since = fate.at;
+		fate.decision = decide(limit, session, tracking, policy, fate.at);
 	}
-	fate.memo = memo;
+	fate.tracking = tracking;
 	return fate;
 }
 
@@ -572,18 +578,18 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 			now = std::max(noon, session.times.state_change +
 			                         threshold_of(policy.limits, limit).value -
 			                         chance.up_to(2 * second));
-		Memo memo = any_memo(chance, session, now);
+		TrackingState tracking = any_tracking(chance, session, now);
 		Policy on = policy;
 
 		if (policy.mode == Mode::Off)
 			on.mode = Mode::Enforce;
-		Fate fate = fate_of(limit, session, memo, on, now);
-		Forecast found = forecast(limit, session, memo, policy, now);
+		Fate fate = fate_of(limit, session, tracking, on, now);
+		Forecast found = forecast(limit, session, tracking, policy, now);
 
 		SCOPED_TRACE("case " + std::to_string(i) + ", " + std::string(facts(limit).name));
 		seen[static_cast<std::size_t>(fate.decision.outlook)]++;
 		ASSERT_NE(fate.decision.outlook, Outlook::Wait);
-		ASSERT_EQ(found.spared, spared_from(limit, session, memo, on));
+		ASSERT_EQ(found.spared, spared_from(limit, session, tracking, on));
 		if (fate.decision.outlook == Outlook::Nothing)
 		{
 			/* In no episode, or all was done. */
@@ -600,10 +606,10 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 		ASSERT_EQ(found.verdict->threshold.value, then.threshold.value);
 		ASSERT_EQ(found.verdict->episode.start, then.episode.start);
 		ASSERT_EQ(found.verdict->episode.stamp, then.episode.stamp);
-		/* Of what is only presumed each look tells more. */
-		Duration presumed_now = presumed(limit, then.episode.start, session, memo, on);
-		Duration presumed_then = presumed(limit, then.episode.start, session, fate.memo, on);
-		Duration off = excluded(limit, session, memo, on) + presumed_now;
+		/* Of what is only presumed each reading tells more. */
+		Duration presumed_now = presumed(limit, then.episode.start, session, tracking, on);
+		Duration presumed_then = presumed(limit, then.episode.start, session, fate.tracking, on);
+		Duration off = excluded(limit, session, tracking, on) + presumed_now;
 		ASSERT_EQ(found.verdict->deadline - presumed_now, then.deadline - presumed_then);
 		ASSERT_EQ(found.verdict->measured, std::max<Duration>(0, now - then.episode.start - off));
 		corrected += presumed_then != presumed_now ? 1 : 0;
@@ -625,7 +631,7 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 		}
 		else if (fate.awaited != unknown_time)
 		{
-			/* The next step is due just before the look that was waited for. */
+			/* The next step is due just before the reading that was waited for. */
 			waited++;
 			unsettled += fate.at > fate.awaited ? 1 : 0;
 			ASSERT_EQ(found.due_at, fate.awaited - 1);

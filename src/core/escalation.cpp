@@ -1,0 +1,37 @@
+/*
+ * The steps of an action (see escalation.h).
+ */
+#include "core/escalation.h"
+
+namespace session_guard
+{
+
+bool
+is_escalating(const Escalation &escalation, Timestamp statement)
+{
+	switch (escalation.step)
+	{
+		case EscalationStep::None:
+			return false;
+		case EscalationStep::Canceled:
+			return statement != unknown_time && escalation.statement == statement;
+		case EscalationStep::Terminated:
+			return true;
+	}
+	return false;
+}
+
+void
+note_cancel(Escalation &escalation, Timestamp statement, Instant now)
+{
+	escalation = {.step = EscalationStep::Canceled, .statement = statement, .at = now};
+}
+
+void
+note_terminate(Escalation &escalation, Instant now)
+{
+	escalation.step = EscalationStep::Terminated;
+	escalation.at = now;
+}
+
+} // namespace session_guard

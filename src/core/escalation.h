@@ -1,0 +1,42 @@
+/*
+ * The steps of an action: which signal a session that exceeds its limit gets next.
+ *
+ * A statement over statement_timeout is canceled once; if the very same
+ * statement still runs after cancel_grace, its session is terminated once.
+ * The state is kept in the session's tracking state and is written right after the
+ * signal, so that a restarted worker never repeats a step.
+ */
+#pragma once
+
+#include "core/time.h"
+
+#include <type_traits>
+
+namespace session_guard
+{
+
+enum class EscalationStep : std::uint8_t
+{
+	None,
+	Canceled,
+	Terminated,
+};
+
+struct Escalation
+{
+	EscalationStep step;
+	/* Of the statement that was canceled (statement_stamp). */
+	Timestamp statement;
+	/* When the last step was taken. */
+	Instant at;
+};
+static_assert(std::is_trivially_destructible_v<Escalation>);
+
+/* Does the escalation still apply to a session whose present statement is this one? */
+bool is_escalating(const Escalation &escalation, Timestamp statement);
+
+/* Note the step that was taken. */
+void note_cancel(Escalation &escalation, Timestamp statement, Instant now);
+void note_terminate(Escalation &escalation, Instant now);
+
+} // namespace session_guard

@@ -1,0 +1,268 @@
+/*
+ * The sentences in which the guard explains itself (see messages.h).
+ */
+#include "core/messages.h"
+
+#include <array>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Append the full name of the setting behind a limit. */
+Text &
+append_setting(Text &text, Limit limit)
+{
+	return text.append("pg_session_guard.").append(facts(limit).name);
+}
+
+/* Append what the limit is, and where it was set. */
+void
+append_threshold(Text &text, const Verdict &verdict, const Names &names)
+{
+	append_setting(text, verdict.limit).append(" is ").append_duration(verdict.threshold.value);
+	append_source(text.append(" ("), verdict.threshold.source, names);
+	text.append(")");
+}
+
+void
+append_cancel(Text &text, const Verdict &verdict)
+{
+	text.append_duration(verdict.since_cancel).append(" ago");
+}
+
+void
+append_grace(Text &text, const Policy &policy)
+{
+	text.append("pg_session_guard.cancel_grace is ").append_duration(policy.cancel_grace);
+}
+
+/* What sessions that are spared for a reason are called, one and several. */
+struct SparedName
+{
+	Spared spared;
+	std::string_view one;
+	std::string_view several;
+};
+constexpr std::array<SparedName, spared_count - 1> spared_names{{
+    {Spared::Superuser, "superuser", "superusers"},
+    {Spared::Exempt, "exempt", "exempt"},
+    {Spared::Listener, "listener", "listeners"},
+    {Spared::NotMeasurable, "not measurable", "not measurable"},
+    {Spared::NotTold, "not readable in /proc", "not readable in /proc"},
+    {Spared::RoleUnknown, "of an unknown role", "of unknown roles"},
+    {Spared::Unreadable, "not readable", "not readable"},
+    {Spared::LockWait, "waiting for a lock", "waiting for locks"},
+    {Spared::Maintenance, "in maintenance", "in maintenance"},
+    {Spared::SyncRep, "waiting for a synchronous standby", "waiting for a synchronous standby"},
+    {Spared::InTransaction, "in a transaction", "in a transaction"},
+}};
+
+/* Append how many sessions are spared, by reason; nothing if none is. */
+void
+append_census_of_spared(Text &text, const Census &census)
+{
+	std::int64_t all = 0;
+	std::string_view separator = " (";
+
+	for (std::int64_t count : census.spared)
+		all += count;
+	if (all == 0)
+		return;
+	text.append("; ").append(all).append(all == 1 ? " is spared" : " are spared");
+	for (const SparedName &name : spared_names)
+	{
+		std::int64_t count = census.spared[static_cast<std::size_t>(name.spared)];
+
+		if (count == 0)
+			continue;
+		text.append(separator).append(count).append(" ").append(count == 1 ? name.one
+		                                                                   : name.several);
+		separator = ", ";
+	}
+	text.append(")");
+}
+
+} // namespace
+
+void
+append_source(Text &text, Source source, const Names &names)
+{
+	switch (source)
+	{
+		case Source::ConfigurationFile:
+			text.append("configuration file");
+			return;
+		case Source::AllRoles:
+			text.append("all roles");
+			return;
+		case Source::Database:
+			text.append("database ").append_quoted(names.database);
+			return;
+		case Source::Role:
+			text.append("role ").append_quoted(names.role);
+			return;
+		case Source::RoleInDatabase:
+			text.append("role ").append_quoted(names.role);
+			text.append(" in database ").append_quoted(names.database);
+			return;
+	}
+}
+
+std::string_view
+announcement_of(const Verdict &verdict)
+{
+	if (verdict.action == Action::Log)
+		return announcement_of_not_taken(facts(verdict.limit).first_action);
+	return announcement_of(verdict.action);
+}
+
+void
+append_reason(Text &text, const Verdict &verdict, const Policy &policy, const Names &names)
+{
+	text.append(facts(verdict.limit).phrase).append(" for ").append_duration(verdict.measured);
+	append_threshold(text.append(", "), verdict, names);
+	if (verdict.since_cancel != 0)
+	{
+		append_cancel(text.append(", canceled "), verdict);
+		append_grace(text.append(", "), policy);
+	}
+}
+
+void
+append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Names &names)
+{
+	std::string_view phrase = facts(verdict.limit).phrase;
+	char initial = static_cast<char>(phrase.front() - 'a' + 'A');
+
+	phrase.remove_prefix(1);
+	text.append({&initial, 1}).append(phrase);
+	append_threshold(text.append(" for ").append_duration(verdict.measured).append("; "), verdict,
+	                 names);
+	text.append(".");
+	if (verdict.since_cancel == 0)
+		return;
+	append_cancel(text.append(" Canceled "), verdict);
+	append_grace(text.append(" and went on; "), policy);
+	text.append(".");
+}
+
+Duration
+lateness_of(const Verdict &verdict, const Policy &policy)
+{
+	return verdict.since_cancel != 0
+	           ? verdict.since_cancel - policy.cancel_grace
+	           : verdict.measured - verdict.threshold.value - (verdict.due - verdict.deadline);
+}
+
+void
+append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored, const Census &census,
+                std::int64_t catch_up_rate)
+{
+	Duration value = threshold_of(policy.limits, limit).value;
+
+	append_setting(text, limit).append(" is in force");
+	if (value != 0)
+		text.append(" at ").append_duration(value);
+	if (is_stored)
+		text.append(value != 0 ? ", otherwise for some roles or databases"
+		                       : " for some roles or databases");
+	text.append(", ")
+	    .append(census.over)
+	    .append(census.over == 1 ? " session is" : " sessions are")
+	    .append(" over it now");
+	if (policy.mode == Mode::Log)
+		text.append("; mode is log, nothing is ended");
+	else if (census.over > 0)
+		text.append(", ending ").append(catch_up_rate).append(" per second");
+	append_census_of_spared(text, census);
+}
+
+void
+append_spared(Text &text, Spared spared, const Policy &policy, const Names &names)
+{
+	switch (spared)
+	{
+		case Spared::No:
+			return;
+		case Spared::Unreadable:
+			text.append("not readable");
+			return;
+		case Spared::SyncRep:
+			text.append("waits for a synchronous standby");
+			return;
+		case Spared::RoleUnknown:
+			text.append("its role could not be read");
+			return;
+		case Spared::Exempt:
+			append_source(text.append("exempt by "), policy.exempt.source, names);
+			return;
+		case Spared::Superuser:
+			text.append("superuser");
+			return;
+		case Spared::NotMeasurable:
+			text.append("not measurable: track_activities is off");
+			return;
+		case Spared::NotTold:
+			text.append("not measurable: /proc cannot be read");
+			return;
+		case Spared::Listener:
+			text.append("listens on a channel");
+			return;
+		case Spared::Maintenance:
+			text.append("maintenance command");
+			return;
+		case Spared::LockWait:
+			text.append("waits for a lock");
+			return;
+		case Spared::InTransaction:
+			text.append("in a transaction");
+			return;
+		case Spared::NotSoLong:
+			text.append("not running for so long without its waits and maintenance");
+			return;
+	}
+}
+
+void
+append_end_of_survivor(Text &text, Outcome outcome, Duration after, std::string_view before)
+{
+	switch (outcome)
+	{
+		case Outcome::Terminated:
+			text.append("gone after ");
+			break;
+		case Outcome::Canceled:
+			text.append("its statement ended after ");
+			break;
+		default:
+			text.append("its session ended after ");
+			break;
+	}
+	text.append_duration(after);
+	if (!before.empty())
+		text.append("; before: ").append(before);
+}
+
+void
+append_repetitions(Text &text, std::int64_t repetitions, Duration within)
+{
+	text.append("repeated ")
+	    .append(repetitions)
+	    .append(repetitions == 1 ? " time within " : " times within ")
+	    .append_duration(within);
+}
+
+bool
+is_to_be_logged(std::int64_t times_before)
+{
+	std::int64_t rest = times_before;
+
+	while (rest >= 10 && rest % 10 == 0)
+		rest /= 10;
+	return times_before == 0 || (times_before >= 10 && rest == 1);
+}
+
+} // namespace session_guard

@@ -1,0 +1,130 @@
+/*
+ * The tracking state of a session: what the guard keeps of it from one reading to
+ * the next because backend status does not show it.  That is when its stamps were
+ * made, which waits it has had, what was done about it and what was logged.
+ *
+ * There is one per backend slot, in shared memory, so that it outlives the worker.
+ * It is valid only for the session whose identity it carries.  The waits in it do
+ * not depend on any policy: excluded_time() decides which of them do not count.
+ */
+#pragma once
+
+#include "core/escalation.h"
+#include "core/limits.h"
+#include "core/session.h"
+#include "core/wall_clock.h"
+
+#include <array>
+#include <type_traits>
+
+namespace session_guard
+{
+
+/* A stamp, and when it was made. */
+struct PlacedStamp
+{
+	Timestamp stamp;
+	Instant at;
+};
+
+/* A wait that is not caused by the session itself, or not by its statement. */
+enum class SeenWait : std::uint8_t
+{
+	None,
+	Lock,
+	/* A synchronous standby. */
+	Standby,
+	/* The next message of its client. */
+	Client,
+};
+inline constexpr std::size_t seen_wait_count = 4;
+
+/* How long an episode has waited for what; indexed by SeenWait. */
+using Waits = std::array<Duration, seen_wait_count>;
+
+/* The waits of an episode, and those of them that fell into spared maintenance. */
+struct WaitAccount
+{
+	Waits all;
+	Waits in_maintenance;
+	/* From when they are known: the first reading, or the start of the wait that it found. */
+	Instant known_from;
+	/* The spared maintenance of the episode before that. */
+	Duration maintained_before;
+};
+
+/* Since when a session has waited for its client, and what would show that its client is active. */
+struct Stillness
+{
+	/*
+	 * The first reading that found it waiting, without a message or another
+	 * transaction since; unknown_time if it does not wait.
+	 */
+	Instant unchanged_since;
+	Timestamp state_change;
+	std::uint32_t transaction;
+	/* The first reading since then of its context switches, and the first after its last waking. */
+	Instant asked_since;
+	Instant since;
+	std::int64_t switches;
+	/* The last reading of its process found it awake, and so showed nothing. */
+	bool is_awake;
+};
+
+struct TrackingState
+{
+	SessionId session;
+	/* When it was last read; unknown_time before the first time. */
+	Instant read_at;
+	PlacedStamp backend_start;
+	PlacedStamp xact_start;
+	PlacedStamp query_start;
+	PlacedStamp state_change;
+	PlacedStamp wait_start;
+	/* What it was waiting for at the last reading, and whether it ran spared maintenance. */
+	SeenWait waited_for;
+	bool was_maintaining;
+	/* The statement at the last reading (statement_stamp), its spared maintenance and its waits. */
+	Timestamp statement;
+	Duration maintained;
+	WaitAccount statement_waits;
+	/*
+	 * The transaction at the last reading, the server's stamp of its start, and its
+	 * waits.  "Restarted" means that the stamp is that of an earlier transaction.
+	 */
+	std::uint32_t transaction;
+	bool transaction_restarted;
+	Timestamp transaction_stamp;
+	Instant transaction_seen;
+	WaitAccount transaction_waits;
+	/*
+	 * The maintenance command at the last reading, by its start, and the waits of all
+	 * such commands within the statement.
+	 */
+	Instant maintenance;
+	Waits maintenance_waits;
+	Stillness still;
+	/* How many readings in a row have found it spared from a limit that it exceeds, by limit. */
+	std::array<std::int32_t, limit_count> times_spared;
+	Escalation escalation;
+	/* The episode that was announced in the log and has not been ended yet, by limit. */
+	std::array<Timestamp, limit_count> announced;
+	/* With mode = log: the episode that was last logged, by limit. */
+	std::array<Timestamp, limit_count> logged;
+	/* The event about that episode while it lasts, and what was measured last; 0 if none. */
+	std::array<std::uint64_t, limit_count> logged_event;
+	std::array<Duration, limit_count> logged_for;
+};
+static_assert(std::is_trivially_copyable_v<TrackingState>);
+static_assert(std::is_trivially_destructible_v<TrackingState>);
+
+/*
+ * Place the stamps of a session that was read now (see time_of()), and keep them
+ * in its tracking state: a later step of the clock does not move them any more.
+ */
+void place(TrackingState &tracking, Session &session, const Clock &clock, Instant now);
+
+/* Bring a tracking state up to date with a reading of its session; after place(). */
+void observe(TrackingState &tracking, const Session &session, Instant now);
+
+} // namespace session_guard

@@ -1,0 +1,215 @@
+/*
+ * The function behind the view session_guard.schedule: who would be ended, when
+ * and why, or why not.
+ *
+ * It asks the code that the guard decides with, about the configuration that
+ * the guard has published, so it cannot disagree with it; the reader's own
+ * settings do not matter.
+ */
+#include "core/episode.h"
+#include "core/forecast.h"
+#include "core/messages.h"
+#include "core/spared.h"
+#include "core/stillness.h"
+
+#include "pg/privileges.h"
+#include "pg/result_row.h"
+
+#include "shmem/present_time.h"
+#include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
+
+#include "status/sql_values.h"
+#include "status/switches.h"
+
+#include "policy/present_policies.h"
+
+#include <array>
+#include <cstdlib>
+
+extern "C"
+{
+	PG_FUNCTION_INFO_V1(session_guard_schedule);
+}
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* A column of session_guard.get_schedule(). */
+enum Column
+{
+	Pid,
+	BackendStart,
+	DatabaseName,
+	UserName,
+	ApplicationName,
+	StateName,
+	LimitName,
+	ThresholdValue,
+	SourceName,
+	Since,
+	Measured,
+	DueAt,
+	ActionName,
+	SparedBy,
+	ColumnCount,
+};
+
+using ScheduleRow = ResultRow<ColumnCount>;
+
+/* One session, and all that is to be said of it. */
+struct Entry
+{
+	BackendSnapshot snapshot;
+	Policy policy;
+	const char *role;
+	const char *database;
+	/* To show when something was, or will be, by the wall clock. */
+	Clock clock;
+};
+
+Names
+names_of(const Entry &entry)
+{
+	return {.role = name_or_mark(entry.role), .database = name_or_mark(entry.database)};
+}
+
+const char *
+source_text(const Entry &entry, Source source)
+{
+	std::array<char, 320> buffer;
+	Text text(buffer);
+
+	append_source(text, source, names_of(entry));
+	return pstrdup(text.c_str());
+}
+
+const char *
+spared_text(const Entry &entry, const Forecast &forecast)
+{
+	std::array<char, 320> buffer;
+	Text text(buffer);
+
+	if (entry.policy.mode == Mode::Off)
+		return "mode is off";
+	/* Who is in a transaction is in no episode of the idle limit, which says it all. */
+	if (!forecast.verdict && forecast.spared == Spared::InTransaction)
+		return nullptr;
+	if (forecast.is_done)
+		return entry.policy.mode == Mode::Log ? "already logged" : "already acted on";
+	if (forecast.spared == Spared::Maintenance)
+		text.append(name_of(entry.snapshot.session.maintenance.command));
+	else
+		append_spared(text, forecast.spared, entry.policy, names_of(entry));
+	return text.view().empty() ? nullptr : pstrdup(text.c_str());
+}
+
+const char *
+action_text(const Entry &entry, Action action)
+{
+	return name_of(entry.policy.mode == Mode::Log ? Action::Log : action).data();
+}
+
+/*
+ * When an episode began by the wall clock: the server's stamp of it, unless the
+ * clock was set since, or it counts from another moment.
+ */
+Timestamp
+shown_start(const Entry &entry, const Episode &episode)
+{
+	Timestamp computed = wall_time_of(entry.clock, episode.start);
+
+	return std::abs(computed - episode.stamp) < smallest_step ? episode.stamp : computed;
+}
+
+/* What is shown to whom pg_stat_activity shows it. */
+void
+set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast)
+{
+	row.set(BackendStart, TimestampTzGetDatum(entry.snapshot.session.id.backend_start));
+	row.set_text(StateName, state_name_of(entry.snapshot.session.state));
+	row.set_text(SparedBy, spared_text(entry, forecast));
+	row.set_text(ActionName, action_text(entry, forecast.verdict ? forecast.verdict->action
+	                                                             : facts(limit).first_action));
+	if (!forecast.verdict)
+		return;
+	Timestamp since = shown_start(entry, forecast.verdict->episode);
+	row.set(Since, TimestampTzGetDatum(since));
+	row.set(Measured, sql_interval(std::max<Duration>(0, forecast.verdict->measured)));
+	if (forecast.due_at != never)
+		row.set(DueAt, TimestampTzGetDatum(
+		                   later(since, forecast.due_at - forecast.verdict->episode.start)));
+}
+
+ScheduleRow
+row_of(const Entry &entry, Limit limit, const Forecast &forecast)
+{
+	const Threshold &threshold = threshold_of(entry.policy.limits, limit);
+	ScheduleRow row;
+
+	row.set(Pid, Int32GetDatum(entry.snapshot.session.id.pid));
+	row.set_name(DatabaseName, entry.database);
+	row.set_name(UserName, entry.role);
+	row.set(ApplicationName, PointerGetDatum(sql_text(entry.snapshot.application_name)));
+	row.set_text(LimitName, facts(limit).name.data());
+	row.set(ThresholdValue, sql_interval(threshold.value));
+	row.set_text(SourceName, source_text(entry, threshold.source));
+	if (may_see(entry.snapshot.role))
+		set_forecast(row, entry, limit, forecast);
+	return row;
+}
+
+/* Put a row for each limit that binds the session of this snapshot. */
+void
+put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies)
+{
+	PresentClock present = present_clock();
+	TrackingState tracking = read_tracking(snapshot.slot);
+	Superuser superuser = superuser_now(snapshot.role);
+	Entry entry{.snapshot = snapshot,
+	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),
+	            .role = GetUserNameFromId(snapshot.role, true),
+	            .database = get_database_name(snapshot.database),
+	            .clock = present.clock};
+
+	entry.snapshot.session.superuser = superuser;
+	place(tracking, entry.snapshot.session, present.clock, present.now);
+	if (wants_switches(entry.snapshot.session, tracking, entry.policy, present.now,
+	                   Asker::Evaluation))
+		read_switches(entry.snapshot.session);
+	observe(tracking, entry.snapshot.session, present.now);
+	for (Limit limit : all_limits)
+		if (threshold_of(entry.policy.limits, limit).value != 0)
+			row_of(entry, limit,
+			       forecast(limit, entry.snapshot.session, tracking, entry.policy, present.now))
+			    .put(result);
+}
+
+} // namespace
+
+} // namespace session_guard
+
+/* One row per client session and limit in force. */
+Datum
+session_guard_schedule(PG_FUNCTION_ARGS)
+{
+	using namespace session_guard;
+
+	require_shared_memory();
+	check_status_array();
+	InitMaterializedSRF(fcinfo, 0);
+	PresentPolicies policies;
+	for (int slot = 0; slot < slot_count(); slot++)
+	{
+		BackendSnapshot snapshot;
+
+		CHECK_FOR_INTERRUPTS();
+		if (read_backend_in_slot(slot, snapshot, Patience::Unlimited) == ReadResult::Read &&
+		    is_client_backend(snapshot) && snapshot.session.state != State::Starting)
+			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), snapshot, policies);
+	}
+	return Datum{0};
+}

@@ -1,0 +1,213 @@
+/*
+ * The function behind the view session_guard.session: who is there, what he is
+ * at, and who stands in whose way.
+ *
+ * It reads the status array itself, so that it shows the present also inside a
+ * transaction, and the lock table once, if anybody waits for a lock at all.
+ */
+#include "pg/privileges.h"
+#include "pg/result_row.h"
+
+#include "status/locks.h"
+#include "status/sql_values.h"
+
+#include <algorithm>
+
+extern "C"
+{
+	PG_FUNCTION_INFO_V1(session_guard_sessions);
+}
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* A column of session_guard.get_sessions(). */
+enum Column
+{
+	Pid,
+	IsSelf,
+	BackendStart,
+	DatabaseName,
+	UserName,
+	ApplicationName,
+	ClientAddress,
+	StateName,
+	StateAge,
+	QueryAge,
+	TransactionAge,
+	SessionAge,
+	WaitEventType,
+	WaitEvent,
+	BlockedBy,
+	Blocks,
+	HorizonAge,
+	ParallelWorkers,
+	Query,
+	ColumnCount,
+};
+
+using SessionRow = ResultRow<ColumnCount>;
+
+/* Set how long ago something was; the server's clock may have been set back since. */
+void
+set_age(SessionRow &row, Column column, Timestamp since)
+{
+	if (since == unknown_time)
+		return;
+	Timestamp now = std::max(GetCurrentTimestamp(), since);
+	row.set(column, DirectFunctionCall2(timestamp_mi, TimestampTzGetDatum(now),
+	                                    TimestampTzGetDatum(since)));
+}
+
+/* The number of transactions since the older of the two, as age() counts them. */
+void
+set_horizon(SessionRow &row, const BackendSnapshot &snapshot)
+{
+	TransactionId next = XidFromFullTransactionId(ReadNextFullTransactionId());
+	std::int32_t oldest = -1;
+
+	for (TransactionId xid : {snapshot.backend_xid, snapshot.backend_xmin})
+		if (TransactionIdIsNormal(xid))
+			oldest = std::max(oldest, static_cast<std::int32_t>(next - xid));
+	if (oldest >= 0)
+		row.set(HorizonAge, Int32GetDatum(oldest));
+}
+
+/* The number of different processes at one end of edges that are sorted by it. */
+template <std::int32_t WaitEdge::*end>
+std::size_t
+distinct(std::span<const WaitEdge> edges, Datum *pids)
+{
+	std::size_t count = 0;
+
+	for (std::size_t i = 0; i < edges.size(); i++)
+		if (i == 0 || edges[i].*end != edges[i - 1].*end)
+		{
+			if (pids != nullptr)
+				pids[count] = Int32GetDatum(edges[i].*end);
+			count++;
+		}
+	return count;
+}
+
+void
+set_blocking(SessionRow &row, int pid, const WaitGraph &graph)
+{
+	std::span<const WaitEdge> blockers = graph.blockers_of(pid);
+	auto pids = static_cast<Datum *>(palloc((blockers.size() + 1) * sizeof(Datum)));
+	std::size_t count = distinct<&WaitEdge::blocker>(blockers, pids);
+
+	row.set(BlockedBy, PointerGetDatum(construct_array(pids, static_cast<int>(count), INT4OID,
+	                                                   sizeof(int32), true, TYPALIGN_INT)));
+	row.set(Blocks, Int32GetDatum(static_cast<int32>(
+	                    distinct<&WaitEdge::waiter>(graph.waiters_of(pid), nullptr))));
+}
+
+/* What pg_stat_activity shows to few. */
+void
+set_activity(SessionRow &row, const BackendSnapshot &snapshot, text *query)
+{
+	const Session &session = snapshot.session;
+
+	row.set(BackendStart, TimestampTzGetDatum(session.id.backend_start));
+	if (std::optional<Datum> address = sql_address(snapshot.client_address))
+		row.set(ClientAddress, *address);
+	row.set_text(StateName, state_name_of(session.state));
+	set_age(row, StateAge, session.state_change);
+	if (is_running(session))
+		set_age(row, QueryAge, statement_stamp(session));
+	set_age(row, TransactionAge, session.xact_start);
+	set_age(row, SessionAge, session.id.backend_start);
+	row.set_text(WaitEventType, pgstat_get_wait_event_type(snapshot.wait_event_info));
+	row.set_text(WaitEvent, pgstat_get_wait_event(snapshot.wait_event_info));
+	set_horizon(row, snapshot);
+	row.set(ParallelWorkers, Int32GetDatum(snapshot.parallel_workers));
+	row.set(Query, PointerGetDatum(query));
+}
+
+/* A session, and the text of its query as it may be shown. */
+struct Seen
+{
+	BackendSnapshot snapshot;
+	text *query;
+};
+
+struct AllSeen
+{
+	Seen *first;
+	std::size_t count;
+	/* Somebody, a session or not, waits for a lock. */
+	bool anybody_waits;
+};
+
+/* Read the status array; the text of a query is copied for those only who may see it. */
+AllSeen
+look_at_all()
+{
+	auto slots = static_cast<std::size_t>(slot_count());
+	AllSeen all{.first = static_cast<Seen *>(palloc(slots * sizeof(Seen))),
+	            .count = 0,
+	            /* On a standby it may be the startup process, which has no place here. */
+	            .anybody_waits = RecoveryInProgress()};
+	auto query = static_cast<char *>(palloc(query_size()));
+
+	for (int slot = 0; slot < slot_count(); slot++)
+	{
+		Seen &seen = all.first[all.count];
+
+		CHECK_FOR_INTERRUPTS();
+		if (read_backend_in_slot(slot, seen.snapshot, Patience::Unlimited, query) !=
+		    ReadResult::Read)
+			continue;
+		if (waits_for_lock(seen.snapshot.session))
+			all.anybody_waits = true;
+		if (!is_client_backend(seen.snapshot) || seen.snapshot.session.state == State::Starting)
+			continue;
+		seen.query = may_see(seen.snapshot.role) ? sql_query(query) : nullptr;
+		all.count++;
+	}
+	return all;
+}
+
+SessionRow
+row_of(const Seen &seen, const WaitGraph &graph)
+{
+	const BackendSnapshot &snapshot = seen.snapshot;
+	int pid = snapshot.session.id.pid;
+	SessionRow row;
+
+	row.set(Pid, Int32GetDatum(pid));
+	row.set(IsSelf, BoolGetDatum(pid == MyProcPid));
+	row.set_name(DatabaseName, get_database_name(snapshot.database));
+	row.set_name(UserName, GetUserNameFromId(snapshot.role, true));
+	row.set(ApplicationName, PointerGetDatum(sql_text(snapshot.application_name)));
+	set_blocking(row, pid, graph);
+	if (seen.query != nullptr)
+		set_activity(row, snapshot, seen.query);
+	else
+		row.set_text(Query, "<insufficient privilege>");
+	return row;
+}
+
+} // namespace
+
+} // namespace session_guard
+
+/* One row per client session. */
+Datum
+session_guard_sessions(PG_FUNCTION_ARGS)
+{
+	using namespace session_guard;
+
+	check_status_array();
+	InitMaterializedSRF(fcinfo, 0);
+	AllSeen all = look_at_all();
+	WaitGraph graph = all.anybody_waits ? read_wait_graph() : WaitGraph{};
+	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+	for (const Seen &seen : std::span(all.first, all.count))
+		row_of(seen, graph).put(*result);
+	return Datum{0};
+}

@@ -1,0 +1,379 @@
+/*
+ * Whom a request is about (see targets.h).
+ */
+#include "functions/targets.h"
+
+#include "pg/compat.h"
+#include "pg/privileges.h"
+
+#include "status/sql_values.h"
+
+#include "functions/waits.h"
+
+#include <algorithm>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* The server's function that the request needs and the caller may not call, if there is one. */
+const char *
+forbidden_function(const Request &request)
+{
+	bool cancels = request.action == Action::Cancel;
+	bool terminates = request.action == Action::Terminate || request.grace;
+
+	if (cancels && !may_execute(F_PG_CANCEL_BACKEND, GetUserId()))
+		return "pg_cancel_backend";
+	if (terminates && !may_execute(F_PG_TERMINATE_BACKEND, GetUserId()))
+		return "pg_terminate_backend";
+	return nullptr;
+}
+
+/* Does the filter ask only for what never changes in a session's life? */
+bool
+is_about_identity(const Filter &filter)
+{
+	return filter.application_names.empty() && filter.except_application_names.empty() &&
+	       !filter.query && !filter.states && !filter.running && !filter.blocking_for &&
+	       filter.longer_than == 0;
+}
+
+Target
+target_of(const Request &request, const BackendSnapshot &snapshot, const char *query)
+{
+	return {
+	    .is_known = true,
+	    .snapshot = snapshot,
+	    .query = sql_query(query),
+	    .statement = statement_stamp(snapshot.session),
+	    .action = request.action,
+	    .is_announced = false,
+	    .is_signaled = false,
+	    .signaled_at = 0,
+	    .event = 0,
+	    .outcome = std::nullopt,
+	    .note = nullptr,
+	};
+}
+
+bool
+has(const Targets &targets, SessionId id)
+{
+	return std::ranges::any_of(targets.all(), [&](const Target &target)
+	                           { return target.snapshot.session.id == id; });
+}
+
+bool
+is_candidate(const Request &request, const BackendSnapshot &snapshot)
+{
+	return is_client_backend(snapshot) && snapshot.session.state != State::Starting &&
+	       !(request.except_self && snapshot.session.id.pid == MyProcPid);
+}
+
+/*
+ * Add every session that passes the filter and a further condition; returns how
+ * many could not be judged, because the caller may not see what they do.
+ */
+template <typename Condition>
+int
+add_matching(const Request &request, FilterMatcher &matcher, Targets &targets, Condition condition)
+{
+	int hidden = 0;
+
+	for (int slot = 0; slot < slot_count(); slot++)
+	{
+		BackendSnapshot snapshot;
+		ReadResult sight =
+		    read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
+
+		CHECK_FOR_INTERRUPTS();
+		if (sight != ReadResult::Read || !is_candidate(request, snapshot) || !condition(snapshot))
+			continue;
+
+		Match match = matcher.compare(snapshot);
+		if (match == Match::Yes)
+			targets.add(target_of(request, snapshot, matcher.query()));
+		else if (match == Match::Hidden)
+			hidden++;
+	}
+	return hidden;
+}
+
+void
+report_hidden(int hidden)
+{
+	if (hidden > 0)
+		ereport(NOTICE, (errmsg_plural("left out %d session whose activity is not shown to you",
+		                               "left out %d sessions whose activity is not shown to you",
+		                               static_cast<unsigned long>(hidden), hidden),
+		                 errhint("It is shown to members of role \"pg_read_all_stats\".")));
+}
+
+void
+notice_starting(int pid)
+{
+	ereport(NOTICE, (errmsg("process %d is still starting", pid)));
+}
+
+/* Tell who may signal it what kind of process it is, as far as pg_stat_activity would. */
+void
+notice_kind(const BackendSnapshot &snapshot)
+{
+	if (snapshot.session.state == State::Starting)
+		notice_starting(snapshot.session.id.pid);
+	else if (is_client_backend(snapshot))
+		return;
+	else if (may_see(snapshot.role))
+		ereport(NOTICE, (errmsg("process %d is no client session but: %s", snapshot.session.id.pid,
+		                        kind_of(snapshot))));
+	else
+		ereport(NOTICE, (errmsg("process %d is no client session", snapshot.session.id.pid)));
+}
+
+/* A target of which only the pid is known. */
+Target
+unknown(const Request &request, const PGPROC *process)
+{
+	Target target{};
+
+	target.snapshot.session.id.pid = *request.pid;
+	target.snapshot.slot = -1;
+	target.snapshot.process = process;
+	target.action = request.action;
+	return target;
+}
+
+Target
+gone(const Request &request, const char *note)
+{
+	Target target = unknown(request, nullptr);
+
+	target.outcome = Outcome::Gone;
+	target.note = note;
+	return target;
+}
+
+/*
+ * A process that the caller may not signal, as pg_stat_activity shows it.
+ * Anything more, even whether the request would be about it, is not to be told.
+ */
+Target
+denied(const Request &request, FilterMatcher &matcher, const PGPROC *process, int slot,
+       const char *denial)
+{
+	Target target = unknown(request, process);
+	BackendSnapshot snapshot;
+
+	if (slot >= 0 &&
+	    read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query()) ==
+	        ReadResult::Read &&
+	    snapshot.session.id.pid == *request.pid)
+		target = target_of(request, snapshot, matcher.query());
+	target.outcome = Outcome::Denied;
+	target.note = denial;
+	return target;
+}
+
+/* A process that has not got a status entry yet: it still starts, or authenticates its client. */
+Target
+unlisted(const Request &request, const PGPROC *process)
+{
+	notice_starting(*request.pid);
+	return unknown(request, process);
+}
+
+/* The target of a request about one pid. */
+Target
+select_process(const Request &request, FilterMatcher &matcher)
+{
+	BackendSnapshot snapshot;
+	const PGPROC *process = BackendPidGetProc(*request.pid);
+	int slot = slot_of(*request.pid);
+
+	if (process == nullptr)
+		return gone(request, "no session has this process ID");
+	if (const char *denial = denial_of(request, *process))
+		return denied(request, matcher, process, slot, denial);
+	if (slot < 0)
+		return request.backend_start ? gone(request, "no session has this process ID and start")
+		                             : unlisted(request, process);
+	ReadResult sight = read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
+	if (sight == ReadResult::Gone || snapshot.session.id.pid != *request.pid)
+		return gone(request, "it has just ended");
+	if (request.backend_start && snapshot.session.id.backend_start != *request.backend_start)
+		return gone(request, "the process ID belongs to another session now");
+	notice_kind(snapshot);
+	return target_of(request, snapshot, matcher.query());
+}
+
+/* Does a request still find what it is about?  The snapshot is a fresh one. */
+bool
+still_matches(const Request &request, FilterMatcher &matcher, const Target &target,
+              const BackendSnapshot &fresh)
+{
+	/* A client's statement is what is canceled; whatever a worker does has no name. */
+	if (request.action == Action::Cancel && is_client_backend(fresh) &&
+	    !(is_running(fresh.session) && statement_stamp(fresh.session) == target.statement))
+		return false;
+	/* It blocks others by the locks of this transaction, but for advisory ones. */
+	if (request.filter.blocking_for && !request.filter.counts_advisory &&
+	    fresh.session.transaction != target.snapshot.session.transaction)
+		return false;
+	return request.pid || matcher.compare_again(fresh) == Match::Yes;
+}
+
+/* Does a request spare whom the limit of its condition spares? */
+bool
+spares_by_condition(const Request &request)
+{
+	return request.condition && !request.include_spared;
+}
+
+bool
+by_age(const Target &a, const Target &b)
+{
+	const SessionId &x = a.snapshot.session.id;
+	const SessionId &y = b.snapshot.session.id;
+
+	return x.backend_start != y.backend_start ? x.backend_start < y.backend_start : x.pid < y.pid;
+}
+
+} // namespace
+
+const char *
+denial_of(const Request &request, const PGPROC &process)
+{
+	if (const char *function = forbidden_function(request))
+		return psprintf("permission denied for function %s", function);
+	return denial_of(process);
+}
+
+Targets
+select_targets(const Request &request, FilterMatcher &matcher)
+{
+	Targets targets{};
+
+	if (request.pid)
+	{
+		targets.add(select_process(request, matcher));
+		return targets;
+	}
+	report_hidden(
+	    add_matching(request, matcher, targets, [](const BackendSnapshot &) { return true; }));
+	if (request.filter.blocking_for && targets.count() == 0)
+		notice_waits(request.filter);
+	std::ranges::sort(targets.all(), by_age);
+	return targets;
+}
+
+Connecting
+find_connecting(const Request &request)
+{
+	Connecting connecting{.pids = nullptr, .count = 0};
+
+	if (request.filter.databases.empty() || request.pid || request.dry_run ||
+	    request.action != Action::Terminate || !is_about_identity(request.filter))
+		return connecting;
+	connecting.pids =
+	    static_cast<int *>(palloc(static_cast<std::size_t>(slot_count()) * sizeof(int)));
+	for (int slot = 0; slot < slot_count(); slot++)
+		for (Oid database : request.filter.databases)
+			if (int pid = connecting_in_slot(slot, database))
+			{
+				connecting.pids[connecting.count++] = pid;
+				break;
+			}
+	return connecting;
+}
+
+int
+connecting_in(const Connecting &connecting, int slot, Oid database)
+{
+	std::span<const int> pids(connecting.pids, connecting.count);
+	int pid = pids.empty() ? 0 : connecting_in_slot(slot, database);
+
+	return std::ranges::find(pids, pid) != pids.end() ? pid : 0;
+}
+
+bool
+is_connecting(const Request &request, const Connecting &connecting)
+{
+	for (int slot = 0; connecting.count > 0 && slot < slot_count(); slot++)
+		for (Oid database : request.filter.databases)
+			if (connecting_in(connecting, slot, database) != 0)
+				return true;
+	return false;
+}
+
+bool
+add_late_targets(const Request &request, FilterMatcher &matcher, Timestamp started,
+                 Targets &targets)
+{
+	std::size_t before = targets.count();
+
+	if (request.pid || request.action != Action::Terminate || !is_about_identity(request.filter))
+		return false;
+	(void)add_matching(request, matcher, targets,
+	                   [&](const BackendSnapshot &snapshot)
+	                   {
+		                   SessionId id = snapshot.session.id;
+
+		                   return id.backend_start <= started && !has(targets, id);
+	                   });
+	return targets.count() > before;
+}
+
+bool
+settle(Target &target, Outcome outcome, const char *note)
+{
+	target.outcome = outcome;
+	target.note = note;
+	return true;
+}
+
+bool
+recheck(const Request &request, FilterMatcher &matcher, Target &target)
+{
+	BackendSnapshot fresh;
+
+	if (!target.is_known)
+		return has_left(target.snapshot) && settle(target, Outcome::Gone, nullptr);
+	if (spares_by_condition(request))
+		matcher.sparing().refresh();
+
+	ReadResult sight = read_session(target.snapshot.slot, target.snapshot.session.id, fresh,
+	                                Patience::Unlimited, matcher.query());
+	if (sight == ReadResult::Gone)
+		return settle(target, Outcome::Gone, nullptr);
+	if (!still_matches(request, matcher, target, fresh))
+		return settle(target, Outcome::Raced,
+		              request.action == Action::Cancel && !is_running(fresh.session)
+		                  ? "no statement is running"
+		                  : "it has moved on");
+	if (fresh.session.wait == Wait::SyncRep && !request.pid && !request.include_sync_rep)
+		return settle(target, Outcome::Spared, "waits for a synchronous standby");
+	if (!spares_by_condition(request))
+		return false;
+	const char *why =
+	    matcher.sparing().why_spared(*request.condition, request.filter.longer_than, fresh);
+	return why != nullptr && settle(target, Outcome::Spared, why);
+}
+
+bool
+still_runs(const Target &target)
+{
+	BackendSnapshot fresh;
+	/* Who waits for this asks again. */
+	ReadResult sight =
+	    read_session(target.snapshot.slot, target.snapshot.session.id, fresh, Patience::None);
+
+	if (sight == ReadResult::Unreadable)
+		return true;
+	return sight == ReadResult::Read && is_running(fresh.session) &&
+	       statement_stamp(fresh.session) == target.statement;
+}
+
+} // namespace session_guard

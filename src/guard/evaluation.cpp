@@ -1,0 +1,75 @@
+/*
+ * A look by the guard (see evaluation.h).
+ */
+#include "guard/evaluation.h"
+
+#include "shmem/present_time.h"
+#include "shmem/tracking.h"
+
+#include "status/catalogs.h"
+#include "status/switches.h"
+
+#include "policy/policy_cache.h"
+
+#include "guard/logged_episodes.h"
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Space for the text of a query. */
+char *query = nullptr;
+
+} // namespace
+
+void
+prepare_evaluation()
+{
+	query = static_cast<char *>(MemoryContextAllocZero(TopMemoryContext, query_size()));
+}
+
+void
+track(int slot, Session &session, const Policy &policy, Instant now, Asker asker)
+{
+	change_tracking(slot,
+	                [&](TrackingState &tracking)
+	                {
+		                if (tracking.session != session.id)
+			                complete_logged(tracking);
+		                place(tracking, session, wall_clock(), now);
+		                if (wants_switches(session, tracking, policy, now, asker))
+			                read_switches(session);
+		                observe(tracking, session, now);
+		                measure_logged(tracking, session, policy, now);
+	                });
+}
+
+Evaluation
+evaluate(Limit limit, int slot, SessionId id)
+{
+	Evaluation evaluation;
+
+	/* An exemption may have been committed meanwhile. */
+	refresh_policies();
+	evaluation.sight = read_session(slot, id, evaluation.snapshot, Patience::None, query);
+	evaluation.query = query;
+
+	Moment moment = take_time();
+	evaluation.at = moment.now;
+	evaluation.wall = moment.wall;
+	if (evaluation.sight != ReadResult::Read)
+		return evaluation;
+
+	Session &session = evaluation.snapshot.session;
+	session.superuser = superuser_of_seen(evaluation.snapshot.role);
+	evaluation.policy =
+	    policy_of(session.superuser, evaluation.snapshot.role, evaluation.snapshot.database);
+	track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
+	evaluation.decision =
+	    decide(limit, session, tracking_of(slot), evaluation.policy, evaluation.at);
+	return evaluation;
+}
+
+} // namespace session_guard

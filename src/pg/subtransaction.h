@@ -1,0 +1,54 @@
+/*
+ * Work that may fail in an expected way, in a subtransaction of its own.
+ */
+#pragma once
+
+#include "pg/pg.h"
+
+#include <type_traits>
+
+namespace session_guard
+{
+
+/* Not the code of an error, but of all of them; what is FATAL ends the process all the same. */
+inline constexpr int any_error = 0;
+
+/*
+ * Run the work; false if it failed with the expected error and was undone.
+ * Any other error goes on.  Whoever asks for it gets a copy of the error, in his
+ * memory context.
+ */
+template <typename Work>
+[[gnu::noinline]] bool
+run_in_subtransaction(Work work, int expected_error, ErrorData **error = nullptr)
+{
+	static_assert(std::is_trivially_destructible_v<Work>);
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(nullptr);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		work();
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		if (expected_error != any_error && geterrcode() != expected_error)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		if (error != nullptr)
+			*error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
+} // namespace session_guard

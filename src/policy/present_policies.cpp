@@ -1,0 +1,114 @@
+/*
+ * The policy of each session without the guard (see present_policies.h).
+ */
+#include "policy/present_policies.h"
+
+#include "settings/settings.h"
+
+#include "shmem/policy_state.h"
+#include "shmem/shared_memory.h"
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* What pg_authid says without the cache, which may still say that a new role does not exist. */
+Superuser
+superuser_by_fresh_reading(Oid role)
+{
+	Superuser superuser = Superuser::Dropped;
+	ScanKeyData key;
+
+	/* Who has no role yet still authenticates. */
+	if (role == InvalidOid)
+		return Superuser::Unknown;
+	InvalidateCatalogSnapshot();
+	ScanKeyInit(&key, Anum_pg_authid_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
+	Relation relation = table_open(AuthIdRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(relation, AuthIdOidIndexId, true, nullptr, 1, &key);
+	if (HeapTuple tuple = systable_getnext(scan))
+		superuser = reinterpret_cast<Form_pg_authid>(GETSTRUCT(tuple))->rolsuper ? Superuser::Yes
+		                                                                         : Superuser::No;
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return superuser;
+}
+
+RoleDatabaseReading
+read_stored_now()
+{
+	LockRelationOid(DbRoleSettingRelationId, AccessShareLock);
+	std::optional<RoleDatabaseReading> reading =
+	    read_role_database_settings({}, DEBUG1, Damaged::IsError);
+	UnlockRelationOid(DbRoleSettingRelationId, AccessShareLock);
+	return *reading;
+}
+
+/*
+ * The server's configuration.  Where the library is not preloaded nobody has
+ * published it, and this session's variables may hold what is stored for its own
+ * role or database: then nobody knows the file's word, which is no exemption by
+ * default.
+ */
+Policy
+configuration(const RoleDatabaseReading &stored)
+{
+	if (has_shared_memory())
+		return published_configuration();
+
+	Policy policy = configured_policy();
+	Policy own = policy;
+
+	apply_role_database_settings(stored, GetAuthenticatedUserId(), MyDatabaseId, own);
+	if (own.exempt.source != Source::ConfigurationFile)
+		policy.exempt.value = false;
+	return policy;
+}
+
+} // namespace
+
+Superuser
+superuser_now(Oid role)
+{
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
+		return superuser_by_fresh_reading(role);
+	return superuser_arg(role) ? Superuser::Yes : Superuser::No;
+}
+
+PresentPolicies::PresentPolicies()
+    : context_(CurrentMemoryContext), messages_(SharedInvalidMessageCounter),
+      stored_(read_stored_now()), configured_(configuration(stored_))
+{
+}
+
+void
+PresentPolicies::refresh()
+{
+	AcceptInvalidationMessages();
+	if (SharedInvalidMessageCounter != messages_)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(context_);
+
+		MemoryContextDelete(stored_.context);
+		/* Taken before the reading: what changes meanwhile is read again. */
+		messages_ = SharedInvalidMessageCounter;
+		stored_ = read_stored_now();
+		MemoryContextSwitchTo(caller);
+	}
+	configured_ = configuration(stored_);
+}
+
+Policy
+PresentPolicies::policy_of(Superuser superuser, Oid role, Oid database) const
+{
+	Policy policy = configured_;
+
+	/* Of a role that was dropped nothing is stored. */
+	apply_role_database_settings(stored_, superuser == Superuser::Dropped ? InvalidOid : role,
+	                             database, policy);
+	return policy;
+}
+
+} // namespace session_guard

@@ -1,0 +1,52 @@
+/*
+ * What the catalogs say of roles and databases, without ever waiting for them.
+ *
+ * The shared catalogs are read as a whole when the server says that they have
+ * changed, and only if their locks are free.  While somebody holds such a lock
+ * the last reading goes on to count: that somebody may be the very session to
+ * be ended.
+ */
+#pragma once
+
+#include "core/session.h"
+
+#include "pg/pg.h"
+
+#include "status/catalog_access.h"
+
+namespace session_guard
+{
+
+/* Ask to be told of changes.  Once, when connected. */
+void watch_catalogs();
+
+/*
+ * Bring the reading up to date, in a transaction, if the catalogs are free.
+ * Cheap if nothing changed, so it can precede each look: mercy that was
+ * committed before is honored.
+ */
+void refresh_catalogs();
+
+/*
+ * Unknown if the role was made after the last reading, or does not exist, unless
+ * it is known to have been dropped.
+ */
+Superuser superuser_of(Oid role);
+
+/*
+ * Read the roles once more, for those that are unknown; false if that cannot be
+ * done now.  A role can be visible before the message about it has come.
+ */
+bool read_roles_again();
+
+/* The same as superuser_of(), after that, for the role of a session that was seen before. */
+Superuser superuser_or_dropped(Oid role);
+
+/* Both: the last word on the role of a session that was seen before. */
+Superuser superuser_of_seen(Oid role);
+
+/* For people; "?" where the name is not known. */
+const char *role_name(Oid role);
+const char *database_name(Oid database);
+
+} // namespace session_guard

@@ -1,0 +1,211 @@
+/*
+ * Who waits for whom (see locks.h).
+ */
+#include "status/locks.h"
+
+#include "pg/compat.h"
+#include "pg/growing_array.h"
+
+#include "status/backend_status.h"
+#include "status/process_wait.h"
+
+#include <optional>
+#include <span>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* A process in the queue of a lock, with what its wait is to others. */
+struct Waiting
+{
+	Timestamp since;
+	int pid;
+	/* Its place in the backend-status array; -1 if it has none, as the startup process. */
+	int slot;
+	bool is_maintenance_process;
+};
+
+/* A lock that somebody waits for: how many of the holders and waiters are its own. */
+struct ContendedLock
+{
+	LockTagType kind;
+	std::size_t holders;
+	std::size_t waiters;
+};
+
+/* All such locks, one after the other. */
+struct Contended
+{
+	GrowingArray<ContendedLock> locks;
+	GrowingArray<LockHolder> holders;
+	GrowingArray<LockWaiter> queue;
+	/* For each in the queue. */
+	GrowingArray<Waiting> waiting;
+};
+
+/* Edges in the making. */
+using Edges = GrowingArray<WaitEdge>;
+
+const PGPROC *
+leader_of(const PGPROC *process)
+{
+	return process->lockGroupLeader != nullptr ? process->lockGroupLeader : process;
+}
+
+/* What the wait of a process is to others: what counts is who leads it. */
+Waiting
+waiting_of(const PGPROC *process)
+{
+	constexpr int maintenance = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC;
+	const PGPROC *leader = leader_of(process);
+	int slot = slot_of_proc(leader);
+
+	return {.since = wait_start_of(process),
+	        .pid = leader->pid,
+	        .slot = slot < slot_count() ? slot : -1,
+	        .is_maintenance_process = (leader->statusFlags & maintenance) != 0};
+}
+
+/* Copy who holds a lock and who waits for it. */
+void
+copy_lock(const LOCK *lock, Contended &contended)
+{
+	const LOCKMASK *conflicts = GetLocksMethodTable(lock)->conflictTab;
+	ContendedLock copied{
+	    .kind = static_cast<LockTagType>(lock->tag.locktag_type), .holders = 0, .waiters = 0};
+
+	for (auto claim = first_claim(lock); claim != nullptr; claim = next_claim(lock, claim))
+	{
+		if (claim->holdMask == 0)
+			continue;
+		contended.holders.add(
+		    {.leader = claim->groupLeader->pid, .held = static_cast<LockModes>(claim->holdMask)});
+		copied.holders++;
+	}
+	for (auto process = first_in_queue(lock); process != nullptr;
+	     process = next_in_queue(lock, process))
+	{
+		LOCKMODE mode = process->waitLockMode;
+
+		contended.queue.add({.leader = leader_of(process)->pid,
+		                     .wanted = static_cast<LockModes>(LOCKBIT_ON(mode)),
+		                     .conflicting = static_cast<LockModes>(conflicts[mode])});
+		contended.waiting.add(waiting_of(process));
+		copied.waiters++;
+	}
+	contended.locks.add(copied);
+}
+
+/*
+ * Copy all locks that somebody waits for, as of one moment.
+ *
+ * A lock is found by the first of those that wait for it.  Locks taken by the
+ * fast path are in no table; but they are moved there by whoever asks for a mode
+ * that conflicts with them, before it waits.
+ */
+Contended
+copy_contended_locks()
+{
+	Contended contended;
+
+	for (int partition = 0; partition < NUM_LOCK_PARTITIONS; partition++)
+		LWLockAcquire(LockHashPartitionLockByIndex(partition), LW_SHARED);
+	for (uint32 i = 0; i < ProcGlobal->allProcCount; i++)
+	{
+		const PGPROC *process = &ProcGlobal->allProcs[i];
+
+		if (process->waitLock != nullptr && process == first_in_queue(process->waitLock))
+			copy_lock(process->waitLock, contended);
+	}
+	/* The other way round, as the server does: who waits for all of them gets the first one last.
+	 */
+	for (int partition = NUM_LOCK_PARTITIONS; --partition >= 0;)
+		LWLockRelease(LockHashPartitionLockByIndex(partition));
+	return contended;
+}
+
+WaitedLock
+kind_of_lock(LockTagType kind)
+{
+	switch (kind)
+	{
+		case LOCKTAG_RELATION:
+		case LOCKTAG_TUPLE:
+		case LOCKTAG_TRANSACTION:
+		case LOCKTAG_OBJECT:
+			return WaitedLock::Ordinary;
+		case LOCKTAG_ADVISORY:
+			return WaitedLock::Advisory;
+		case LOCKTAG_VIRTUALTRANSACTION:
+			return WaitedLock::Snapshot;
+		default:
+			return WaitedLock::Own;
+	}
+}
+
+/*
+ * Who waits for a lock; what waits for the server's own is nobody's concern.  What
+ * reports no progress yet is known by the flags of its process or by its text.
+ */
+WhoWaits
+kind_of_waiter(const Waiting &waiting)
+{
+	if (waiting.slot < 0)
+		return WhoWaits::NoSession;
+	return waiting.is_maintenance_process || is_maintaining(waiting.slot, waiting.pid)
+	           ? WhoWaits::Maintenance
+	           : WhoWaits::Session;
+}
+
+/* Add an edge for each of those that block the waiter at a position of the queue. */
+void
+add_blockers(Edges &edges, LockTagType kind, std::span<const LockHolder> holders,
+             std::span<const LockWaiter> queue, std::size_t position, const Waiting &waiting)
+{
+	WaitedLock lock = kind_of_lock(kind);
+	std::optional<WhoWaits> who;
+
+	for_each_blocker(holders, queue, position,
+	                 [&](std::int32_t blocker)
+	                 {
+		                 if (!who)
+			                 who = lock == WaitedLock::Own ? WhoWaits::Session
+			                                               : kind_of_waiter(waiting);
+		                 edges.add({.waiter = waiting.pid,
+		                            .blocker = blocker,
+		                            .since = waiting.since,
+		                            .lock = lock,
+		                            .kind = *who});
+	                 });
+}
+
+} // namespace
+
+WaitGraph
+read_wait_graph()
+{
+	Contended contended = copy_contended_locks();
+	std::span<const LockHolder> holders = contended.holders.all();
+	std::span<const LockWaiter> queue = contended.queue.all();
+	std::span<const Waiting> waiting = contended.waiting.all();
+	Edges edges;
+
+	for (const ContendedLock &lock : contended.locks.all())
+	{
+		for (std::size_t i = 0; i < lock.waiters; i++)
+			add_blockers(edges, lock.kind, holders.first(lock.holders), queue.first(lock.waiters),
+			             i, waiting[i]);
+		holders = holders.subspan(lock.holders);
+		queue = queue.subspan(lock.waiters);
+		waiting = waiting.subspan(lock.waiters);
+	}
+	Edges copy;
+	for (const WaitEdge &edge : edges.all())
+		copy.add(edge);
+	return {edges.all(), copy.all()};
+}
+
+} // namespace session_guard

@@ -1,0 +1,23 @@
+/*
+ * Who waits for whom, read from the server's lock table.
+ */
+#pragma once
+
+#include "core/blocking.h"
+
+#include "pg/pg.h"
+
+namespace session_guard
+{
+
+/*
+ * Read from the lock table who waits for whom, at one moment.  The graph lives in
+ * the current memory context.
+ *
+ * pg_blocking_pids() would go through the table once for each process that
+ * waits; here each lock that somebody waits for is copied once, and no other
+ * lock.  No function of the server gives the order of a queue otherwise.
+ */
+WaitGraph read_wait_graph();
+
+} // namespace session_guard

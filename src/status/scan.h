@@ -1,0 +1,44 @@
+/*
+ * The scan: one full read of backend status.
+ */
+#pragma once
+
+#include "status/backend_status.h"
+
+#include <span>
+
+namespace session_guard
+{
+
+/* One session as a scan found it. */
+struct Scanned
+{
+	Session session;
+	/* Its place in the backend-status array. */
+	int slot;
+	Oid role;
+	Oid database;
+};
+
+/* How a scan learns who is there. */
+enum class ScanKind
+{
+	/* From pg_stat_get_activity(), as everybody does. */
+	Full,
+	/* From the places of the array, which is as good, and cheaper. */
+	Between,
+};
+
+/* Prepare the memory.  Once. */
+void prepare_scan();
+
+/*
+ * Read the status of all client sessions, in a transaction.
+ *
+ * What is known of each comes from the one look (status.h); a full scan lists
+ * them through SPI, unless a lock is in the way of that.  The result is valid
+ * until the next scan.
+ */
+std::span<Scanned> scan_sessions(ScanKind kind);
+
+} // namespace session_guard
