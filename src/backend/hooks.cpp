@@ -8,7 +8,7 @@
 
 #include "pg/pg.h"
 
-#include "settings/settings.h"
+#include "settings/stored_setting.h"
 
 #include "shmem/client_message.h"
 #include "shmem/policy_state.h"

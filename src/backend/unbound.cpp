@@ -4,6 +4,7 @@
 #include "backend/unbound.h"
 
 #include "settings/settings.h"
+#include "settings/stored_setting.h"
 
 namespace session_guard
 {

@@ -6,7 +6,7 @@
 #include "pg/growing_array.h"
 #include "pg/subtransaction.h"
 
-#include "settings/settings.h"
+#include "settings/stored_setting.h"
 
 #include <algorithm>
 #include <cstring>

@@ -5,6 +5,7 @@
 
 #include "pg/pg.h"
 
+#include "settings/check_hooks.h"
 #include "settings/settings.h"
 
 #include <cstring>
