@@ -191,7 +191,7 @@ grep -q '(4 rows)' "$work/verb.out"
 [ "$(grep -c '| terminated' "$work/verb.out")" = 4 ]
 [ "$(grep -c '| terminated' "$work/history.out")" = 6 ]
 [ "$(grep -c '| canceled' "$work/history.out")" = 1 ]
-! grep -qE 'FATAL|aborted' "$work/pgbench.out"
+[ -z "$(grep -E 'FATAL|aborted' "$work/pgbench.out")" ]
 
 if [ -n "$keep" ]; then
 	connect=("$bindir/psql" -h "$socket" -U postgres postgres)
