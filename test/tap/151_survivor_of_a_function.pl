@@ -1,7 +1,7 @@
-# A session that cannot end for a while after a verb has terminated it: the verb
+# A session that cannot end for a while after a function has terminated it: the function
 # says so when its timeout is over, or says that the signal was sent, or is
 # interrupted; whichever it is, the guard confirms the end when it comes, and if
-# the verb has not waited the guard says after 5 s that the session survives.  It
+# the function has not waited the guard says after 5 s that the session survives.  It
 # does so with no limit set, when nothing else wakes it, and with mode = off.
 
 use strict;
@@ -58,14 +58,14 @@ sub check_end
 # On a slow machine 5 s may go by before it can.
 my $perhaps_late = qr/still there after [\d.]+ s; it waits for Client: ClientRead/;
 
-# The verb waits in vain.
+# The function waits in vain.
 sub check_timeout
 {
 	my ($what) = @_;
 	my $session = frozen_session();
 	my $pid = $session->pid;
 	my $offset = log_size($node);
-	my $result = call_verb($node, "terminate_user_sessions('web', timeout => '500 ms')");
+	my $result = run_function($node, "terminate_user_sessions('web', timeout => '500 ms')");
 	my $note = $result->{note}{$pid};
 
 	is($result->{outcome}{$pid}, 'survived', "$what: the row says that it has survived");
@@ -80,13 +80,13 @@ sub check_timeout
 	return;
 }
 
-# The verb does not wait.
+# The function does not wait.
 sub check_no_timeout
 {
 	my ($what) = @_;
 	my $session = frozen_session();
 	my $pid = $session->pid;
-	my $result = call_verb($node, "terminate_user_sessions('web', timeout => '0')");
+	my $result = run_function($node, "terminate_user_sessions('web', timeout => '0')");
 
 	is($result->{outcome}{$pid}, 'signaled', "$what: the row says that a signal was sent");
 	like(row_of('event', $pid), qr/^terminate_user_sessions\|terminate\|(signaled\||survived\|.+)\|$/, 'the event does not say more');
@@ -94,7 +94,7 @@ sub check_no_timeout
 	return;
 }
 
-# Let a verb about a role's sessions be canceled while it waits.
+# Let a function about a role's sessions be canceled while it waits.
 sub interrupt_verb
 {
 	my ($user, $what) = @_;
@@ -104,7 +104,7 @@ sub interrupt_verb
 	wait_for_status($node, $caller->pid, "wait_event_type = 'Extension'");
 	$node->safe_psql('postgres', "SELECT pg_cancel_backend(${\ $caller->pid })");
 	$caller->read_until('Z');
-	is($caller->sqlstate, '57014', "$what: the verb has failed");
+	is($caller->sqlstate, '57014', "$what: the function has failed");
 	return $caller;
 }
 
@@ -126,7 +126,7 @@ $node->poll_query_until('postgres',
   or die 'the guard does not know that there is no limit';
 my @abandoned = map { frozen_session(user => $_) } qw(slow late);
 my $wake_ups = $node->safe_psql('postgres', 'SELECT wake_ups FROM session_guard.stats');
-call_verb($node, "terminate_user_sessions('slow', timeout => '0')");
+run_function($node, "terminate_user_sessions('slow', timeout => '0')");
 my $interrupted = interrupt_verb('late', 'a long wait');
 check_timeout('no limit, timeout');
 cmp_ok($node->safe_psql('postgres', 'SELECT wake_ups FROM session_guard.stats'), '>', $wake_ups, 'the guard was woken up for it');
@@ -144,13 +144,13 @@ for my $session (@abandoned)
 
 	wait_for_outcome($node, 'event', $pid, 'survived');
 	is(scalar guard_lines($node, qr/WARNING:  session $pid has survived its signal: still there after [\d.]+ s; it waits for Client: ClientRead$/),
-		1, 'the guard says of a session for which no verb waits that it survives');
+		1, 'the guard says of a session for which no function waits that it survives');
 	check_end($session, qr/still there after [\d.]+ s; it waits for Client: ClientRead/, 'not waited for');
 }
 $interrupted->quit;
 
 is($node->safe_psql('postgres', 'SELECT ordered, terminates_sent, terminated, survived FROM session_guard.stats'),
-	'7|0|0|0', 'all were orders, and none of them counts as of the guard');
+	'7|0|0|0', 'all were requested, and none of them counts as of the guard');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM session_guard.event'), '7', 'there was nothing else');
 is($bystander->query('SELECT 42'), '42', 'the session of another role lives');
 $node->stop;

@@ -90,19 +90,19 @@ my @calls = (
 for my $call (@calls)
 {
 	my ($sql, $sqlstate) = @$call;
-	my $result = call_verb($node, $sql, before => "\\set VERBOSITY sqlstate\n");
+	my $result = run_function($node, $sql, before => "\\set VERBOSITY sqlstate\n");
 
 	like($result->{stderr}, qr/ERROR:  $sqlstate$/m, "$sqlstate: $sql");
 }
 
-is(scalar guard_lines($node, qr/ordered by role/), 0, 'the log says of nobody that he was ended');
+is(scalar guard_lines($node, qr/ordered by role/), 0, 'the log says of no session that it was ended');
 ok(is_alive($node, $pid{$_}), "the $_ session lives") for sort keys %pid;
 wait_for_status($node, $pid{running}, "wait_event = 'PgSleep'");
 pass('the statement still runs');
 is($session{'in transaction'}->query('SELECT 42'), '42', 'the transaction goes on');
 
 # All of them were within reach.
-my $result = call_verb($node, "terminate_user_sessions('web')");
+my $result = run_function($node, "terminate_user_sessions('web')");
 is($result->{outcome}{ $pid{$_} }, 'terminated', "the $_ session would have been ended")
   for sort keys %pid;
 

@@ -1,6 +1,6 @@
-# Who waits for a synchronous standby that is not there is spared by the verbs
-# about many sessions, also in a dry run, while the others go; he is ended when
-# the caller asks for that, or calls him by his process ID.
+# Who waits for a synchronous standby that is not there is spared by the functions
+# about many sessions, also in a dry run, while the others go; it is ended when
+# the caller asks for that, or names its process ID.
 
 use strict;
 use warnings FATAL => 'all';
@@ -41,7 +41,7 @@ wait_for_state($node, 'idle', $pid{idle});
 sub fates_by
 {
 	my ($call) = @_;
-	my $result = call_verb($node, $call);
+	my $result = run_function($node, $call);
 
 	like($result->{note}{ $pid{$_} }, qr/^waits for a synchronous standby$/, "$call: the note says why the $_ is spared")
 	  for grep { ($result->{outcome}{ $pid{$_} } // '') eq 'spared' } sort keys %pid;

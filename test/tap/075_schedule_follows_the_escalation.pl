@@ -1,5 +1,5 @@
 # session_guard.schedule follows the steps of an action: before the cancel it
-# says when the statement will be cancelled, and in its grace that the session
+# says when the statement will be canceled, and in its grace that the session
 # will be terminated, and when; so it happens, not before, and by that limit.
 
 use strict;
@@ -46,10 +46,10 @@ sub time_of
 
 is( schedule(q{concat_ws('|', limit_name, action, since + threshold = due_at, spared)}),
 	'statement_timeout|cancel|t',
-	'before its time: when it will be cancelled');
+	'before its time: when it will be canceled');
 
 set_limits($node, statement_timeout => '500ms');
-wait_until(sub { guard_lines($node, qr/LOG:  canceling statement of session $pid /) }, 'it is cancelled');
+wait_until(sub { guard_lines($node, qr/LOG:  canceling statement of session $pid /) }, 'it is canceled');
 wait_until(sub { schedule('action') eq 'terminate' }, 'the schedule has the next step');
 my $canceled_at = time_of('canceling');
 is( schedule(

@@ -118,7 +118,7 @@ is_deeply([ guard_lines($node, qr/ordered by|left session/, $offset) ], [], 'the
 is($node->safe_psql('postgres', $events), '0', 'nor is there an event');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid IN (${\ join ', ', $root_pid, $walsender_pid, $autovacuum_pid})"),
 	'3', 'and all live');
-is( call_verb($node, 'terminate_all_sessions(dry_run => true)', user => 'janitor')->{outcome}{$own_pid},
+is( run_function($node, 'terminate_all_sessions(dry_run => true)', user => 'janitor')->{outcome}{$own_pid},
 	'dry run', 'while of another role it is said who would be ended');
 
 # What they are is not told either, but to who may see it.
@@ -130,7 +130,7 @@ for my $case (
 {
 	my ($user, $expected) = @$case;
 
-	my $result = call_verb($node, "terminate_db_sessions('shop')", user => $user);
+	my $result = run_function($node, "terminate_db_sessions('shop')", user => $user);
 	my ($there) = $result->{stderr} =~ /^DETAIL:  Still there: (.*)\.$/m;
 	is(join(', ', sort split /, /, $there // ''), $expected, "$user: what still uses a database is named as far as it is shown");
 }
@@ -138,25 +138,25 @@ $node->safe_psql('postgres', 'ALTER ROLE web REPLICATION');
 my $logical = open_session($node, dbname => 'shop', replication => 'database');
 my $logical_pid;
 wait_until(sub { ($logical_pid = pid_where("backend_type = 'walsender' AND usename = 'web'")) ne '' }, 'a walsender of web');
-is( call_verb($node, "terminate_session($logical_pid, dry_run => true)", user => 'janitor')->{stderr} =~ s/^psql:\S+ //r,
+is( run_function($node, "terminate_session($logical_pid, dry_run => true)", user => 'janitor')->{stderr} =~ s/^psql:\S+ //r,
 	"NOTICE:  process $logical_pid is no client session",
 	'who may signal a process is told that it is no session');
-is( call_verb($node, "terminate_session($logical_pid, dry_run => true)", user => 'watchman')->{stderr},
+is( run_function($node, "terminate_session($logical_pid, dry_run => true)", user => 'watchman')->{stderr},
 	'', 'who may not is told nothing of it');
-is( call_verb($node, "terminate_session($logical_pid, dry_run => true)", user => 'web')->{stderr} =~ s/^psql:\S+ //r,
+is( run_function($node, "terminate_session($logical_pid, dry_run => true)", user => 'web')->{stderr} =~ s/^psql:\S+ //r,
 	"NOTICE:  process $logical_pid is no client session but: walsender",
 	'and whose it is, which kind');
 
 # Who may signal them does.
 if ($has_autovacuum_role)
 {
-	my $result = call_verb($node, "terminate_session($autovacuum_pid, dry_run => true)", user => 'sweeper');
+	my $result = run_function($node, "terminate_session($autovacuum_pid, dry_run => true)", user => 'sweeper');
 	is($result->{outcome}{$autovacuum_pid}, 'dry run', 'a member of pg_signal_autovacuum_worker might end an autovacuum worker');
-	is(call_verb($node, "terminate_session($root_pid)", user => 'sweeper')->{outcome}{$root_pid}, 'denied', 'and nobody else');
-	$result = call_verb($node, "terminate_session($autovacuum_pid)", user => 'sweeper');
+	is(run_function($node, "terminate_session($root_pid)", user => 'sweeper')->{outcome}{$root_pid}, 'denied', 'and nobody else');
+	$result = run_function($node, "terminate_session($autovacuum_pid)", user => 'sweeper');
 	is($result->{outcome}{$autovacuum_pid}, 'terminated', 'and does so');
 }
-my $result = call_verb($node, "terminate_session($hesitant_pid)");
+my $result = run_function($node, "terminate_session($hesitant_pid)");
 is($result->{outcome}{$hesitant_pid}, 'terminated', 'a superuser ends a process that authenticates its client');
 is($result->{stderr} =~ s/^psql:\S+ //r, "NOTICE:  process $hesitant_pid is still starting", 'and is told what it was');
 is(scalar guard_lines($node, qr/terminating session $hesitant_pid\b.*: ordered by role "\Q$superuser\E"/, $offset), 1, 'which is a line of the log');

@@ -1,4 +1,4 @@
-# Every outcome of a verb, produced for real, and next to each the session that
+# Every outcome of a function, produced for real, and next to each the session that
 # it is not about: raced, signaled, survived, gone, dry run.  Nothing but the
 # rows tells of a session that has gone: no warning reaches client or log.
 
@@ -37,23 +37,23 @@ sub open_running
 my ($running, $running_pid) = open_running();
 my $root = open_session($node, user => $superuser);
 my $root_pid = pid_of($root);
-my $result = call_verb($node, 'terminate_all_sessions(dry_run => true)', user => 'janitor', before => $talkative);
+my $result = run_function($node, 'terminate_all_sessions(dry_run => true)', user => 'janitor', before => $talkative);
 is(join(', ', @{ $result->{outcome} }{ $running_pid, $bystander_pid, $root_pid }),
 	'dry run, dry run, denied', 'dry run: who would be ended, and who not');
-$result = call_verb($node, 'cancel_queries(username => \'web\', dry_run => true)');
+$result = run_function($node, 'cancel_queries(username => \'web\', dry_run => true)');
 is_deeply($result->{outcome}, { $running_pid => 'dry run' }, 'dry run: whose statement would be canceled');
-is(call_verb($node, "stop_query($running_pid, dry_run => true)")->{outcome}{$running_pid},
+is(run_function($node, "stop_query($running_pid, dry_run => true)")->{outcome}{$running_pid},
 	'dry run', 'dry run of stop_query');
 wait_for_status($node, $running_pid, "wait_event = 'PgSleep'");
 ok(is_alive($node, $_), "session $_ lives after the dry runs") for $bystander_pid, $root_pid;
 is(scalar guard_lines($node, qr/ordered by/), 0, 'nor is there a line in the log');
 
 # raced: there is no statement to cancel.
-$result = call_verb($node, "cancel_query($bystander_pid)", before => $talkative);
+$result = run_function($node, "cancel_query($bystander_pid)", before => $talkative);
 is($result->{outcome}{$bystander_pid}, 'raced', 'raced: an idle session has no statement');
 is($result->{note}{$bystander_pid}, 'no statement is running', 'raced: and the note says so');
 ok(is_alive($node, $bystander_pid), 'raced: the idle session lives');
-$result = call_verb($node, "cancel_query($running_pid)", before => $talkative);
+$result = run_function($node, "cancel_query($running_pid)", before => $talkative);
 is($result->{outcome}{$running_pid}, 'canceled', 'while that of another is canceled');
 wait_for_state($node, 'idle', $running_pid);
 ok(is_alive($node, $running_pid), 'whose session lives');
@@ -61,24 +61,24 @@ close_sessions($running, $root);
 wait_for_end($node, $_) for $running_pid, $root_pid;
 
 # gone: there is nobody, or somebody else.
-$result = call_verb($node, "$_($no_such_pid)", before => $talkative),
+$result = run_function($node, "$_($no_such_pid)", before => $talkative),
   is_deeply($result->{outcome}, { $no_such_pid => 'gone' }, "gone: $_ of nobody"),
   is($result->{note}{$no_such_pid}, 'no session has this process ID', 'gone: the note says so'),
   unlike($result->{stderr}, qr/WARNING/, 'gone: the server does not warn')
   for qw(terminate_session cancel_query stop_query);
 my $ago = "(SELECT backend_start - interval '1 us' FROM pg_stat_activity WHERE pid = $bystander_pid)";
-for my $verb (qw(terminate_session cancel_query))
+for my $function (qw(terminate_session cancel_query))
 {
-	$result = call_verb($node, "$verb($bystander_pid, $ago)", before => $talkative);
-	is($result->{outcome}{$bystander_pid}, 'gone', "gone: $verb of an earlier session with that process ID");
+	$result = run_function($node, "$function($bystander_pid, $ago)", before => $talkative);
+	is($result->{outcome}{$bystander_pid}, 'gone', "gone: $function of an earlier session with that process ID");
 	is($result->{note}{$bystander_pid}, 'the process ID belongs to another session now', 'gone: the note says so');
 }
 ok(is_alive($node, $bystander_pid), 'gone: the later session lives');
 my ($known, $known_pid) = open_running();
 my $since = "(SELECT backend_start FROM pg_stat_activity WHERE pid = $known_pid)";
-is(call_verb($node, "cancel_query($known_pid, $since)")->{outcome}{$known_pid},
+is(run_function($node, "cancel_query($known_pid, $since)")->{outcome}{$known_pid},
 	'canceled', 'with its own start the statement is canceled');
-is(call_verb($node, "terminate_session($known_pid, $since)")->{outcome}{$known_pid},
+is(run_function($node, "terminate_session($known_pid, $since)")->{outcome}{$known_pid},
 	'terminated', 'and the session is terminated');
 ok(!is_alive($node, $known_pid), 'and is gone');
 close_sessions($known);
@@ -92,7 +92,7 @@ for my $case (
 	my ($stopped, $pid) = open_running();
 
 	freeze_process($pid);
-	$result = call_verb($node, "terminate_session($pid, timeout => '$timeout')", before => $talkative);
+	$result = run_function($node, "terminate_session($pid, timeout => '$timeout')", before => $talkative);
 	is($result->{outcome}{$pid}, $outcome, "$outcome: a stopped session, with timeout $timeout");
 	like($result->{note}{$pid}, $note // qr/^$/, "$outcome: the note");
 	ok(is_alive($node, $pid), "$outcome: it is still there");
@@ -103,7 +103,7 @@ for my $case (
 
 	($stopped, $pid) = open_running();
 	freeze_process($pid);
-	$result = call_verb($node, "cancel_query($pid, timeout => '$timeout')", before => $talkative);
+	$result = run_function($node, "cancel_query($pid, timeout => '$timeout')", before => $talkative);
 	is($result->{outcome}{$pid}, $outcome, "$outcome: a stopped session is canceled, with timeout $timeout");
 	thaw_process($pid);
 	wait_for_state($node, 'idle', $pid);
@@ -115,8 +115,8 @@ is(scalar guard_lines($node, qr/WARNING:  session \d+ has survived its signal: s
 	2, 'the log names those that survived');
 ok(is_alive($node, $bystander_pid), 'the session that nothing was about lives');
 
-# raced and gone on the way: a caller is held up after he has selected his
-# sessions, by a lock on the catalog in which he looks up the name of their
+# raced and gone on the way: a caller is held up after it has selected its
+# sessions, by a lock on the catalog in which it looks up the name of their
 # database, and they move on meanwhile.  All must be connected before.
 my $holder = open_session($node, user => $superuser);
 my $caller = open_session($node, user => $superuser);

@@ -3,7 +3,7 @@
 # cancel, and the end of its session is an event of its own; one whose session
 # is never terminated is reported once after 5 s, and canceled when it ends at
 # last; with a grace longer than that there is the report and then the end.  Who
-# was ended by somebody's order has survived the cancel, too.
+# was ended by somebody's call has survived the cancel, too.
 
 use strict;
 use warnings FATAL => 'all';
@@ -82,9 +82,9 @@ my $survived = 'cancel survived its session was terminated';
 # The cancel has not ended this one, so somebody else does.
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM session_guard.event WHERE pid = $pid{dismissed}")
   or die 'no cancel';
-call_verb($node, "terminate_session($pid{dismissed})");
+run_function($node, "terminate_session($pid{dismissed})");
 wait_for_outcome($node, 'event', $pid{dismissed}, 'survived', q{action = 'cancel'});
-is(rows_of('event', 'dismissed'), $survived, 'whose session a verb ends has survived the cancel');
+is(rows_of('event', 'dismissed'), $survived, 'a session that a function ends has survived the cancel');
 
 wait_for_outcome($node, 'event', $pid{obedient}, 'canceled');
 wait_for_outcome($node, 'event', $pid{stubborn}, 'terminated', q{action = 'terminate'});
@@ -114,7 +114,7 @@ is(rows_of('event', 'obedient'), 'cancel canceled', 'who gives in is canceled');
 $session{obedient}->read_until('Z');
 is($session{obedient}->query('SELECT 42'), '42', 'and its session lives');
 is(rows_of('event', 'exempt'), '', 'nothing happens to who is exempt');
-ok(is_alive($node, $pid{exempt}), 'and he lives');
+ok(is_alive($node, $pid{exempt}), 'and it lives');
 is($idle->query('SELECT 42'), '42', 'as does who is idle');
 
 # The history has what is in memory.

@@ -1,5 +1,5 @@
-# Whoever is ended by a function's call reads in his own error which role has
-# called which function, and what it has said of it.  There is no HINT: he could
+# A client that is ended by a function's call reads in its own error which role has
+# called which function, and what it has said of it.  There is no HINT: it could
 # not have done anything.  Who is not meant goes on and is told nothing.
 
 use strict;
@@ -44,7 +44,7 @@ sub session_that_is
 sub ok_told_of
 {
 	my ($session, $call, $expected, $name) = @_;
-	my $result = call_verb($node, $call, user => 'dba');
+	my $result = run_function($node, $call, user => 'dba');
 
 	die "$call failed: $result->{stderr}" if $result->{status} != 0;
 
@@ -58,8 +58,8 @@ sub ok_told_of
 my $innocent = session_that_is('active', dbname => 'postgres', user => 'app');
 my $idle_innocent = session_that_is('idle', dbname => 'postgres', user => 'app');
 
-# Each function with what chooses its victim, and what he is at.
-my @verbs = (
+# Each function with what chooses its victim, and what that is at.
+my @calls = (
 	[ 'terminate_db_sessions', q{'shop'}, 'idle' ],
 	[ 'terminate_user_sessions', q{'web'}, 'active' ],
 	[ 'terminate_idle_sessions', q{'0', dbname => 'shop'}, 'idle' ],
@@ -74,9 +74,9 @@ my @verbs = (
 	[ 'stop_query', undef, 'active' ],
 	[ 'stop_query', undef, 'stubborn', q{grace => '50 ms'} ]);
 
-for my $verb (@verbs)
+for my $call (@calls)
 {
-	my ($function, $chosen_by, $state, @further) = @$verb;
+	my ($function, $chosen_by, $state, @further) = @$call;
 	my $is_canceled = $function =~ /^(?:cancel|stop)_/ && $state ne 'stubborn';
 	my $filters = ($chosen_by // '') =~ s/^'0', //r =~ s/^'shop'/dbname => $&/r =~ s/^'web'/username => $&/r;
 	my $expected = $is_canceled ? \&canceled_text : \&terminated_text;
@@ -146,13 +146,13 @@ $node->safe_psql(
 		RETURN (SELECT outcome FROM terminate_session(pid, reason => 'no room'))});
 my $victim = session_that_is('idle');
 my $operator = RawSession->connect($node, user => 'operator');
-is($operator->query("SELECT make_room(${\ $victim->pid })"), 'terminated', 'an operator may call what the DBA has made for him');
+is($operator->query("SELECT make_room(${\ $victim->pid })"), 'terminated', 'an operator may call what the DBA has made for it');
 $victim->read_to_end;
 is( $victim->error_text,
 	terminated_text('Ordered by role "dba" (session user "operator") with terminate_session(): "no room".'),
 	'the client is told both who has the rights and who has called');
 
-# Who means himself is told it, too.
+# A caller that means itself is told it, too.
 $operator->query(q{SELECT cancel_query(pg_backend_pid(), reason => 'myself')});
 is($operator->error_text, canceled_text('Ordered by role "operator" with cancel_query(): "myself".'), 'one can cancel oneself');
 $operator->query(q{SELECT terminate_session(pg_backend_pid(), reason => 'enough')});

@@ -1,6 +1,6 @@
-# The ladder of statement_timeout: one cancel, and one terminate for a statement
-# that still runs after cancel_grace.  A new statement starts at the bottom, and
-# with cancel_grace = 0 the ladder has one rung.
+# The escalation of statement_timeout: one cancel, and one terminate for a statement
+# that still runs after cancel_grace.  A new statement starts anew, and
+# with cancel_grace = 0 the escalation has one step.
 
 use strict;
 use warnings FATAL => 'all';
@@ -18,7 +18,7 @@ my $node = guard_node(
 	'pg_session_guard.cancel_grace' => '2s',
 	'pg_session_guard.naptime' => '100ms');
 
-# How often a session was cancelled and terminated.
+# How often a session was canceled and terminated.
 sub actions_on
 {
 	my ($session) = @_;
@@ -60,7 +60,7 @@ set_limits($node, cancel_grace => '0');
 my $endless = RawSession->connect($node);
 
 $endless->send_query(stubborn_statement());
-wait_until(sub { actions_on($endless)->[0] > 0 }, 'the statement is cancelled');
+wait_until(sub { actions_on($endless)->[0] > 0 }, 'the statement is canceled');
 wait_for_scan($node, 10);
 is_deeply(actions_on($endless), [ 1, 0 ], 'with cancel_grace = 0 there is one cancel and no more');
 ok(is_alive($node, $endless->pid), 'and the session stays');

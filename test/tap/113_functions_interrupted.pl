@@ -50,7 +50,7 @@ like(
 ok(is_alive($node, $stopped_pid), 'who could not go is still there');
 thaw_process($stopped_pid);
 wait_for_end($node, $stopped_pid);
-pass('and goes when he can, though the call has failed');
+pass('and goes when it can, though the call has failed');
 ok(is_alive($node, $bystander_pid), 'and the session of another role lives');
 close_sessions($free, $stopped, $caller);
 
@@ -61,7 +61,7 @@ freeze_process($stopped_pid);
 my $result;
 for my $timeout (qw(500ms 5s 50s))
 {
-	$result = call_verb(
+	$result = run_function(
 		$node,
 		"terminate_session($stopped_pid, timeout => '1 day')",
 		before => "SET statement_timeout = '$timeout'");
@@ -74,7 +74,7 @@ like(
 	'its error says how far it had got');
 thaw_process($stopped_pid);
 wait_for_end($node, $stopped_pid);
-pass('who was signaled goes when he can');
+pass('who was signaled goes when it can');
 ok(is_alive($node, $bystander_pid), 'the session of another role lives');
 close_sessions($stopped);
 
@@ -89,7 +89,7 @@ wait_for_end($node, $caller_pid);
 my @lines = guard_lines(
 	$node, qr/LOG:  terminating session $caller_pid |\[($pids[0]|$pids[1])\] .*FATAL:  terminating connection/, $offset);
 is(scalar @lines, 3, 'the others end, and the caller');
-like($lines[2], qr/terminating session $caller_pid /, 'he ends when the others have ended');
+like($lines[2], qr/terminating session $caller_pid /, 'it ends when the others have ended');
 ok(!is_alive($node, $_), "session $_ is gone") for @pids;
 close_sessions($caller, @others);
 
@@ -105,7 +105,7 @@ wait_for_end($node, $caller_pid);
 @lines = guard_lines(
 	$node, qr/LOG:  terminating session $caller_pid |session $stopped_pid has survived its signal/, $offset);
 is(scalar @lines, 2, 'one cannot end, and the caller ends');
-like($lines[1], qr/terminating session $caller_pid /, 'after he has waited');
+like($lines[1], qr/terminating session $caller_pid /, 'after it has waited');
 ok(is_alive($node, $stopped_pid), 'for who is still there');
 thaw_process($stopped_pid);
 wait_for_end($node, $stopped_pid);

@@ -1,4 +1,4 @@
-# On a hot standby the verbs and the view work as on a primary, and concern the
+# On a hot standby the functions and the view work as on a primary, and concern the
 # sessions of that server only.
 
 use strict;
@@ -43,29 +43,29 @@ my $result;
 is( $standby->safe_psql('postgres',
 		"SELECT count(*) FROM session_guard.session WHERE pid IN ($innocent_pid, $idle_pid, $running_pid)"),
 	'3', 'the view shows its sessions');
-$result = call_verb($standby, "cancel_db_queries('shop')", user => 'janitor');
+$result = run_function($standby, "cancel_db_queries('shop')", user => 'janitor');
 is($result->{outcome}{$running_pid}, 'canceled', 'a statement is canceled');
 ok(is_alive($standby, $running_pid), 'whose session stays');
 is( $standby->safe_psql('postgres', "SELECT state FROM pg_stat_activity WHERE pid = $innocent_pid"),
 	'active', 'that in another database goes on');
 
-$result = call_verb($standby, "terminate_db_sessions('shop', dry_run => true)", user => 'janitor');
+$result = run_function($standby, "terminate_db_sessions('shop', dry_run => true)", user => 'janitor');
 is(join(', ', @{ $result->{outcome} }{ $idle_pid, $running_pid, $root_pid }), 'dry run, dry run, denied', 'a dry run');
 ok(is_alive($standby, $idle_pid), 'ends nobody');
-$result = call_verb($standby, "terminate_db_sessions('shop', reason => 'maintenance')", user => 'janitor');
+$result = run_function($standby, "terminate_db_sessions('shop', reason => 'maintenance')", user => 'janitor');
 is($result->{status}, 0, 'what the caller may not end is no error');
 is( join(', ', @{ $result->{outcome} }{ $idle_pid, $running_pid, $root_pid }),
-	'terminated, terminated, denied', 'those whom he may end are terminated');
+	'terminated, terminated, denied', 'those that it may end are terminated');
 ok(!is_alive($standby, $_), "session $_ is gone") for $idle_pid, $running_pid;
 ok(is_alive($standby, $_), "session $_ lives") for $root_pid, $innocent_pid;
 is( scalar guard_lines($standby, qr/terminating session $idle_pid .*: ordered by role "janitor" with terminate_db_sessions\(dbname => 'shop'\): "maintenance"$/),
 	1, 'the log says who ordered it');
 like($result->{stderr}, qr/WARNING:  database "shop" is still in use.*session $root_pid/s, 'a warning names who is left');
 
-$result = call_verb($standby, "stop_query($innocent_pid)");
+$result = run_function($standby, "stop_query($innocent_pid)");
 is($result->{outcome}{$innocent_pid}, 'canceled', 'stop_query cancels');
 ok(is_alive($standby, $innocent_pid), 'and is content with that');
-$result = call_verb($standby, "terminate_session($innocent_pid)");
+$result = run_function($standby, "terminate_session($innocent_pid)");
 is($result->{outcome}{$innocent_pid}, 'terminated', 'terminate_session terminates');
 ok(!is_alive($standby, $innocent_pid), 'and the session is gone');
 ok(is_alive($primary, $elsewhere_pid), 'the session on the primary lives');

@@ -1,7 +1,7 @@
 # Four sessions are past their deadline while the guard is held up.  Before it
-# looks, the limit of one is raised, of one reset, of one switched off and one
+# rechecks, the limit of one is raised, of one reset, of one switched off and one
 # is exempted: they stay, and only the fifth, for whom nobody did anything, is
-# ended.  In a second round mercy comes for those who wait their turn.
+# ended.  In a second round exemptions come for those that are throttled.
 
 use strict;
 use warnings FATAL => 'all';
@@ -16,12 +16,12 @@ use Test::More;
 
 my $node = guard_node('main', 'pg_session_guard.naptime' => '1h');
 my $limit = 'pg_session_guard.idle_session_timeout';
-my %mercy = (
+my %exemption = (
 	raised => "ALTER ROLE raised SET $limit = '1h'",
 	reset_to_none => "ALTER ROLE reset_to_none RESET $limit",
 	switched_off => "ALTER ROLE switched_off IN DATABASE postgres SET $limit = 0",
 	exempted => 'ALTER ROLE exempted SET pg_session_guard.exempt = on');
-my @roles = ('nobodys', sort keys %mercy);
+my @roles = ('nobodys', sort keys %exemption);
 
 $node->safe_psql('postgres', "CREATE ROLE $_ LOGIN") for @roles;
 
@@ -75,12 +75,12 @@ my ($seconds, %session) = sessions_of_held_up_guard($guard);
 my %pids = map { $_ => $session{$_}->pid } @roles;
 wait_until_unchanged_for($node, "${\ ($seconds + 0.5) } s", values %pids);
 is(living($node, \%session), join(' ', sort @roles), 'all are past their deadline, and there');
-$node->safe_psql('postgres', $mercy{$_}) for sort keys %mercy;
+$node->safe_psql('postgres', $exemption{$_}) for sort keys %exemption;
 thaw_process($guard);
 wait_for_end($node, $pids{nobodys});
 is(scalar guard_lines($node, qr/LOG:  terminating session $pids{nobodys} /), 1, 'for whom nobody did anything is ended');
 wait_for_next_scans();
-is(living($node, \%session), join(' ', sort keys %mercy), 'for whom somebody did something stay');
+is(living($node, \%session), join(' ', sort keys %exemption), 'for whom somebody did something stay');
 is(wait_for_guard($node), $guard, 'by the guard that was held up');
 
 # A scan comes with the next change at the latest.
@@ -97,7 +97,7 @@ sub wait_for_next_scans
 }
 $_->abandon for values %session;
 
-# One may end in a minute, and the others wait for their turn, which somebody makes use of.
+# One may end in a minute, and the others are throttled, which somebody makes use of.
 set_limits($node, max_actions_per_minute => 1);
 limit_all('1h');
 %session = open_all();
@@ -105,13 +105,13 @@ limit_all('1h');
 wait_until_unchanged_for($node, '500 ms', values %pids);
 my $offset = log_size($node);
 limit_all('400ms');
-wait_until(sub { guard_lines($node, qr/LOG:  sessions over a limit wait, oldest first$/) }, 'they wait for their turn');
+wait_until(sub { guard_lines($node, qr/LOG:  sessions over a limit wait, oldest first$/) }, 'they are throttled');
 is(living($node, \%session), join(' ', sort @roles), 'all are over the limit and wait');
-$node->safe_psql('postgres', $mercy{$_}) for sort keys %mercy;
+$node->safe_psql('postgres', $exemption{$_}) for sort keys %exemption;
 set_limits($node, max_actions_per_minute => 0);
 wait_for_end($node, $pids{nobodys});
 wait_for_scan($node, 2);
-is(living($node, \%session), join(' ', sort keys %mercy), 'mercy holds for those who wait for their turn');
+is(living($node, \%session), join(' ', sort keys %exemption), 'it holds for those that were throttled');
 is(scalar guard_lines($node, qr/LOG:  terminating session/, $offset), 1, 'one was ended');
 
 $_->abandon for values %session;

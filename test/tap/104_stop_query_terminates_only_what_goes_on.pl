@@ -1,5 +1,5 @@
 # stop_query cancels a statement.  If the very same statement still runs after
-# the grace its session is terminated; who obeyed keeps it, even if he began
+# the grace its session is terminated; one that ends keeps it, even if it began
 # another statement in the meantime.
 
 use strict;
@@ -44,7 +44,7 @@ wait_for_status($node, $_->pid, q{wait_event = 'PgSleep'}) for values %session;
 # More than anybody here needs but the stubborn one, who would use up any grace.
 my $patience = $PostgreSQL::Test::Utils::timeout_default . 's';
 
-# Call the verb; the last column tells that it did not wait for the grace to be over.
+# Call the function; the last column tells that it did not wait for the grace to be over.
 sub stop
 {
 	my ($name, $grace) = @_;
@@ -56,7 +56,7 @@ sub stop
 
 my $everybody = living($node, \%session);
 
-is(stop('obedient', $patience), 'cancel|canceled|t', 'an ordinary statement is cancelled');
+is(stop('obedient', $patience), 'cancel|canceled|t', 'an ordinary statement is canceled');
 $session{obedient}->read_result;
 is($session{obedient}->sqlstate, '57014', 'its client is told');
 is($session{obedient}->query('SELECT 42'), '42', 'and its session goes on');
@@ -72,7 +72,7 @@ for my $name (qw(busy busy_in_transaction))
 }
 is(living($node, \%session, q{state = 'active' AND query = 'SELECT pg_sleep(600)'}),
 	'busy busy_in_transaction', 'and the next one runs, unharmed');
-is(living($node, \%session), $everybody, 'so far nobody has lost his session');
+is(living($node, \%session), $everybody, 'so far nobody has lost a session');
 
 is(
 	$node->safe_psql('postgres',
@@ -88,10 +88,10 @@ is(
 	'terminate|terminated|t', 'who goes on after the grace is terminated');
 ok(!is_alive($node, $session{stubborn}->pid), 'and is gone');
 $session{stubborn}->read_to_end;
-is($session{stubborn}->sqlstate, '57P01', 'his client is told');
+is($session{stubborn}->sqlstate, '57P01', 'its client is told');
 
 my @lines = guard_lines($node, qr/ession ${\ $session{stubborn}->pid } /);
-is(scalar @lines, 2, 'the log has two lines of him');
+is(scalar @lines, 2, 'the log has two lines of it');
 like($lines[0], qr/LOG:  canceling statement of session .*stop_query\(\): "it is enough"$/,
 	'the cancel');
 like($lines[1], qr/LOG:  terminating session .*stop_query\(\): "it is enough"$/, 'the terminate');

@@ -1,5 +1,5 @@
-# Who may what with the verbs is what the server allows.  A member of
-# pg_signal_backend ends everybody but superusers, an ordinary user ends his own
+# Who may what with the functions is what the server allows.  A member of
+# pg_signal_backend ends everybody but superusers, an ordinary user ends its own
 # sessions, and who may not execute the server's function ends nobody: what is
 # not permitted is a row "denied", and the others are still done.  What somebody
 # else's session is at is no condition for who may not see it.  The log says who
@@ -70,7 +70,7 @@ sub ordered_lines
 # A member of pg_signal_backend, with a superuser's session in the batch.
 open_missing_sessions();
 my $offset = log_size($node);
-my $result = call_verb($node, "terminate_db_sessions('shop', reason => 'it is late')", user => 'janitor');
+my $result = run_function($node, "terminate_db_sessions('shop', reason => 'it is late')", user => 'janitor');
 is($result->{status}, 0, 'a superuser in the batch is no error');
 is( fates_of($result), 'etl terminated, root denied, web terminated',
 	'a member of pg_signal_backend may end all but superusers');
@@ -87,13 +87,13 @@ like(
 # An ordinary user, who selects by what everybody may see.
 open_missing_sessions();
 $offset = log_size($node);
-$result = call_verb($node, "terminate_db_sessions('shop')", user => 'web');
-is($result->{status}, 0, 'an ordinary user may call the verbs');
+$result = run_function($node, "terminate_db_sessions('shop')", user => 'web');
+is($result->{status}, 0, 'an ordinary user may call the functions');
 is( fates_of($result), 'etl denied, root denied, web terminated',
-	'an ordinary user ends his own sessions');
+	'an ordinary user ends its own sessions');
 is($result->{note}{ $pid{etl} }, 'needs the privileges of its role or of pg_signal_backend', 'and is told why not the others');
 is(who_lives(), 'etl root', 'the sessions of others live');
-is(scalar ordered_lines($offset), 1, 'the log has a line of his own session only');
+is(scalar ordered_lines($offset), 1, 'the log has a line of its own session only');
 
 # ... and by what everybody may not see.
 for my $condition ([ "state => 'idle'", 'state' ], [ "query => 'sesame'", 'query' ],
@@ -102,17 +102,17 @@ for my $condition ([ "state => 'idle'", 'state' ], [ "query => 'sesame'", 'query
 	my ($filter, $what) = @$condition;
 
 	open_missing_sessions();
-	$result = call_verb($node, "terminate_sessions(dbname => 'shop', $filter)", user => 'web');
+	$result = run_function($node, "terminate_sessions(dbname => 'shop', $filter)", user => 'web');
 	is(fates_of($result), 'web terminated',
-		"by $what an ordinary user finds his own sessions only");
+		"by $what an ordinary user finds its own sessions only");
 	like($result->{stderr}, qr/NOTICE:  left out 2 sessions whose activity is not shown to you/,
-		"by $what: he is told that others were left out");
+		"by $what: it is told that others were left out");
 	is(who_lives(), 'etl root', "by $what: the sessions of others live");
 }
 
 # pg_signal_backend may ask what a session is at, but not for the text of its query.
 open_missing_sessions();
-$result = call_verb($node, "terminate_sessions(dbname => 'shop', query => 'sesame')", user => 'janitor');
+$result = run_function($node, "terminate_sessions(dbname => 'shop', query => 'sesame')", user => 'janitor');
 is(fates_of($result), '', 'a query that may not be seen selects nobody');
 like($result->{stderr}, qr/NOTICE:  left out 3 sessions whose/, 'and the caller is told so');
 is(who_lives(), 'etl root web', 'all live');
@@ -129,7 +129,7 @@ is( $node->safe_psql('shop',
 	'one may see what is one\'s own');
 is(who_lives(), 'etl root web', 'and a dry run ends nobody');
 
-# EXECUTE on the server's function is demanded of who calls a verb.
+# EXECUTE on the server's function is demanded of who calls a function.
 sub with_one_running
 {
 	start_query($session{web}, 'SELECT pg_sleep(3600)');
@@ -148,13 +148,13 @@ for my $call (
 	"terminate_sessions(dbname => 'shop', username => 'web')", "stop_query($pid{web})",
 	"terminate_user_sessions('web', dry_run => true)")
 {
-	$result = call_verb($node, $call, user => 'janitor', dbname => 'shop');
+	$result = run_function($node, $call, user => 'janitor', dbname => 'shop');
 	is(fates_of($result), 'web denied', "pg_terminate_backend is revoked: $call");
 	is($result->{note}{ $pid{web} }, 'permission denied for function pg_terminate_backend', 'the note names it');
 }
 is(scalar ordered_lines($offset), 0, 'nobody is signaled');
 wait_for_status($node, $pid{web}, "wait_event = 'PgSleep'");
-is( fates_of(call_verb($node, "cancel_user_queries('web')", user => 'janitor', dbname => 'shop')), 'web canceled',
+is( fates_of(run_function($node, "cancel_user_queries('web')", user => 'janitor', dbname => 'shop')), 'web canceled',
 	'who may cancel still cancels');
 wait_for_state($node, 'idle', $pid{web});
 
@@ -165,13 +165,13 @@ for my $call (
 	"cancel_user_queries('web')", "cancel_query($pid{web})",
 	"cancel_queries(dbname => 'shop', username => 'web')", "stop_query($pid{web})")
 {
-	$result = call_verb($node, $call, user => 'janitor', dbname => 'shop');
+	$result = run_function($node, $call, user => 'janitor', dbname => 'shop');
 	is(fates_of($result), 'web denied', "pg_cancel_backend is revoked: $call");
 	is($result->{note}{ $pid{web} }, 'permission denied for function pg_cancel_backend', 'the note names it');
 }
 is(scalar ordered_lines($offset), 0, 'nobody is signaled');
 ok(is_alive($node, $pid{web}), 'the session lives');
-is( fates_of(call_verb($node, "terminate_user_sessions('web')", user => 'janitor', dbname => 'shop')), 'web terminated',
+is( fates_of(run_function($node, "terminate_user_sessions('web')", user => 'janitor', dbname => 'shop')), 'web terminated',
 	'who may terminate still terminates');
 is(who_lives(), 'etl root', 'the one lives no more, the others do');
 

@@ -1,4 +1,4 @@
-# The verbs and the view need no guard and no particular database: where the
+# The functions and the view need no guard and no particular database: where the
 # library is not preloaded they work in each database that has the extension,
 # whatever its encoding.  Queries that are not valid in the encoding of the
 # reader are no error, they are shown escaped and can be searched.
@@ -69,7 +69,7 @@ for my $reader (sort keys %encoding)
 
 	# All are looked at, one is the one.
 	my ($other) = grep { $_ ne $reader } reverse sort keys %encoding;
-	my $result = call_verb(
+	my $result = run_function(
 		$node,
 		"terminate_sessions(dbname => '$other', query => 'SELECT .caf', application_name => 'caf%', state => 'idle')",
 		dbname => $reader);
@@ -78,12 +78,12 @@ for my $reader (sort keys %encoding)
 	is(who_lives(), join(' ', grep { $_ ne $other } sort keys %encoding), "$reader: and the others live");
 
 	open_missing_sessions();
-	$result = call_verb($node, "terminate_sessions(username => 'web', query => 'nothing like that')", dbname => $reader);
+	$result = run_function($node, "terminate_sessions(username => 'web', query => 'nothing like that')", dbname => $reader);
 	is_deeply($result->{outcome}, {}, "$reader: a query that nobody has finds nobody");
 	is($result->{status}, 0, "$reader: and is no error");
 	is(who_lives(), 'ascii latin utf', "$reader: all live");
 
-	$result = call_verb($node, "terminate_db_sessions('$reader')", dbname => $reader);
+	$result = run_function($node, "terminate_db_sessions('$reader')", dbname => $reader);
 	is($result->{outcome}{ $pid{$reader} }, 'terminated', "$reader: a session of the own database is terminated");
 	is(who_lives(), join(' ', grep { $_ ne $reader } sort keys %encoding), "$reader: and the others live");
 }

@@ -1,6 +1,6 @@
-# A verb about one process ID acts on whatever the server's own function acts
+# A function about one process ID acts on whatever the server's own function acts
 # on, says what it is when it is no client session, and for nothing else.  The
-# verbs about many sessions leave all these alone.
+# functions about many sessions leave all these alone.
 
 use strict;
 use warnings FATAL => 'all';
@@ -40,7 +40,7 @@ my %pid = (
 my $checkpointer_pid = pid_where("backend_type = 'checkpointer'");
 
 # By conditions.
-my $result = call_verb($node, 'terminate_all_sessions()');
+my $result = run_function($node, 'terminate_all_sessions()');
 is($result->{outcome}{$session_pid}, 'terminated', 'a session is one of all');
 ok(!is_there($session_pid), 'and is gone');
 ok(!defined $result->{outcome}{ $pid{$_} }, "the $_ process is not"), ok(is_there($pid{$_}), 'and lives')
@@ -48,12 +48,12 @@ ok(!defined $result->{outcome}{ $pid{$_} }, "the $_ process is not"), ok(is_ther
 close_sessions($session);
 
 # By process ID, without the right to it: a walsender of a superuser.
-$result = call_verb($node, "terminate_session($pid{logical})", user => 'janitor');
+$result = run_function($node, "terminate_session($pid{logical})", user => 'janitor');
 is($result->{outcome}{ $pid{logical} }, 'denied', 'the server does not let everybody end a superuser\'s walsender');
 ok(is_there($pid{logical}), 'which lives');
 
 # By process ID.
-$result = call_verb($node, "cancel_query($pid{logical})");
+$result = run_function($node, "cancel_query($pid{logical})");
 is($result->{outcome}{ $pid{logical} }, 'signaled', 'what a walsender does with a cancel cannot be told');
 ok(is_there($pid{logical}), 'it lives');
 for my $case ([ 'logical', 'walsender' ], [ 'physical', 'walsender' ], [ 'guard', 'pg_session_guard' ])
@@ -61,7 +61,7 @@ for my $case ([ 'logical', 'walsender' ], [ 'physical', 'walsender' ], [ 'guard'
 	my ($name, $kind) = @$case;
 	my $pid = $pid{$name};
 
-	$result = call_verb($node, "terminate_session($pid)");
+	$result = run_function($node, "terminate_session($pid)");
 	is($result->{outcome}{$pid}, 'terminated', "the $name process is terminated");
 	is($result->{stderr} =~ s/^psql:\S+ //r, "NOTICE:  process $pid is no client session but: $kind", 'with a notice of its kind');
 	ok(!is_there($pid), 'and is gone');
@@ -69,17 +69,17 @@ for my $case ([ 'logical', 'walsender' ], [ 'physical', 'walsender' ], [ 'guard'
 ok(wait_for_guard($node, $guard_pid), 'the server starts another guard');
 
 # What the server's function does not act on.
-$result = call_verb($node, "terminate_session($checkpointer_pid)");
+$result = run_function($node, "terminate_session($checkpointer_pid)");
 is($result->{outcome}{$checkpointer_pid}, 'gone', 'an auxiliary process is no session');
 ok(is_there($checkpointer_pid), 'and lives');
 my $postmaster_pid = $node->safe_psql('postgres', 'SELECT pg_read_file($$postmaster.pid$$)') =~ /^(\d+)/ ? $1 : die;
-is(call_verb($node, "terminate_session($_, dry_run => true)")->{outcome}{$_}, 'gone', 'nor does a dry run say that it would be ended')
+is(run_function($node, "terminate_session($_, dry_run => true)")->{outcome}{$_}, 'gone', 'nor does a dry run say that it would be ended')
   for $checkpointer_pid, $postmaster_pid;
 
 # A session is worth no notice.
 $session = open_session($node);
 $session_pid = pid_of($session);
-$result = call_verb($node, "terminate_session($session_pid)");
+$result = run_function($node, "terminate_session($session_pid)");
 is($result->{outcome}{$session_pid}, 'terminated', 'a client session is terminated');
 is($result->{stderr}, '', 'without a notice');
 

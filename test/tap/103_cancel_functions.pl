@@ -1,4 +1,4 @@
-# The cancel verbs stop the statements that run in a database, for a role, for
+# The cancel functions stop the statements that run in a database, for a role, for
 # longer than a limit, or in one session.  The sessions themselves stay, and so
 # do the statements of everybody else.
 
@@ -29,7 +29,7 @@ my @busy = qw(clerk shop_clerk shop_web web);
 $session{shop_open}->query('BEGIN; SELECT 1');
 start($_) for @busy;
 
-# Begin a statement that does not end by itself; one that was cancelled is read to its end first.
+# Begin a statement that does not end by itself; one that was canceled is read to its end first.
 sub start
 {
 	my ($name) = @_;
@@ -49,7 +49,7 @@ sub cancels
 	is(living($node, \%session, q{state = 'active'}),
 		join(' ', grep { !$culprit{$_} } @busy), 'the statements of all others go on');
 	is(living($node, \%session), 'clerk shop_clerk shop_idle shop_open shop_web web',
-		'and nobody has lost his session');
+		'and nobody has lost a session');
 	for my $name (@culprits)
 	{
 		$session{$name}->read_result;

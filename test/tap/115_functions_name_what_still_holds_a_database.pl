@@ -23,7 +23,7 @@ my $result;
 # What is held by nothing but sessions.
 my $session = open_session($node, dbname => 'shop');
 my $pid = pid_of($session);
-$result = call_verb($node, "terminate_db_sessions('shop')");
+$result = run_function($node, "terminate_db_sessions('shop')");
 is($result->{outcome}{$pid}, 'terminated', 'the only session is terminated');
 is($result->{stderr}, '', 'nobody warns of a database that nothing holds');
 close_sessions($session);
@@ -66,17 +66,17 @@ is( $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pi
 close_sessions($returned, $stopped);
 
 # A dry run has not emptied anything.
-is(call_verb($node, "terminate_db_sessions('shop', dry_run => true)")->{stderr}, '', 'a dry run does not warn');
+is(run_function($node, "terminate_db_sessions('shop', dry_run => true)")->{stderr}, '', 'a dry run does not warn');
 
 # Without sessions that came back there is no such hint.
 wait_for_end($node, $returned_pid);
-$result = call_verb($node, "terminate_db_sessions('shop')");
+$result = run_function($node, "terminate_db_sessions('shop')");
 like($result->{stderr}, qr/WARNING:  database "shop" is still in use/, 'the rest still holds it');
 unlike($result->{stderr}, qr/HINT/, 'but nobody came back');
 
 # The guard is connected to a database, too, but leaves it when that is needed.
 my $guard_pid = wait_for_guard($node);
-$result = call_verb($node, "terminate_db_sessions('postgres')", dbname => 'postgres');
+$result = run_function($node, "terminate_db_sessions('postgres')", dbname => 'postgres');
 unlike($result->{stderr}, qr/\b$guard_pid\b/, 'the guard does not hold its own database');
 is(wait_for_guard($node), $guard_pid, 'and lives');
 ok(is_alive($node, $bystander_pid), 'the session in another database lives');

@@ -1,6 +1,6 @@
 # terminate_blocking_sessions() takes nobody for a culprit because of whom
-# maintenance waits for, be it autovacuum or ordered by a person, nor because of
-# an advisory lock; as soon as anybody else waits for him too, he is one.
+# maintenance waits for, be it autovacuum or asked for by a person, nor because of
+# an advisory lock; as soon as anybody else waits for it too, it is one.
 
 use strict;
 use warnings FATAL => 'all';
