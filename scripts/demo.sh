@@ -21,7 +21,7 @@ done
 
 if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
-	need_packages g++ make libkrb5-dev libssl-dev $(server_packages)
+	need_packages g++ make $(server_packages)
 	find_server
 	continue_in_copy demo ${keep:+--keep}
 fi

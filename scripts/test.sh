@@ -23,7 +23,7 @@ done
 if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
 	[ -n "$server_only" ] || need_packages g++ make cmake clang-format clang-tidy libgtest-dev \
-		libbenchmark-dev libipc-run-perl libdbd-pg-perl libkrb5-dev libssl-dev libpq-dev $(server_packages)
+		libbenchmark-dev libipc-run-perl libdbd-pg-perl libpq-dev $(server_packages)
 	find_server
 	continue_in_copy test ${server_only:+--server-only}
 fi

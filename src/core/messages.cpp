@@ -1,5 +1,5 @@
 /*
- * The sentences in which the guard explains itself (see reason.h).
+ * The sentences in which the guard explains itself (see messages.h).
  */
 #include "core/messages.h"
 
@@ -39,7 +39,7 @@ append_grace(Text &text, const Policy &policy)
 	text.append("pg_session_guard.cancel_grace is ").append_duration(policy.cancel_grace);
 }
 
-/* What those who are spared for a reason are called, of one and of several. */
+/* What sessions that are spared for a reason are called, one and several. */
 struct SparedName
 {
 	Spared spared;
@@ -60,7 +60,7 @@ constexpr std::array<SparedName, spared_count - 1> spared_names{{
     {Spared::InTransaction, "in a transaction", "in a transaction"},
 }};
 
-/* Append how many are spared, by what; nothing if nobody is. */
+/* Append how many sessions are spared, by reason; nothing if none is. */
 void
 append_census_of_spared(Text &text, const Census &census)
 {
@@ -112,26 +112,11 @@ append_source(Text &text, Source source, const Names &names)
 }
 
 std::string_view
-announcement_of(Action action)
-{
-	switch (action)
-	{
-		case Action::Cancel:
-			return "canceling statement of session";
-		case Action::Terminate:
-			return "terminating session";
-		default:
-			return "unknown";
-	}
-}
-
-std::string_view
 announcement_of(const Verdict &verdict)
 {
-	if (verdict.action != Action::Log)
-		return announcement_of(verdict.action);
-	return facts(verdict.limit).first_action == Action::Cancel ? "would cancel statement of session"
-	                                                           : "would terminate session";
+	if (verdict.action == Action::Log)
+		return announcement_of_not_taken(facts(verdict.limit).first_action);
+	return announcement_of(verdict.action);
 }
 
 void
@@ -271,7 +256,7 @@ append_repetitions(Text &text, std::int64_t repetitions, Duration within)
 }
 
 bool
-is_to_be_told(std::int64_t times_before)
+is_to_be_logged(std::int64_t times_before)
 {
 	std::int64_t rest = times_before;
 

@@ -2,8 +2,8 @@
  * Time as the core sees it, in int64 microseconds.
  *
  * What the server stamps is wall clock, and somebody may set that clock.  So
- * everything is measured, planned and compared by a clock that nobody sets;
- * core/clock.h places a stamp there.  There is no clock in here: whoever asks
+ * everything is measured, planned and compared by the monotonic clock;
+ * core/wall_clock.h places a stamp there.  There is no clock in here: whoever asks
  * for a decision hands the present moment in.
  */
 #pragma once

@@ -97,7 +97,7 @@ announce_unless_repeated(const Request &request, const FilterMatcher &matcher, T
 {
 	std::uint32_t times_before = times_recorded(event_of(request, matcher, target));
 
-	if (is_to_be_told(times_before))
+	if (is_to_be_logged(times_before))
 		announce(request, target, times_before);
 }
 

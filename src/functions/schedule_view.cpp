@@ -6,7 +6,11 @@
  * the guard has published, so it cannot disagree with it; the reader's own
  * settings do not matter.
  */
+#include "core/episode.h"
+#include "core/forecast.h"
 #include "core/messages.h"
+#include "core/spared.h"
+#include "core/stillness.h"
 
 #include "pg/privileges.h"
 #include "pg/result_row.h"

@@ -81,7 +81,7 @@ Sparing::why_spared(Condition condition, Duration longer_than,
 	if (waits_for_standby)
 		session.wait = Wait::Other;
 	Spared spared = spared_from_condition(condition, longer_than, session, tracking, policy,
-	                                      tracking.looked_at);
+	                                      tracking.read_at);
 	if (spared == Spared::No || (spared == Spared::NotSoLong && waits_for_standby))
 		return nullptr;
 	return words_for(spared, snapshot, policy);

@@ -3,6 +3,7 @@
  */
 #include "guard/enforce.h"
 
+#include "core/decision.h"
 #include "core/messages.h"
 
 #include "pg/monotonic_clock.h"

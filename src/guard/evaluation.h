@@ -3,7 +3,8 @@
  */
 #pragma once
 
-#include "core/policy.h"
+#include "core/decision.h"
+#include "core/stillness.h"
 
 #include "status/backend_status.h"
 

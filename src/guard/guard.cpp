@@ -3,8 +3,12 @@
  */
 #include "guard/guard.h"
 
+#include "core/census.h"
 #include "core/deadlines.h"
+#include "core/decision.h"
+#include "core/episode.h"
 #include "core/messages.h"
+#include "core/scan_pauses.h"
 
 #include "pg/compat.h"
 #include "pg/monotonic_clock.h"
@@ -20,6 +24,8 @@
 #include "status/scan.h"
 
 #include "policy/policy_cache.h"
+
+#include "worker/observers.h"
 
 #include "guard/enforce.h"
 #include "guard/evaluation.h"
@@ -274,7 +280,7 @@ is_measured_without_waits(const Session &session, const TrackingState &tracking,
 	return std::ranges::any_of(all_limits,
 	                           [&](Limit limit)
 	                           {
-		                           return takes_waits_off(limit) &&
+		                           return excludes_waits(limit) &&
 		                                  threshold_of(policy.limits, limit).value != 0 &&
 		                                  episode_of(limit, session, tracking).has_value();
 	                           });
@@ -528,6 +534,7 @@ prepare_guard()
 	prepare_scan();
 	prepare_evaluation();
 	prepare_following();
+	drop_statement_hooks();
 	StartTransactionCommand();
 	refresh_policies();
 	CommitTransactionCommand();
@@ -537,6 +544,7 @@ prepare_guard()
 		ereport(FATAL, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 		                errmsg("session guard must run as a superuser"),
 		                errdetail("The bootstrap superuser has lost the attribute.")));
+	adopt_settings();
 }
 
 void

@@ -3,6 +3,8 @@
  */
 #include "guard/logged_episodes.h"
 
+#include "core/forecast.h"
+
 #include "shmem/tracking.h"
 #include "shmem/worker_slot.h"
 

@@ -7,7 +7,10 @@
  */
 #pragma once
 
+#include "core/limits.h"
 #include "core/policy.h"
+#include "core/session.h"
+#include "core/tracking_state.h"
 
 namespace session_guard
 {

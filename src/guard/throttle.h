@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/deadlines.h"
-#include "core/policy.h"
+#include "core/decision.h"
 
 namespace session_guard
 {

@@ -3,6 +3,8 @@
  */
 #include "policy/policy_cache.h"
 
+#include "core/scan_pauses.h"
+
 #include "pg/monotonic_clock.h"
 
 #include "settings/settings.h"

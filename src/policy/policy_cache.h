@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/policy.h"
+#include "core/session.h"
 
 #include "pg/pg.h"
 

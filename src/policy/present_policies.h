@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "core/session.h"
+
 #include "policy/role_database_settings.h"
 
 namespace session_guard

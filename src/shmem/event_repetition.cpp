@@ -14,9 +14,27 @@ namespace
 /* What is done again later than this is an event of its own. */
 constexpr Duration repetition_window = minute;
 
+/*
+ * Call a function with each field that all repetitions of an event have in common:
+ * with that of one event, or of two at a time.
+ */
+template <typename Use, typename... Events>
+void
+for_each_common_field(Use use, const Events &...events)
+{
+	use(events.actor.role...);
+	use(events.actor.function...);
+	use(events.actor.filters...);
+	use(events.reason...);
+	use(events.subject.id.pid...);
+	use(events.subject.id.backend_start...);
+	use(events.subject.statement...);
+	use(events.action...);
+}
+
 template <std::size_t size>
 std::uint64_t
-hash_text(const std::array<char, size> &text, std::uint64_t seed)
+hash(const std::array<char, size> &text, std::uint64_t seed)
 {
 	return hash_bytes_extended(reinterpret_cast<const unsigned char *>(text.data()),
 	                           static_cast<int>(strnlen(text.data(), size)), seed);
@@ -24,17 +42,25 @@ hash_text(const std::array<char, size> &text, std::uint64_t seed)
 
 template <typename T>
 std::uint64_t
-hash_value(const T &value, std::uint64_t seed)
+hash(const T &value, std::uint64_t seed)
 {
 	static_assert(std::has_unique_object_representations_v<T>);
 	return hash_bytes_extended(reinterpret_cast<const unsigned char *>(&value),
 	                           static_cast<int>(sizeof(value)), seed);
 }
 
+template <std::size_t size>
 bool
-is_same_text(const char *a, const char *b)
+is_same(const std::array<char, size> &a, const std::array<char, size> &b)
 {
-	return strcmp(a, b) == 0;
+	return strncmp(a.data(), b.data(), size) == 0;
+}
+
+template <typename T>
+bool
+is_same(const T &a, const T &b)
+{
+	return a == b;
 }
 
 } // namespace
@@ -46,14 +72,7 @@ key_of(const Event &event)
 
 	if (event.actor.is_guard)
 		return 0;
-	key = hash_text(event.actor.role, key);
-	key = hash_text(event.actor.function, key);
-	key = hash_text(event.actor.filters, key);
-	key = hash_text(event.reason, key);
-	key = hash_value(event.subject.id.pid, key);
-	key = hash_value(event.subject.id.backend_start, key);
-	key = hash_value(event.subject.statement, key);
-	key = hash_value(event.action, key);
+	for_each_common_field([&](const auto &field) { key = hash(field, key); }, event);
 	return key != 0 ? key : 1;
 }
 
@@ -62,14 +81,12 @@ is_repetition(const Event &event, const Event &earlier)
 {
 	bool has_same_outcome =
 	    event.is_open ? earlier.is_open : !earlier.is_open && event.outcome == earlier.outcome;
+	bool is_alike = has_same_outcome && event.at - earlier.at < repetition_window;
 
-	return has_same_outcome && event.at - earlier.at < repetition_window &&
-	       event.action == earlier.action && event.subject.id == earlier.subject.id &&
-	       event.subject.statement == earlier.subject.statement &&
-	       is_same_text(event.actor.role.data(), earlier.actor.role.data()) &&
-	       is_same_text(event.actor.function.data(), earlier.actor.function.data()) &&
-	       is_same_text(event.actor.filters.data(), earlier.actor.filters.data()) &&
-	       is_same_text(event.reason.data(), earlier.reason.data());
+	for_each_common_field([&](const auto &a, const auto &b)
+	                      { is_alike = is_alike && is_same(a, b); },
+	                      event, earlier);
+	return is_alike;
 }
 
 } // namespace session_guard

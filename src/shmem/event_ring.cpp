@@ -227,7 +227,6 @@ set_has_history(bool has)
 bool
 close_event(std::uint64_t number, Outcome outcome, const char *note, bool stays_open)
 {
-	bool had_effect = outcome == Outcome::Canceled || outcome == Outcome::Terminated;
 	bool was_open = false;
 	Duration now = monotonic_now();
 
@@ -244,7 +243,7 @@ close_event(std::uint64_t number, Outcome outcome, const char *note, bool stays_
 			note_end_of_survivor(event, outcome, now - event.signaled_at);
 		event.outcome = outcome;
 		event.is_open = stays_open;
-		if (had_effect)
+		if (is_effect(outcome))
 			event.gone_after = now - event.signaled_at;
 		note_write(place);
 	}

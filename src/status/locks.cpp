@@ -7,6 +7,7 @@
 #include "pg/growing_array.h"
 
 #include "status/backend_status.h"
+#include "status/process_wait.h"
 
 #include <optional>
 #include <span>

@@ -39,20 +39,20 @@ wait_until(
 	sub {
 		$repeater->query('SELECT pg_sleep(600)');
 		$repeated++;
-		return !is_alive($node, $trap->pid);
+		return $repeated > 1 && !is_alive($node, $trap->pid);
 	},
 	'the session that traps the cancel is gone');
 
 is_deeply(actions_on($trap), [ 1, 1 ], 'a trapped cancel is followed by one terminate');
 like(
 	(guard_lines($node, qr/terminating session/))[0],
-	qr/statement running for [^,]+, pg_session_guard.statement_timeout is 400 ms \(configuration file\), canceled 2[^,]* s ago, pg_session_guard.cancel_grace is 2 s$/,
+	qr/statement running for [^,]+, pg_session_guard.statement_timeout is 400 ms \(configuration file\), canceled (?:\d+ min|[2-9]|[1-9]\d)[^,]* ago, pg_session_guard.cancel_grace is 2 s$/,
 	'the line tells of the cancel');
 $trap->read_to_end;
 is($trap->sqlstate, '57P01', 'and the client was told');
 
-cmp_ok($repeated, '>', 1, 'another session had several statements cancelled meanwhile');
-is_deeply(actions_on($repeater), [ $repeated, 0 ], 'each got its own cancel, and none a terminate');
+is_deeply(actions_on($repeater), [ $repeated, 0 ],
+	'of several statements of another session each got its own cancel, and none a terminate');
 is($repeater->query('SELECT 42'), '42', 'so its session lives on');
 
 # Without grace there is no second step, however long the statement goes on.

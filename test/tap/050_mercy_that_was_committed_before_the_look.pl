@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
+use PostgreSQL::Test::Utils;
 use RawSession;
 use Test::More;
 
@@ -41,28 +42,28 @@ sub open_all
 	return map { $_ => RawSession->connect($node, user => $_) } @roles;
 }
 
-# Hold up the guard when it has planned for sessions whose deadline is ahead; returns them.
+# Hold up the guard when it has planned for sessions whose deadline is ahead; returns the limit,
+# in seconds, and the sessions.  Where all that takes longer than the limit, a longer one will do.
 sub sessions_of_held_up_guard
 {
 	my ($guard) = @_;
 
-	for (1 .. 20)
+	for (my $seconds = 2.5; $seconds < $PostgreSQL::Test::Utils::timeout_default; $seconds *= 2)
 	{
 		# A change makes the guard scan, and it sleeps when the scan has been counted.
-		limit_all('3s');
+		limit_all('1h');
 		my %session = open_all();
 		my $before = $node->safe_psql('postgres', 'SELECT scans FROM session_guard.stats');
-		limit_all('2500ms');
+		limit_all("${seconds}s");
 		$node->poll_query_until('postgres', "SELECT scans > $before FROM session_guard.stats") or die 'no scan';
 		$node->poll_query_until('postgres',
 			"SELECT wait_event = 'Extension' OR wait_event = 'PgSessionGuardMain' FROM pg_stat_activity WHERE pid = $guard")
 		  or die 'the guard does not sleep';
 		freeze_process($guard);
-		return %session
+		return ($seconds, %session)
 		  if $node->safe_psql('postgres',
-			"SELECT count(*) = 5 AND bool_and(clock_timestamp() < state_change + interval '2 s') FROM pg_stat_activity
+			"SELECT count(*) = 5 AND bool_and(clock_timestamp() < state_change + interval '${\ ($seconds - 0.5) } s') FROM pg_stat_activity
 			 WHERE pid IN (" . join(', ', map { $_->pid } values %session) . ')') eq 't';
-		# This machine was too slow.
 		thaw_process($guard);
 		$_->abandon for values %session;
 	}
@@ -70,9 +71,9 @@ sub sessions_of_held_up_guard
 }
 
 my $guard = wait_for_guard($node);
-my %session = sessions_of_held_up_guard($guard);
+my ($seconds, %session) = sessions_of_held_up_guard($guard);
 my %pids = map { $_ => $session{$_}->pid } @roles;
-wait_until_unchanged_for($node, '3 s', values %pids);
+wait_until_unchanged_for($node, "${\ ($seconds + 0.5) } s", values %pids);
 is(living($node, \%session), join(' ', sort @roles), 'all are past their deadline, and there');
 $node->safe_psql('postgres', $mercy{$_}) for sort keys %mercy;
 thaw_process($guard);

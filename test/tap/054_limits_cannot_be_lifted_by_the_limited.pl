@@ -123,17 +123,16 @@ $_->abandon for @unbound;
 # Neither a superuser nor anybody else can bring a value along when he connects.
 for my $user ($superuser, 'granted', 'limited', 'free')
 {
-	local $ENV{PGOPTIONS} = "-c $limit=0";
-	my ($stdout, $stderr);
-	my $status = $node->psql('postgres', 'SELECT 1', stdout => \$stdout, stderr => \$stderr,
-		extra_params => [ '-U', $user ]);
+	my $session = RawSession->open($node);
 
-	is($status, 2, "role " . ($user eq $superuser ? 'superuser' : $user) . ' cannot bring a value along');
+	$session->start_up(user => $user, parameters => { options => "-c $limit=0" });
+	$session->read_until('Z');
+	ok($session->is_closed, 'role ' . ($user eq $superuser ? 'superuser' : $user) . ' cannot bring a value along');
 	like(
-		$stderr,
+		$session->error_text,
 		$user eq 'limited'
-		? qr/FATAL:  permission denied to set parameter "$limit"/
-		: qr/FATAL:  limits of the session guard cannot be changed within a session\s+HINT:  Set it in the configuration file/,
+		? qr/^FATAL \w+: permission denied to set parameter "$limit"/
+		: qr/^FATAL \w+: limits of the session guard cannot be changed within a session\s+HINT: Set it in the configuration file/,
 		'and is told why');
 }
 

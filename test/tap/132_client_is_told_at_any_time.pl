@@ -9,53 +9,13 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use IPC::Run;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use PgBouncer;
 use RawSession;
 use Test::More;
 
 my $node = guard_node('main');
 my $sleep = 'SELECT pg_sleep(600)';
 my $pg_sleep = $node->safe_psql('postgres', q{SELECT 'pg_sleep(float8)'::regprocedure::oid});
-
-# Start a pgbouncer before the node; returns it as RawSession asks for a node.
-my $bouncer;
-{
-	package Pool;
-	sub host { return $_[0]{host} }
-	sub port { return $_[0]{port} }
-}
-
-sub start_pool
-{
-	my ($program) = @_;
-	my $folder = PostgreSQL::Test::Utils::tempdir_short();
-	my $port = PostgreSQL::Test::Cluster::get_free_port();
-
-	append_to_file("$folder/users", qq("web" ""\n));
-	append_to_file("$folder/ini", <<"INI");
-[databases]
-postgres = host=${\ $node->host } port=${\ $node->port }
-[pgbouncer]
-listen_port = $port
-unix_socket_dir = $folder
-auth_type = trust
-auth_file = $folder/users
-pool_mode = session
-logfile = $folder/log
-INI
-	$bouncer = IPC::Run::start([ $program, '-q', "$folder/ini" ], '<', \undef, '>', "$folder/out", '2>&1');
-	wait_until(sub { -S "$folder/.s.PGSQL.$port" }, 'pgbouncer accepts connections');
-	return bless { host => $folder, port => $port }, 'Pool';
-}
-
-# Whatever becomes of the test, it is not left behind.
-END
-{
-	local $?;
-	$bouncer->kill_kill if defined $bouncer;
-}
 
 # All the time beside them.
 my $innocent = RawSession->connect($node);
@@ -198,10 +158,8 @@ ok_told('terminate', begin('COPY', $copy_in), $reads, 'COPY FROM STDIN');
 
 SKIP:
 {
-	my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin';
-
-	skip 'pgbouncer is not installed', 5 if !defined $pgbouncer;
-	my $pool = start_pool($pgbouncer);
+	skip 'pgbouncer is not installed', 5 if !defined PgBouncer->program;
+	my $pool = PgBouncer->start($node, ['web'], pool_mode => 'session');
 	my $client = RawSession->connect($pool);
 	# What a pool gives its clients is no process ID.
 	my $server_pid = $client->query('SELECT pg_backend_pid()');

@@ -36,8 +36,7 @@ sub complaints_with
 	return scalar guard_lines($node, qr/LOG:  too many background workers$/, $offset);
 }
 
-$node->poll_query_until('postgres', 'SELECT history_pid IS NOT NULL FROM session_guard.stats')
-  or die 'the history writer never started';
+wait_for_history_writer($node);
 is(workers(), 'pg_session_guard, pg_session_guard history', 'both are known by their names');
 is($node->safe_psql('postgres', q{
 	SELECT string_agg(backend_type, ', ' ORDER BY backend_type) FROM pg_stat_activity, session_guard.stats

@@ -36,8 +36,7 @@ wait_for_state($node, 'idle', $session->pid);
 call_verb($node, "terminate_user_sessions('web')");
 my $writer = $node->safe_psql('postgres', 'SELECT history_pid FROM session_guard.stats');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($writer)");
-$node->poll_query_until('postgres', "SELECT history_pid <> $writer FROM session_guard.stats")
-  or die 'the writer does not come back';
+wait_for_history_writer($node, $writer);
 $admin->query_safe('COMMIT');
 wait_for_outcome($node, 'history', $session->pid, 'terminated');
 pass('the next writer goes on where it has ended');

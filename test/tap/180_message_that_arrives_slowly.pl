@@ -11,6 +11,7 @@ use lib "$FindBin::RealBin/../perl";
 use GuardTest;
 use RawSession;
 use Test::More;
+use Upload;
 
 my $node = guard_node(
 	'main',
@@ -18,65 +19,11 @@ my $node = guard_node(
 	'pg_session_guard.naptime' => '200ms',
 	'pg_session_guard.catch_up_rate' => 1000);
 my $root = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
-my $size = 1_000_000;
 
 $node->safe_psql('postgres', 'CREATE TABLE t (x int); GRANT ALL ON t TO web');
 
-# What a session does before the message, and whether it has a transaction then.
-sub in_pipeline
-{
-	my ($session, @statements) = @_;
-
-	for my $sql (@statements)
-	{
-		$session->parse('', $sql);
-		$session->bind('', '');
-		$session->execute('');
-		$session->flush;
-		$session->read_until('C');
-	}
-	return;
-}
-
-sub begin_statement
-{
-	my ($session) = @_;
-
-	$session->parse('', 'SELECT length($1)');
-	$session->flush;
-	$session->read_until('1');
-	return;
-}
-
-# The messages, each of about a size, and what the client is told in the end.
-my $text = 'x' x $size;
-my %message = (
-	query => [ message('Q', "SELECT length('$text')\0"), $size ],
-	rollback => [ message('Q', "ROLLBACK /* $text */\0"), undef ],
-	bind => [
-		message('B', "\0\0" . pack('n', 0) . RawSession::text_values($text) . pack('n', 0))
-		  . message('E', "\0" . pack('N', 0))
-		  . message('S', ''),
-		$size
-	],
-	statement => [
-		message('P', "\0SELECT length('$text')\0" . pack('n', 0))
-		  . message('B', "\0\0" . pack('n n n', 0, 0, 0))
-		  . message('E', "\0" . pack('N', 0))
-		  . message('S', ''),
-		$size
-	],
-	# The server reads on to the Sync.
-	skipped => [ message('P', "\0SELECT length('$text')\0" . pack('n', 0)) . message('S', ''), undef ],
-	call => [ message('F', pack('N n', 1317, 0) . RawSession::text_values($text) . pack('n', 0)), undef ]);
-
-sub message
-{
-	my ($type, $body) = @_;
-
-	return $type . pack('N', 4 + length $body) . $body;
-}
-
+# What a session is shown as before the message, whether it has a transaction then, the kind of the
+# message, and what it does before.
 my %case = (
 	'idle' => [ 'idle', '', 'query', sub { shift->query('SELECT 1') } ],
 	'idle, fastpath call' => [ 'idle', '', 'call', sub { shift->query('SELECT 1') } ],
@@ -87,14 +34,14 @@ my %case = (
 		'rollback',
 		sub { $_[0]->query($_) for 'BEGIN', 'SELECT 1/0' }
 	],
-	'pipeline' => [ 'active', 'in transaction', 'bind', \&begin_statement ],
+	'pipeline' => [ 'active', 'in transaction', 'bind', \&Upload::parse_statement ],
 	'pipeline in transaction' =>
-	  [ 'active', 'in transaction', 'bind', sub { $_[0]->query('BEGIN'); begin_statement($_[0]) } ],
+	  [ 'active', 'in transaction', 'bind', sub { $_[0]->query('BEGIN'); Upload::parse_statement($_[0]) } ],
 	'pipeline behind a statement' =>
-	  [ 'active', 'in transaction', 'statement', sub { in_pipeline($_[0], 'INSERT INTO t VALUES (1)') } ],
+	  [ 'active', 'in transaction', 'statement', sub { $_[0]->run_in_pipeline('INSERT INTO t VALUES (1)') } ],
 	'pipeline behind a commit' => [
 		'active', '',
-		'statement', sub { in_pipeline($_[0], 'BEGIN', 'INSERT INTO t VALUES (1)', 'COMMIT') }
+		'statement', sub { $_[0]->run_in_pipeline('BEGIN', 'INSERT INTO t VALUES (1)', 'COMMIT') }
 	],
 	'pipeline behind an error' => [
 		'active', '',
@@ -108,7 +55,7 @@ my %case = (
 		sub {
 			my ($session) = @_;
 
-			begin_statement($session);
+			Upload::parse_statement($session);
 			$session->sync;
 			$session->read_result;
 			$session->send_message('D', "S\0");
@@ -117,11 +64,11 @@ my %case = (
 		}
 	]);
 
-my (%uploads, %pauses, %left);
+my (%uploads, %pauses);
 
 for my $name (sort keys %case)
 {
-	my ($state, $transaction, $message, $prepare) = @{ $case{$name} };
+	my ($state, $transaction, $kind_of_message, $prepare) = @{ $case{$name} };
 
 	for my $kind ($name, "$name, silent", "$name, halfway")
 	{
@@ -136,21 +83,17 @@ for my $name (sort keys %case)
 			  . " AND locktype = 'virtualxid'") || $state =~ /aborted/;
 		is($has_transaction ? 'in transaction' : '', $transaction, "$kind: $state, " . ($transaction || 'outside'))
 		  if $kind eq $name;
-		$pauses{$kind} = $session if $kind ne $name;
-		$session->send_bytes(substr $message{$message}[0], 0, $size / 2) if $kind =~ /halfway/;
-		next if $kind ne $name;
-		$uploads{$name} = $session;
-		$left{$name} = $message{$message}[0];
+		my $upload = Upload->new($session, $kind_of_message);
+
+		$upload->send_piece(Upload->size / 2) if $kind =~ /halfway/;
+		($kind eq $name ? \%uploads : \%pauses)->{$kind} = $upload;
 	}
 }
 
 # The first byte of a message wakes the server's process as any other does.
 sub send_pieces
 {
-	for my $name (keys %uploads)
-	{
-		$uploads{$name}->send_bytes(substr $left{$name}, 0, 100, '');
-	}
+	$_->send_piece(100) for values %uploads;
 	return;
 }
 
@@ -160,8 +103,8 @@ for my $limit (qw(idle_session_timeout idle_in_transaction_session_timeout))
 	$root->query("ALTER SYSTEM SET pg_session_guard.$limit = '2s'");
 }
 $root->query('SELECT pg_reload_conf()');
-my $pids = join ', ', map { $_->pid } values %uploads, values %pauses;
-my $uploading = join ', ', map { $_->pid } values %uploads;
+my $pids = join ', ', map { $_->session->pid } values %uploads, values %pauses;
+my $uploading = join ', ', map { $_->session->pid } values %uploads;
 wait_until(
 	sub {
 		send_pieces();
@@ -176,23 +119,22 @@ my $lines = join "\n", guard_lines($node, qr/LOG:  terminating session/);
 for my $name (sort keys %pauses)
 {
 	my $limit = $case{ $name =~ s/, (silent|halfway)$//r }[1] ? 'idle in transaction' : 'idle';
-	my $pid = $pauses{$name}->pid;
+	my $pid = $pauses{$name}->session->pid;
 
 	like($lines, qr/terminating session $pid \([^\n]*\): $limit for /, "$name: goes as $limit");
 }
 for my $name (sort keys %uploads)
 {
-	my $session = $uploads{$name};
-	my ($expected) = $message{ $case{$name}[2] }[1];
+	my $session = $uploads{$name}->session;
+	my $expected = $case{$name}[2] =~ /^(query|bind|statement)$/ ? Upload->size : undef;
 
 	$session->{error} = undef if $name =~ /error|failed/;
-	$session->send_bytes($left{$name});
-	is(scalar $session->read_result, $expected, "$name: the message comes to its end");
+	is($uploads{$name}->finish, $expected, "$name: the message comes to its end");
 	is($session->sqlstate, '', "$name: without any error");
 	$session->query('COMMIT');
 	is($session->query('SELECT 42'), '42', "$name: the session goes on");
 }
 
-$_->abandon for $root, values %uploads, values %pauses;
+$_->abandon for $root, map { $_->session } values %uploads, values %pauses;
 $node->stop;
 done_testing();

@@ -378,7 +378,7 @@ TEST(Repetitions, AreToldOfAfterTenfolds)
 	std::vector<std::int64_t> told;
 
 	for (std::int64_t times = 0; times <= 10000; times++)
-		if (is_to_be_told(times))
+		if (is_to_be_logged(times))
 			told.push_back(times);
 	EXPECT_EQ(told, (std::vector<std::int64_t>{0, 10, 100, 1000, 10000}));
 }

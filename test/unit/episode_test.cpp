@@ -1,6 +1,8 @@
 /*
  * Which episodes a session is in, and since when.
  */
+#include "core/episode.h"
+
 #include "unit/builders.h"
 
 #include <gtest/gtest.h>
@@ -54,7 +56,7 @@ class EpisodesOfState : public testing::TestWithParam<StateCase>
 TEST_P(EpisodesOfState, AreTheseAndNoOther)
 {
 	const StateCase &test = GetParam();
-	TrackingState tracking = memo_after_look(test.session, noon + minute);
+	TrackingState tracking = tracking_after_reading(test.session, noon + minute);
 
 	for (Limit limit : all_limits)
 		EXPECT_EQ(episode_of(limit, test.session, tracking).has_value(),
@@ -165,7 +167,7 @@ TEST(EpisodeStart, PauseCountsFromTheLookThatFoundNoMessageTakenInSince)
 	for (auto [limit, session] :
 	     {std::pair(idle_in_transaction_limit, with), std::pair(idle_limit, without)})
 	{
-		TrackingState tracking = memo_after_look(session, noon + minute);
+		TrackingState tracking = tracking_after_reading(session, noon + minute);
 		Episode episode = episode_of(limit, session, tracking).value();
 
 		EXPECT_EQ(episode.start, noon + minute);
@@ -187,7 +189,7 @@ TEST(EpisodeStart, PauseCountsFromTheLookThatFoundNoMessageTakenInSince)
 TEST(EpisodeStart, IdleWithATransactionCountsFromTheLookThatFoundIt)
 {
 	Session session = SessionBuilder().idle(noon).with_transaction_id().switches(7);
-	TrackingState tracking = memo_after_look(session, noon + minute);
+	TrackingState tracking = tracking_after_reading(session, noon + minute);
 	Episode episode = episode_of(idle_in_transaction_limit, session, tracking).value();
 
 	EXPECT_EQ(episode.start, noon + minute);
@@ -206,7 +208,7 @@ TEST(EpisodeStart, IdleWithATransactionCountsFromTheLookThatFoundIt)
 TEST(EpisodeStart, NobodyRunningIsIdleBecauseOfAnOldPause)
 {
 	TrackingState tracking =
-	    memo_after_look(SessionBuilder().paused(noon).switches(7), noon + second);
+	    tracking_after_reading(SessionBuilder().paused(noon).switches(7), noon + second);
 	Session running = SessionBuilder().running(noon);
 
 	EXPECT_EQ(start_of(idle_in_transaction_limit, running, tracking), std::nullopt);
@@ -304,7 +306,7 @@ TEST(EpisodeStart, AbortedTransactionThatStillHasXactStartCountsFromIt)
 	          noon - hour);
 }
 
-TEST(EpisodeStart, TransactionOfTheRunningMessageCountsFromTheFirstLook)
+TEST(EpisodeStart, TransactionOfTheRunningMessageCountsFromTheFirstReading)
 {
 	Session session = SessionBuilder().running(noon).transaction_since(noon);
 	TrackingState tracking{};
@@ -325,13 +327,13 @@ TEST(EpisodeStart, TransactionThatIsOverInAllButItsStampIsNone)
 		                 .has_value());
 }
 
-TEST(EpisodeStart, TransactionUnderTheStampOfAnEarlierOneCountsFromTheFirstLook)
+TEST(EpisodeStart, TransactionUnderTheStampOfAnEarlierOneCountsFromTheFirstReading)
 {
 	for (State state : {State::Active, State::Fastpath, State::IdleInTransaction,
 	                    State::IdleInTransactionAborted})
 	{
 		Session session = SessionBuilder().running(noon).transaction_since(noon - 7).state(state);
-		TrackingState tracking = memo_after_look(session, noon + second);
+		TrackingState tracking = tracking_after_reading(session, noon + second);
 
 		EXPECT_EQ(start_of(Limit::Transaction, session, tracking), noon - 7);
 		session.transaction++;
@@ -342,14 +344,14 @@ TEST(EpisodeStart, TransactionUnderTheStampOfAnEarlierOneCountsFromTheFirstLook)
 	}
 }
 
-TEST(EpisodeStart, TransactionOfAnIdleSessionCountsFromTheFirstLookThatSawIt)
+TEST(EpisodeStart, TransactionOfAnIdleSessionCountsFromTheFirstReadingThatSawIt)
 {
 	Session session = SessionBuilder().idle(noon).transaction_since(noon - hour);
-	TrackingState tracking = memo_after_look(session, noon + minute);
+	TrackingState tracking = tracking_after_reading(session, noon + minute);
 
-	for (Instant look : {noon + minute, noon + hour})
+	for (Instant now : {noon + minute, noon + hour})
 	{
-		observe(tracking, session, look);
+		observe(tracking, session, now);
 		Episode episode = episode_of(Limit::Transaction, session, tracking).value();
 		EXPECT_EQ(episode.start, noon + minute);
 		EXPECT_EQ(episode.stamp, session.transaction);
@@ -377,7 +379,7 @@ TEST(EpisodeStart, NoWaitMovesIt)
 {
 	Session session =
 	    SessionBuilder().running(noon).maintaining(noon + second).waiting_for_lock(noon + minute);
-	TrackingState tracking = memo_after_look(session, noon + hour);
+	TrackingState tracking = tracking_after_reading(session, noon + hour);
 
 	EXPECT_EQ(start_of(Limit::Statement, session, tracking), noon);
 	EXPECT_EQ(start_of(Limit::Transaction, session, tracking), session.xact_start);

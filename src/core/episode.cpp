@@ -1,9 +1,7 @@
 /*
- * Where the episode of each limit starts (see limits.h).
+ * Where the episode of each limit starts (see episode.h).
  */
-#include "core/limits.h"
-
-#include "core/tracking_state.h"
+#include "core/episode.h"
 
 #include <algorithm>
 
@@ -13,7 +11,7 @@ namespace session_guard
 namespace
 {
 
-/* Make an episode of a stamp that was made at a moment, unless the server has none. */
+/* An episode that began when a stamp was made; none if the server has no stamp. */
 std::optional<Episode>
 since(Instant at, Timestamp stamp)
 {
@@ -29,10 +27,10 @@ since_state_change(const Session &session)
 }
 
 /*
- * Since the first look that found the session in what seems to be a pause.
- * Whether a message has been arriving all the time is asked at the deadline (see
- * stillness_for()): were the pause counted from when the process was woken last,
- * the server's own signals would make it one without end.
+ * The episode began when the session was first read in what seems to be a pause.
+ * Whether a message has been arriving all the time is determined at the deadline
+ * (core/stillness.h): if the pause counted from the last time that the process
+ * was woken, the server's own signals could prolong it without end.
  */
 std::optional<Episode>
 since_pause(const Session &session, const TrackingState &tracking)
@@ -75,15 +73,16 @@ idle_in_transaction(const Session &session, const TrackingState &tracking)
 }
 
 /*
- * From when a transaction is measured, if its start is known.
+ * The episode of a transaction, if its start is known.
  *
- * While the message that began it still runs, transactions of the same message
- * may have gone before it: only the first look that saw this one is certain.
+ * While the message that began it still runs, it may follow other transactions
+ * of the same message, which have the same stamp: only the moment when this one
+ * was first read is certain.
  */
 std::optional<Episode>
 since_xact_start(const Session &session, const TrackingState &tracking)
 {
-	/* It is over already, and only its stamp has not been taken away yet. */
+	/* The transaction is over; only its stamp has not been cleared yet. */
 	if (session.transaction == 0)
 		return std::nullopt;
 
@@ -109,14 +108,14 @@ transaction(const Session &session, const TrackingState &tracking)
 				return since_xact_start(session, tracking);
 			/*
 			 * A failed transaction has given up its xact_start with its locks
-			 * and its snapshot.  It counts from its failure; each statement
-			 * that fails in it since has changed the state once more.
+			 * and its snapshot.  It counts from its failure, as state_change is
+			 * changed by each statement that fails in it afterwards.
 			 */
 			if (session.failed_at != unknown_time)
 				return Episode{.start = session.failed_at, .stamp = session.failed_at};
 			return since_state_change(session);
 		case State::Idle:
-			/* The stamp that it shows is an earlier transaction's. */
+			/* The stamp in its status is that of an earlier transaction. */
 			if (is_idle_with_transaction(session))
 				return since(tracking.transaction_seen, session.transaction);
 			return std::nullopt;
@@ -143,7 +142,7 @@ episode_of(Limit limit, const Session &session, const TrackingState &tracking)
 		case Limit::Transaction:
 			return transaction(session, tracking);
 		case Limit::Maintenance:
-			/* All that one statement runs of it counts together: it may be a loop. */
+			/* All maintenance of one statement counts together: the statement may be a loop. */
 			if (is_running(session) && session.maintenance.since != unknown_time)
 				return since(session.maintenance.since, statement_stamp(session));
 			return std::nullopt;

@@ -2,7 +2,7 @@
  * Whom a function spares that names a condition.
  */
 #include "core/messages.h"
-#include "core/policy.h"
+#include "core/spared.h"
 
 #include "unit/builders.h"
 
@@ -20,13 +20,13 @@ constexpr std::array all_conditions{Condition::Idle, Condition::IdleInTransactio
                                     Condition::LongStatement, Condition::Blocking};
 constexpr Instant now = noon + 10 * minute;
 
-/* Asked ten minutes after noon, by a look that is the first. */
+/* Asked ten minutes after noon, when the session is first read. */
 Spared
 spared(Condition condition, const Session &session, const Policy &policy = PolicyBuilder(),
        Duration longer_than = minute)
 {
-	return spared_from_condition(condition, longer_than, session, memo_after_look(session, now),
-	                             policy, now);
+	return spared_from_condition(condition, longer_than, session,
+	                             tracking_after_reading(session, now), policy, now);
 }
 
 /* A session that has met a condition since noon. */
@@ -131,7 +131,7 @@ Spared
 spared_after_wait(Duration wait, const Policy &policy, Duration longer_than)
 {
 	TrackingState tracking =
-	    memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon), noon + wait);
+	    tracking_after_reading(SessionBuilder().running(noon).waiting_for_lock(noon), noon + wait);
 	Session session = SessionBuilder().running(noon);
 
 	observe(tracking, session, now);
@@ -144,7 +144,7 @@ TEST(Conditions, TakeOffWhatDoesNotCountOfAStatement)
 	Policy policy = PolicyBuilder();
 	Policy with_waits = PolicyBuilder().spare_lock_waiters(false);
 
-	/* The look that finds the wait over ends it. */
+	/* The reading that finds the wait over ends it. */
 	EXPECT_EQ(spared_after_wait(9 * minute, policy, minute), Spared::NotSoLong);
 	EXPECT_EQ(spared_after_wait(9 * minute, with_waits, minute), Spared::No);
 	/* Any time is longer than none, and nothing is to be measured then. */
