@@ -203,7 +203,10 @@ jobs=0
 for version in "${versions[@]}"; do
 	test_one "$version" &
 	jobs=$((jobs + 1))
-	[ $jobs -lt "$(nproc)" ] && [ $jobs -lt 2 ] || { wait -n; jobs=$((jobs - 1)); }
+	if [ $jobs -ge "$(nproc)" ] || [ $jobs -ge 2 ]; then
+		wait -n
+		jobs=$((jobs - 1))
+	fi
 done
 wait
 

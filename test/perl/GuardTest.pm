@@ -23,7 +23,7 @@ our @EXPORT = qw(
   wait_until wait_for_status guard_lines log_size living fates
   place_of connect_to_place stubborn_statement create_gate begin_to_connect
   create_parallel_table create_parallel_functions parallel_workers wait_for_parallel_workers
-  call_verb freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
+  run_function freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
   canceled_text terminated_text
 );
 
@@ -453,10 +453,10 @@ sub wait_for_parallel_workers
 	return @workers;
 }
 
-# Call a verb from a session of its own, by the role that the test runs as
+# Call a function from a session of its own, by the role that the test runs as
 # unless another is given, after statements if any are; returns psql's exit
 # status and messages, and what the rows say by pid.
-sub call_verb
+sub run_function
 {
 	my ($node, $call, %params) = @_;
 	my ($out, $err) = ('', '');
@@ -574,7 +574,7 @@ sub living
 	return join ' ', sort grep { index($there, " ${\ $sessions->{$_}->pid } ") >= 0 } keys %$sessions;
 }
 
-# Call a verb, as SQL has it; what became of the named sessions.  Others are not told of: a
+# Call a function, as SQL has it; what became of the named sessions.  Others are not told of: a
 # session of the test itself that has done its work may not be gone yet.
 sub fates
 {

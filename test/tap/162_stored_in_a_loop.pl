@@ -181,7 +181,7 @@ check_change('a name in capitals', $admin, 'other', qq(ALTER ROLE other SET "PG_
 check_change('what is prepared and committed', $admin, 'other',
 	'BEGIN', "ALTER ROLE other SET $limit = '300ms'", q(PREPARE TRANSACTION 'p'), q(COMMIT PREPARED 'p'));
 
-# Everybody is bound but who has a setting of his own, until he has none any more.
+# Every role is bound but those that have a setting of their own, until they have none.
 $admin->run("ALTER ROLE $_ SET pg_session_guard.exempt = on") for qw(a b granted other);
 $admin->run("ALTER ROLE ALL SET $limit = '300ms'");
 my $own = RawSession->connect($node, user => 'granted');
