@@ -5,6 +5,8 @@
 
 #include "core/text.h"
 
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
 #include "pg/privileges.h"
 
 #include "status/sql_values.h"

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "shmem/present_time.h"
+#include "pg/monotonic_clock.h"
 
 #include "functions/request.h"
 

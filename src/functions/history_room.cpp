@@ -4,6 +4,7 @@
 #include "functions/history_room.h"
 
 #include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 #include "action/events.h"
 
@@ -13,7 +14,7 @@ namespace session_guard
 bool
 has_to_await_history()
 {
-	if (shared() == nullptr || !has_history() || has_event_room(GetSessionUserId()))
+	if (!has_shared_memory() || !has_history() || has_event_room(GetSessionUserId()))
 		return false;
 	/* It may be about to sleep, and not know who waits. */
 	wake(WorkerKind::History);

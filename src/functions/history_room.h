@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "shmem/present_time.h"
+#include "pg/monotonic_clock.h"
 
 #include "functions/confirm.h"
 

@@ -6,8 +6,11 @@
 #include "core/messages.h"
 
 #include "pg/cleanup.h"
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
 #include "pg/subtransaction.h"
 
+#include "shmem/counters.h"
 #include "shmem/shared_memory.h"
 
 #include "action/signals.h"
@@ -73,8 +76,8 @@ can_be_awaited(const Request &request, const Target &target)
 void
 count_request()
 {
-	if (shared() != nullptr)
-		count(shared()->counters.ordered);
+	if (has_shared_memory())
+		count(shared_counters().ordered);
 }
 
 /* Note that a target was left alone after it had been announced; its outcome says why. */
@@ -94,7 +97,7 @@ announce_unless_repeated(const Request &request, const FilterMatcher &matcher, T
 {
 	std::uint32_t times_before = times_recorded(event_of(request, matcher, target));
 
-	if (is_to_be_told(times_before))
+	if (is_to_be_logged(times_before))
 		announce(request, target, times_before);
 }
 

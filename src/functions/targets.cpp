@@ -3,6 +3,7 @@
  */
 #include "functions/targets.h"
 
+#include "pg/compat.h"
 #include "pg/privileges.h"
 
 #include "status/sql_values.h"

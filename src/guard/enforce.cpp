@@ -3,11 +3,15 @@
  */
 #include "guard/enforce.h"
 
+#include "core/decision.h"
 #include "core/messages.h"
 
+#include "pg/monotonic_clock.h"
+
+#include "shmem/action_budget.h"
 #include "shmem/client_message.h"
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/counters.h"
+#include "shmem/tracking.h"
 
 #include "status/catalogs.h"
 #include "status/sql_values.h"
@@ -40,7 +44,7 @@ names_of(const BackendSnapshot &snapshot, Converter *shown)
 LimitCounters &
 counters_of(const Verdict &verdict)
 {
-	return shared()->counters.limits[index_of(verdict.limit)];
+	return shared_counters().limits[index_of(verdict.limit)];
 }
 
 /* Write what is about to be done, to whom and why. */
@@ -107,7 +111,7 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 bool
 is_still_due(const Verdict &verdict, const Evaluation &again)
 {
-	return again.sight == ReadResult::Read && !policies_are_in_doubt() &&
+	return again.result == ReadResult::Read && !policies_are_in_doubt() &&
 	       again.decision.outlook == Outlook::Due &&
 	       again.decision.verdict.action == verdict.action &&
 	       again.decision.verdict.episode.stamp == verdict.episode.stamp;
@@ -117,15 +121,26 @@ is_still_due(const Verdict &verdict, const Evaluation &again)
 Outcome
 outcome_without_signal(const Evaluation &again)
 {
-	return again.sight == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
+	return again.result == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
 }
 
-/* The place in the tracking that tells whether this episode's end was announced already. */
-Timestamp &
-announced(const Evaluation &evaluation)
+/* Was the end of this episode announced already? */
+bool
+was_announced(const Evaluation &evaluation)
 {
-	return tracking_of(evaluation.snapshot.slot)
-	    .announced[index_of(evaluation.decision.verdict.limit)];
+	const Verdict &verdict = evaluation.decision.verdict;
+
+	return tracking_of(evaluation.snapshot.slot).announced[index_of(verdict.limit)] ==
+	       verdict.episode.stamp;
+}
+
+void
+note_announced(const Evaluation &evaluation)
+{
+	const Verdict &verdict = evaluation.decision.verdict;
+
+	change_tracking(evaluation.snapshot.slot, [&](TrackingState &tracking)
+	                { tracking.announced[index_of(verdict.limit)] = verdict.episode.stamp; });
 }
 
 /* Note the step that was taken this moment, before anything can end the guard. */
@@ -133,15 +148,18 @@ void
 note_step(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
-	Escalation &escalation = tracking_of(evaluation.snapshot.slot).escalation;
 	Instant now = monotonic_now();
 
-	announced(evaluation) = unknown_time;
-	if (verdict.action == Action::Cancel)
-		note_cancel(escalation, verdict.episode.stamp, now);
-	else
-		note_terminate(escalation, now);
-	spend(shared()->budget, now);
+	change_tracking(evaluation.snapshot.slot,
+	                [&](TrackingState &tracking)
+	                {
+		                tracking.announced[index_of(verdict.limit)] = unknown_time;
+		                if (verdict.action == Action::Cancel)
+			                note_cancel(tracking.escalation, verdict.episode.stamp, now);
+		                else
+			                note_terminate(tracking.escalation, now);
+	                });
+	spend(action_budget().budget, now);
 }
 
 void
@@ -198,12 +216,12 @@ log_only(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
 
-	TrackingState &tracking = tracking_of(evaluation.snapshot.slot);
-
-	tracking.logged[index_of(verdict.limit)] = verdict.episode.stamp;
+	change_tracking(evaluation.snapshot.slot, [&](TrackingState &tracking)
+	                { tracking.logged[index_of(verdict.limit)] = verdict.episode.stamp; });
 	count(counters_of(verdict).logged);
-	follow_logged(tracking, verdict.limit, record_event(event_of(evaluation, Outcome::DryRun)),
-	              verdict.measured);
+	std::uint64_t event = record_event(event_of(evaluation, Outcome::DryRun));
+	change_tracking(evaluation.snapshot.slot, [&](TrackingState &tracking)
+	                { follow_logged(tracking, verdict.limit, event, verdict.measured); });
 	return Outcome::DryRun;
 }
 
@@ -218,7 +236,7 @@ carry_out(const Evaluation &evaluation, bool is_punctual)
 	bool is_signaled = false;
 
 	/* A busy session may have to be tried many times; one line is enough. */
-	bool is_first_try = announced(evaluation) != verdict.episode.stamp;
+	bool is_first_try = !was_announced(evaluation);
 	if (is_first_try)
 	{
 		count(counters_of(verdict).deadlines_met);
@@ -226,7 +244,7 @@ carry_out(const Evaluation &evaluation, bool is_punctual)
 	}
 	if (verdict.action == Action::Log)
 		return log_only(evaluation);
-	announced(evaluation) = verdict.episode.stamp;
+	note_announced(evaluation);
 
 	ClientMessage reason = client_message_for(evaluation);
 	Evaluation again = evaluate(verdict.limit, slot, id);
