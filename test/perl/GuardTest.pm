@@ -17,7 +17,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
-  guard_node guard_node_without_extension standby_of set_limits require_absent_standby
+  guard_node guard_node_without_extension standby_of set_limits set_idle_limits require_absent_standby
   open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard wait_for_history_writer replace_guard
   start_query wait_for_state wait_until_unchanged_for close_sessions process_exists
   wait_until wait_for_status guard_lines log_size living fates
@@ -152,6 +152,17 @@ sub set_limits
 			 FROM pg_settings WHERE name = 'pg_session_guard.$name'")
 		  or die "setting $name was not taken over";
 	}
+	return;
+}
+
+# Change both limits on being idle by a session that is connected, and do not wait.
+sub set_idle_limits
+{
+	my ($session, $value) = @_;
+
+	$session->query("ALTER SYSTEM SET pg_session_guard.$_ = '$value'")
+	  for 'idle_session_timeout', 'idle_in_transaction_session_timeout';
+	$session->query('SELECT pg_reload_conf()');
 	return;
 }
 

@@ -87,10 +87,14 @@ for my $what (sort keys %nobodys)
 sub idle_together
 {
 	my ($count, $user) = @_;
-	my @sessions = map { RawSession->connect($node, user => $user) } 1 .. $count;
+	my @sessions;
 
 	$admin->run('SELECT pg_advisory_lock(1)');
-	$_->send_query('SELECT pg_advisory_lock_shared(1)') for @sessions;
+	for (1 .. $count)
+	{
+		push @sessions, RawSession->connect($node, user => $user);
+		$sessions[-1]->send_query('SELECT pg_advisory_lock_shared(1)');
+	}
 	wait_until(sub { $admin->query(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)) == $count },
 		'all wait');
 	$admin->run('SELECT pg_advisory_unlock(1)');

@@ -66,20 +66,10 @@ my %case = (
 
 my (%uploads, %pauses, %result);
 
-sub set_limit
-{
-	my ($value) = @_;
-
-	$root->query("ALTER SYSTEM SET pg_session_guard.$_ = '$value'")
-	  for 'idle_session_timeout', 'idle_in_transaction_session_timeout';
-	$root->query('SELECT pg_reload_conf()');
-	return;
-}
-
 # Have all of them begin, without a limit.
 sub begin_all
 {
-	set_limit(0);
+	set_idle_limits($root, '0');
 	for my $name (sort keys %case)
 	{
 		my ($state, $transaction, $kind_of_message, $prepare) = @{ $case{$name} };
@@ -117,7 +107,7 @@ sub send_pieces
 sub send_all
 {
 	send_pieces();
-	set_limit('2s');
+	set_idle_limits($root, '2s');
 	my $pids = join ', ', map { $_->session->pid } values %uploads, values %pauses;
 	my $uploading = join ', ', map { $_->session->pid } values %uploads;
 	wait_until(

@@ -29,20 +29,10 @@ my %state = (
 	'paused in transaction' => sub { $_[0]->run_in_pipeline('INSERT INTO t VALUES (1)') },
 	'paused' => sub { $_[0]->run_in_pipeline('BEGIN', 'INSERT INTO t VALUES (1)', 'COMMIT') });
 
-sub set_limit
-{
-	my ($value) = @_;
-
-	$root->query("ALTER SYSTEM SET pg_session_guard.$_ = '$value'")
-	  for 'idle_session_timeout', 'idle_in_transaction_session_timeout';
-	$root->query('SELECT pg_reload_conf()');
-	return;
-}
-
 # Have all of them begin, without a limit.
 sub begin_all
 {
-	set_limit(0);
+	set_idle_limits($root, '0');
 	($creator, $canceler) = map { RawSession->connect($node) } 1 .. 2;
 	for my $name (sort keys %state)
 	{
@@ -73,7 +63,7 @@ for (1 .. 10)
 {
 	begin_all();
 	storm();
-	set_limit('2s');
+	set_idle_limits($root, '2s');
 	my $all = join ', ', map { $_->pid } values %culprit;
 	my $pid = $upload->session->pid;
 	wait_until(

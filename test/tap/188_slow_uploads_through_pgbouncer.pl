@@ -28,20 +28,10 @@ my %prepare = (
 	'bind' => \&Upload::parse_statement);
 my (%upload, %result, $in_transaction, $idle, $pid, $idle_pid);
 
-sub set_limit
-{
-	my ($value) = @_;
-
-	$root->query("ALTER SYSTEM SET pg_session_guard.$_ = '$value'")
-	  for 'idle_session_timeout', 'idle_in_transaction_session_timeout';
-	$root->query('SELECT pg_reload_conf()');
-	return;
-}
-
 # Have all of them begin, without a limit.
 sub begin_all
 {
-	set_limit(0);
+	set_idle_limits($root, '0');
 	for my $name (sort keys %prepare)
 	{
 		my $session = RawSession->connect($pool);
@@ -69,7 +59,7 @@ for (1 .. 10)
 {
 	begin_all();
 	send_pieces();
-	set_limit('2s');
+	set_idle_limits($root, '2s');
 	wait_until(
 		sub {
 			send_pieces();
