@@ -59,10 +59,10 @@ set_actor(EventRow &row, const Actor &actor)
 void
 set_subject(EventRow &row, const Subject &subject)
 {
-	row.set(at(EventColumn::Pid), Int32GetDatum(subject.id.pid));
+	row.set(at(EventColumn::Pid), Int32GetDatum(subject.backend.id.pid));
 	if (!subject.is_known)
 		return;
-	row.set(at(EventColumn::BackendStart), TimestampTzGetDatum(subject.id.backend_start));
+	row.set(at(EventColumn::BackendStart), TimestampTzGetDatum(subject.backend.id.backend_start));
 	set_found(row, EventColumn::DatabaseName, subject.database);
 	set_found(row, EventColumn::UserName, subject.user);
 	set_found(row, EventColumn::ApplicationName, subject.application);

@@ -30,9 +30,7 @@ subject_of(const BackendSnapshot &snapshot, const char *user, const char *databa
 {
 	Subject subject{};
 
-	subject.id = snapshot.session.id;
-	subject.slot = snapshot.slot;
-	subject.process = snapshot.process;
+	subject.backend = snapshot.backend;
 	subject.statement = running_statement(snapshot.session);
 	subject.is_known = true;
 	subject.is_client = is_client_backend(snapshot);

@@ -46,7 +46,7 @@ conclude(Target &target, Outcome outcome, const char *note)
 void
 confirm(Target &target)
 {
-	if (target.action == Action::Terminate && has_left(target.snapshot))
+	if (target.action == Action::Terminate && has_left(target.snapshot.backend))
 		(void)conclude(target, Outcome::Terminated, nullptr);
 	else if (target.action == Action::Cancel && !still_runs(target))
 		(void)conclude(target, Outcome::Canceled, nullptr);
@@ -70,10 +70,11 @@ give_up(Target &target, Duration waited)
 
 	text.append_duration(rounded(waited));
 	const char *note = psprintf("still there after %s", text.c_str());
-	const char *more = psprintf("%s; it waits for %s", note, wait_of(target.snapshot.process));
+	const char *more =
+	    psprintf("%s; it waits for %s", note, wait_of(target.snapshot.backend.process));
 	if (!conclude(target, Outcome::Survived, more))
 		return;
-	report_survivor(target.snapshot.session.id.pid, more);
+	report_survivor(target.snapshot.backend.id.pid, more);
 	/* Who may not see a session's activity may still signal it. */
 	target.note = may_see(target.snapshot.role) ? more : note;
 }

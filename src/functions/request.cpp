@@ -31,8 +31,9 @@ namespace
 void
 precheck(const Request &request, FilterMatcher &matcher, Target &target)
 {
-	const char *denial =
-	    has_left(target.snapshot) ? nullptr : denial_of(request, *target.snapshot.process);
+	const char *denial = has_left(target.snapshot.backend)
+	                         ? nullptr
+	                         : denial_of(request, *target.snapshot.backend.process);
 
 	if (denial != nullptr)
 		settle(target, Outcome::Denied, denial);
@@ -84,7 +85,7 @@ leave_alone(const Request &request, const FilterMatcher &matcher, Target &target
 	const char *why = target.note != nullptr ? target.note : "it has ended";
 
 	if (std::exchange(target.is_announced, false))
-		report_left_alone(target.snapshot.session.id.pid, why);
+		report_left_alone(target.snapshot.backend.id.pid, why);
 	(void)record_event(event_of(request, matcher, target));
 }
 
@@ -110,14 +111,14 @@ send(const Request &request, FilterMatcher &matcher, Target &target)
 	ClientMessage reason = client_message_for(request, target);
 	auto signal = [&]
 	{
-		publish_message(target.snapshot.slot, reason);
+		publish_message(target.snapshot.backend.slot, reason);
 		event.at = GetCurrentTimestamp();
 		event.signaled_at = target.signaled_at = monotonic_now();
 		event.waiter = {.process = MyProc,
 		                .pid = MyProcPid,
 		                .transaction = local_transaction(MyProc),
 		                .until = deadline_of(request, target)};
-		target.is_signaled = signal_by_server(target.snapshot.session.id.pid, target.action);
+		target.is_signaled = signal_by_server(target.snapshot.backend.id.pid, target.action);
 		if (!target.is_signaled)
 			return withdraw_message();
 		target.is_announced = false;
@@ -269,7 +270,7 @@ leave_announced_alone(const void *arg)
 
 	for (const Target &target : targets->all())
 		if (target.is_announced)
-			report_left_alone(target.snapshot.session.id.pid, "the call was interrupted");
+			report_left_alone(target.snapshot.backend.id.pid, "the call was interrupted");
 }
 
 /* Note by when a request has to be done, and how it is called. */
@@ -285,7 +286,7 @@ begin(Request &request)
 bool
 is_self(const Target &target)
 {
-	return target.snapshot.session.id.pid == MyProcPid;
+	return target.snapshot.backend.id.pid == MyProcPid;
 }
 
 Targets

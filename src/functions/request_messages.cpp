@@ -86,7 +86,7 @@ announce(const Request &request, Target &target, std::int64_t times_before)
 	if (target.is_known)
 		append_session(session, target.snapshot, names_of(target, on_one_line));
 	else
-		session.append(target.snapshot.session.id.pid);
+		session.append(target.snapshot.backend.id.pid);
 	if (times_before > 0)
 		repeated.append(" (repeated ").append(times_before).append(" times)");
 	target.is_announced = true;
@@ -102,7 +102,7 @@ client_message_for(const Request &request, const Target &target)
 	ClientMessage reason{};
 	Text detail(reason.detail);
 
-	reason.session = target.snapshot.session.id;
+	reason.session = target.snapshot.backend.id;
 	reason.action = target.action;
 	reason.statement = target.statement;
 	detail.append("Ordered by ").append(request.origin.for_client);
@@ -123,9 +123,7 @@ event_of(const Request &request, const FilterMatcher &matcher, const Target &tar
 	copy_text(event.actor.function, request.function);
 	copy_text(event.actor.filters, request.given);
 	copy_text(event.reason, request.reason);
-	event.subject.id = target.snapshot.session.id;
-	event.subject.slot = target.snapshot.slot;
-	event.subject.process = target.snapshot.process;
+	event.subject.backend = target.snapshot.backend;
 	if (target.is_known)
 		event.subject =
 		    subject_of(target.snapshot, GetUserNameFromId(target.snapshot.role, true),

@@ -124,7 +124,7 @@ shown_start(const Entry &entry, const Episode &episode)
 void
 set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast)
 {
-	row.set(BackendStart, TimestampTzGetDatum(entry.snapshot.session.id.backend_start));
+	row.set(BackendStart, TimestampTzGetDatum(entry.snapshot.backend.id.backend_start));
 	row.set_text(StateName, state_name_of(entry.snapshot.session.state));
 	row.set_text(SparedBy, spared_text(entry, forecast));
 	row.set_text(ActionName, action_text(entry, forecast.verdict ? forecast.verdict->action
@@ -145,7 +145,7 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 	const Threshold &threshold = threshold_of(entry.policy.limits, limit);
 	ScheduleRow row;
 
-	row.set(Pid, Int32GetDatum(entry.snapshot.session.id.pid));
+	row.set(Pid, Int32GetDatum(entry.snapshot.backend.id.pid));
 	row.set_name(DatabaseName, entry.database);
 	row.set_name(UserName, entry.role);
 	row.set(ApplicationName, PointerGetDatum(sql_text(entry.snapshot.application_name)));
@@ -162,7 +162,7 @@ void
 put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies)
 {
 	PresentClock present = present_clock();
-	TrackingState tracking = copy_shared(tracking_of(snapshot.slot));
+	TrackingState tracking = copy_shared(tracking_of(snapshot.backend.slot));
 	Superuser superuser = superuser_now(snapshot.role);
 	Entry entry{.snapshot = snapshot,
 	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),

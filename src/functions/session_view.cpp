@@ -176,7 +176,7 @@ SessionRow
 row_of(const Seen &seen, const WaitGraph &graph)
 {
 	const BackendSnapshot &snapshot = seen.snapshot;
-	int pid = snapshot.session.id.pid;
+	int pid = snapshot.backend.id.pid;
 	SessionRow row;
 
 	row.set(Pid, Int32GetDatum(pid));

@@ -74,7 +74,7 @@ show_session(SignalRow &row, const Target &target)
 	if (!may_see(snapshot.role))
 		return row.set_text(Query, "<insufficient privilege>");
 
-	row.set(BackendStart, TimestampTzGetDatum(snapshot.session.id.backend_start));
+	row.set(BackendStart, TimestampTzGetDatum(snapshot.backend.id.backend_start));
 	if (std::optional<Datum> address = sql_address(snapshot.client_address))
 		row.set(ClientAddress, *address);
 	row.set_text(StateName, state_name_of(snapshot.session.state));
@@ -86,7 +86,7 @@ row_of(const Target &target)
 {
 	SignalRow row;
 
-	row.set(Pid, Int32GetDatum(target.snapshot.session.id.pid));
+	row.set(Pid, Int32GetDatum(target.snapshot.backend.id.pid));
 	if (target.is_known)
 		show_session(row, target);
 	row.set_text(ActionName, name_of(target.action).data());

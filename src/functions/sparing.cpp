@@ -74,7 +74,7 @@ Sparing::why_spared(Condition condition, Duration longer_than,
 
 	session.superuser = superuser_now(snapshot.role);
 	Policy policy = policies_->policy_of(session.superuser, snapshot.role, snapshot.database);
-	TrackingState tracking = memo_with(session, snapshot.slot);
+	TrackingState tracking = memo_with(session, snapshot.backend.slot);
 	/* Who waits for a standby is not spared here, nor for that time: there is an argument for that.
 	 */
 	bool waits_for_standby = session.wait == Wait::SyncRep;

@@ -62,14 +62,14 @@ bool
 has(const Targets &targets, SessionId id)
 {
 	return std::ranges::any_of(targets.all(), [&](const Target &target)
-	                           { return target.snapshot.session.id == id; });
+	                           { return target.snapshot.backend.id == id; });
 }
 
 bool
 is_candidate(const Request &request, const BackendSnapshot &snapshot)
 {
 	return is_client_backend(snapshot) && snapshot.session.state != State::Starting &&
-	       !(request.except_self && snapshot.session.id.pid == MyProcPid);
+	       !(request.except_self && snapshot.backend.id.pid == MyProcPid);
 }
 
 /*
@@ -122,14 +122,14 @@ void
 notice_kind(const BackendSnapshot &snapshot)
 {
 	if (snapshot.session.state == State::Starting)
-		notice_starting(snapshot.session.id.pid);
+		notice_starting(snapshot.backend.id.pid);
 	else if (is_client_backend(snapshot))
 		return;
 	else if (may_see(snapshot.role))
-		ereport(NOTICE, (errmsg("process %d is no client session but: %s", snapshot.session.id.pid,
+		ereport(NOTICE, (errmsg("process %d is no client session but: %s", snapshot.backend.id.pid,
 		                        kind_of(snapshot))));
 	else
-		ereport(NOTICE, (errmsg("process %d is no client session", snapshot.session.id.pid)));
+		ereport(NOTICE, (errmsg("process %d is no client session", snapshot.backend.id.pid)));
 }
 
 /* A target of which only the pid is known. */
@@ -138,9 +138,9 @@ unknown(const Request &request, const PGPROC *process)
 {
 	Target target{};
 
-	target.snapshot.session.id.pid = *request.pid;
-	target.snapshot.slot = -1;
-	target.snapshot.process = process;
+	target.snapshot.backend.id.pid = *request.pid;
+	target.snapshot.backend.slot = -1;
+	target.snapshot.backend.process = process;
 	target.action = request.action;
 	return target;
 }
@@ -169,7 +169,7 @@ denied(const Request &request, FilterMatcher &matcher, const PGPROC *process, in
 	if (slot >= 0 &&
 	    read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query()) ==
 	        ReadResult::Read &&
-	    snapshot.session.id.pid == *request.pid)
+	    snapshot.backend.id.pid == *request.pid)
 		target = target_of(request, snapshot, matcher.query());
 	target.outcome = Outcome::Denied;
 	target.note = denial;
@@ -200,9 +200,9 @@ select_process(const Request &request, FilterMatcher &matcher)
 		return request.backend_start ? gone(request, "no session has this process ID and start")
 		                             : unlisted(request, process);
 	ReadResult sight = read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
-	if (sight == ReadResult::Gone || snapshot.session.id.pid != *request.pid)
+	if (sight == ReadResult::Gone || snapshot.backend.id.pid != *request.pid)
 		return gone(request, "it has just ended");
-	if (request.backend_start && snapshot.session.id.backend_start != *request.backend_start)
+	if (request.backend_start && snapshot.backend.id.backend_start != *request.backend_start)
 		return gone(request, "the process ID belongs to another session now");
 	notice_kind(snapshot);
 	return target_of(request, snapshot, matcher.query());
@@ -234,8 +234,8 @@ spares_by_condition(const Request &request)
 bool
 by_age(const Target &a, const Target &b)
 {
-	const SessionId &x = a.snapshot.session.id;
-	const SessionId &y = b.snapshot.session.id;
+	const SessionId &x = a.snapshot.backend.id;
+	const SessionId &y = b.snapshot.backend.id;
 
 	return x.backend_start != y.backend_start ? x.backend_start < y.backend_start : x.pid < y.pid;
 }
@@ -318,7 +318,7 @@ add_late_targets(const Request &request, FilterMatcher &matcher, Timestamp start
 	(void)add_matching(request, matcher, targets,
 	                   [&](const BackendSnapshot &snapshot)
 	                   {
-		                   SessionId id = snapshot.session.id;
+		                   SessionId id = snapshot.backend.id;
 
 		                   return id.backend_start <= started && !has(targets, id);
 	                   });
@@ -339,11 +339,11 @@ recheck(const Request &request, FilterMatcher &matcher, Target &target)
 	BackendSnapshot fresh;
 
 	if (!target.is_known)
-		return has_left(target.snapshot) && settle(target, Outcome::Gone, nullptr);
+		return has_left(target.snapshot.backend) && settle(target, Outcome::Gone, nullptr);
 	if (spares_by_condition(request))
 		matcher.sparing().refresh();
 
-	ReadResult sight = read_session(target.snapshot.slot, target.snapshot.session.id, fresh,
+	ReadResult sight = read_session(target.snapshot.backend.slot, target.snapshot.backend.id, fresh,
 	                                Patience::Unlimited, matcher.query());
 	if (sight == ReadResult::Gone)
 		return settle(target, Outcome::Gone, nullptr);
@@ -366,8 +366,8 @@ still_runs(const Target &target)
 {
 	BackendSnapshot fresh;
 	/* Who waits for this asks again. */
-	ReadResult sight =
-	    read_session(target.snapshot.slot, target.snapshot.session.id, fresh, Patience::None);
+	ReadResult sight = read_session(target.snapshot.backend.slot, target.snapshot.backend.id, fresh,
+	                                Patience::None);
 
 	if (sight == ReadResult::Unreadable)
 		return true;

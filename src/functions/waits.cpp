@@ -86,7 +86,7 @@ add_prepared(Causes &causes)
 const char *
 name_of_process(const BackendSnapshot &snapshot)
 {
-	int pid = snapshot.session.id.pid;
+	int pid = snapshot.backend.id.pid;
 
 	if (is_client_backend(snapshot))
 		return pid == MyProcPid ? "this session" : psprintf("session %d", pid);
@@ -99,7 +99,7 @@ look_at_process(int pid, BackendSnapshot &snapshot)
 	int slot = slot_of(pid);
 
 	return slot >= 0 && read_backend_in_slot(slot, snapshot, Patience::None) == ReadResult::Read &&
-	       snapshot.session.id.pid == pid;
+	       snapshot.backend.id.pid == pid;
 }
 
 /* Why the wait makes nobody a culprit, as far as the caller is shown it; empty if it does. */

@@ -67,7 +67,7 @@ client_message_for(const Evaluation &evaluation)
 	Text detail(reason.detail);
 	Text hint(reason.hint);
 
-	reason.session = evaluation.snapshot.session.id;
+	reason.session = evaluation.snapshot.backend.id;
 	reason.action = verdict.action;
 	reason.statement = statement_stamp(evaluation.snapshot.session);
 	append_detail(detail, verdict, evaluation.policy, names_of(evaluation.snapshot, as_ascii));
@@ -124,7 +124,7 @@ outcome_without_signal(const Evaluation &again)
 Timestamp &
 announced(const Evaluation &evaluation)
 {
-	return tracking_of(evaluation.snapshot.slot)
+	return tracking_of(evaluation.snapshot.backend.slot)
 	    .announced[index_of(evaluation.decision.verdict.limit)];
 }
 
@@ -133,7 +133,7 @@ void
 note_step(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
-	Escalation &escalation = tracking_of(evaluation.snapshot.slot).escalation;
+	Escalation &escalation = tracking_of(evaluation.snapshot.backend.slot).escalation;
 	Instant now = monotonic_now();
 
 	announced(evaluation) = unknown_time;
@@ -187,7 +187,7 @@ leave_alone(const Evaluation &evaluation, Outcome outcome, bool is_first_try)
 	if (!is_gone && !is_first_try)
 		return outcome;
 	count(is_gone ? counters.gone : counters.raced);
-	report_left_alone(evaluation.snapshot.session.id.pid,
+	report_left_alone(evaluation.snapshot.backend.id.pid,
 	                  is_gone ? "it has ended" : "it has moved on");
 	(void)record_event(event_of(evaluation, outcome));
 	return outcome;
@@ -198,7 +198,7 @@ log_only(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
 
-	TrackingState &tracking = tracking_of(evaluation.snapshot.slot);
+	TrackingState &tracking = tracking_of(evaluation.snapshot.backend.slot);
 
 	tracking.logged[index_of(verdict.limit)] = verdict.episode.stamp;
 	count(counters_of(verdict).logged);
@@ -213,8 +213,8 @@ Outcome
 carry_out(const Evaluation &evaluation, bool is_punctual)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
-	SessionId id = evaluation.snapshot.session.id;
-	int slot = evaluation.snapshot.slot;
+	SessionId id = evaluation.snapshot.backend.id;
+	int slot = evaluation.snapshot.backend.slot;
 	bool is_signaled = false;
 
 	/* A busy session may have to be tried many times; one line is enough. */

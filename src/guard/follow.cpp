@@ -34,9 +34,7 @@ struct Followed
 {
 	/* Of its event. */
 	std::uint64_t number;
-	SessionId session;
-	int slot;
-	const PGPROC *process;
+	BackendRef backend;
 	Timestamp statement;
 	Action action;
 	/* Of the guard only. */
@@ -100,11 +98,11 @@ effect_of(const Followed &followed)
 
 	if (followed.action == Action::Terminate)
 	{
-		if (has_left(followed.session, followed.slot, followed.process))
+		if (has_left(followed.backend))
 			return Effect{.outcome = Outcome::Terminated, .is_uncertain = false};
 		return std::nullopt;
 	}
-	switch (read_session(followed.slot, followed.session, snapshot, Patience::None))
+	switch (read_session(followed.backend.slot, followed.backend.id, snapshot, Patience::None))
 	{
 		case ReadResult::Unreadable:
 			return std::nullopt;
@@ -143,11 +141,11 @@ give_up(Followed &followed, Duration now)
 	note.append("still there after ")
 	    .append_duration(std::max(survival, now - followed.signaled_at))
 	    .append("; it waits for ")
-	    .append(wait_of(followed.process));
+	    .append(wait_of(followed.backend.process));
 	followed.has_survived = true;
 	count_outcome(followed, &LimitCounters::survived);
 	(void)settle_event(followed.number, Outcome::Survived, note.c_str(), true);
-	report_survivor(followed.session.pid, note.c_str());
+	report_survivor(followed.backend.id.pid, note.c_str());
 }
 
 /* Does whoever has given the order still wait?  Then he says himself what becomes of it. */
@@ -222,7 +220,8 @@ void
 settle_cancels(SessionId session, Timestamp statement)
 {
 	for (Followed &followed : all_followed())
-		if (followed.session == session && followed.action == Action::Cancel && !followed.is_done)
+		if (followed.backend.id == session && followed.action == Action::Cancel &&
+		    !followed.is_done)
 			settle_cancel(followed, followed.statement == statement);
 }
 
@@ -259,14 +258,12 @@ track(const Event &event)
 {
 	/* Whoever has ordered it may have seen its effect already. */
 	if (event.action == Action::Terminate && event.signaled_at != 0)
-		settle_cancels(event.subject.id, event.subject.statement);
+		settle_cancels(event.subject.backend.id, event.subject.statement);
 	if (!event.is_open)
 		return;
 	make_room();
 	memory[followed_count++] = {.number = event.number,
-	                            .session = event.subject.id,
-	                            .slot = event.subject.slot,
-	                            .process = event.subject.process,
+	                            .backend = event.subject.backend,
 	                            .statement = event.subject.statement,
 	                            .action = event.action,
 	                            .limit = event.limit,

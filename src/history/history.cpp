@@ -288,8 +288,9 @@ had_effect(const Event &event)
 	BackendSnapshot snapshot;
 
 	if (event.action == Action::Terminate)
-		return has_left(subject.id, subject.slot, subject.process);
-	return read_session(subject.slot, subject.id, snapshot, Patience::None) == ReadResult::Read &&
+		return has_left(subject.backend);
+	return read_session(subject.backend.slot, subject.backend.id, snapshot, Patience::None) ==
+	           ReadResult::Read &&
 	       running_statement(snapshot.session) != subject.statement;
 }
 

@@ -12,6 +12,8 @@
 
 #include "pg/pg.h"
 
+#include "shmem/backend_ref.h"
+
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -47,10 +49,7 @@ struct Waiter
 /* The session or process that was acted on. */
 struct Subject
 {
-	SessionId id;
-	/* Its place in the backend-status array, or -1; and its process while it has this pid. */
-	int slot;
-	const PGPROC *process;
+	BackendRef backend;
 	/* The stamp of the statement that it ran; unknown_time if it ran none. */
 	Timestamp statement;
 	/* Of a process without a status entry only the pid is known. */

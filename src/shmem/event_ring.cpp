@@ -105,8 +105,8 @@ key_of(const Event &event)
 	key = hash_text(event.actor.function, key);
 	key = hash_text(event.actor.filters, key);
 	key = hash_text(event.reason, key);
-	key = hash_value(event.subject.id.pid, key);
-	key = hash_value(event.subject.id.backend_start, key);
+	key = hash_value(event.subject.backend.id.pid, key);
+	key = hash_value(event.subject.backend.id.backend_start, key);
 	key = hash_value(event.subject.statement, key);
 	key = hash_value(event.action, key);
 	return key != 0 ? key : 1;
@@ -126,7 +126,8 @@ is_repetition(const Event &event, const Event &earlier)
 	    event.is_open ? earlier.is_open : !earlier.is_open && event.outcome == earlier.outcome;
 
 	return has_same_outcome && event.at - earlier.at < repetition_window &&
-	       event.action == earlier.action && event.subject.id == earlier.subject.id &&
+	       event.action == earlier.action &&
+	       event.subject.backend.id == earlier.subject.backend.id &&
 	       event.subject.statement == earlier.subject.statement &&
 	       is_same_text(event.actor.role.data(), earlier.actor.role.data()) &&
 	       is_same_text(event.actor.function.data(), earlier.actor.function.data()) &&

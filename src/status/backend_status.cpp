@@ -272,11 +272,10 @@ fill(BackendSnapshot &snapshot, int slot, const PgBackendStatus &entry, const Pu
 	    .wait_start = wait_start,
 	    .times = {},
 	};
-	snapshot.slot = slot;
+	snapshot.backend = {.id = snapshot.session.id, .slot = slot, .process = proc};
 	snapshot.role = entry.st_userid;
 	snapshot.database = entry.st_databaseid;
 	snapshot.kind = entry.st_backendType;
-	snapshot.process = proc;
 	snapshot.wait_event_info = wait_event_info;
 	snapshot.backend_xid = proc->xid;
 	snapshot.backend_xmin = proc->xmin;
@@ -413,8 +412,10 @@ query_size()
 }
 
 bool
-has_left(SessionId id, int slot, const PGPROC *process)
+has_left(const BackendRef &backend)
 {
+	auto [id, slot, process] = backend;
+
 	/* The status entry is cleared first, and cheaper to ask. */
 	if (slot >= 0 && pid_in_slot(slot) == id.pid)
 		return entry_at(slot)->st_proc_start_timestamp != id.backend_start;

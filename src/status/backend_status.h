@@ -10,20 +10,20 @@
 
 #include "pg/pg.h"
 
+#include "shmem/backend_ref.h"
+
 namespace session_guard
 {
 
 /* What a look finds.  The superuser flag of the session is left to the catalogs. */
 struct BackendSnapshot
 {
+	BackendRef backend;
+	/* Its id is that of the backend. */
 	Session session;
-	/* Its place in the backend-status array. */
-	int slot;
 	Oid role;
 	Oid database;
 	BackendType kind;
-	/* Its process, for as long as that has this pid. */
-	const PGPROC *process;
 	/* As pg_stat_activity shows it. */
 	uint32 wait_event_info;
 	TransactionId backend_xid;
@@ -99,17 +99,8 @@ bool all_can_be_read();
 /* The space that the text of a query may take (track_activity_query_size). */
 std::size_t query_size();
 
-/*
- * Has a process left the ProcArray that was in this place of the array (-1 if
- * that is not known) and had this PGPROC?
- */
-bool has_left(SessionId id, int slot, const PGPROC *process);
-
-inline bool
-has_left(const BackendSnapshot &snapshot)
-{
-	return has_left(snapshot.session.id, snapshot.slot, snapshot.process);
-}
+/* Has it left the ProcArray? */
+bool has_left(const BackendRef &backend);
 
 /* Where a process stands in the array; -1 if it is not there. */
 int slot_of(int pid);
