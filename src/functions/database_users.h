@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "functions/targets.h"
+#include "functions/select_targets.h"
 
 namespace session_guard
 {

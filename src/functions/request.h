@@ -1,8 +1,6 @@
 /*
- * An request: what a DBA's function asks for, and how it is carried out.
- *
- * All sessions of a request are evaluation at again and signaled first, then
- * awaited together, so that the whole takes as long as the slowest of them.
+ * A request: what a DBA asks for by a function, and the processes that it is
+ * about.  Plain data; execute_request.h carries it out.
  */
 #pragma once
 
@@ -14,12 +12,10 @@
 
 #include "functions/filter.h"
 
-#include <span>
-
 namespace session_guard
 {
 
-/* Who gave a request, by which function and what for; worded once for all of its targets. */
+/* Who has made a request, by which function and what for; worded once for all of its targets. */
 struct Origin
 {
 	/* role "dba" */
@@ -37,7 +33,7 @@ struct Request
 	Action action;
 	/* How long to wait for the effect, for all targets together; 0 does not wait. */
 	Duration timeout;
-	/* Whom it is about, as the caller has put it: the filters that were given. */
+	/* Which sessions it is about, as the caller has put it: the filters that were given. */
 	const char *given;
 	/* What the caller says of it, no longer than an event keeps; nullptr if nothing. */
 	const char *reason;
@@ -47,7 +43,7 @@ struct Request
 	bool except_self = true;
 	/* Also sessions that wait for a synchronous standby. */
 	bool include_sync_rep = false;
-	/* The condition that the function names; whoever its limit spares is spared. */
+	/* The condition that the function names; what its limit spares is spared. */
 	std::optional<Condition> condition;
 	bool include_spared = false;
 	/* Say what still uses the filter's databases when all is done. */
@@ -69,10 +65,10 @@ struct Request
 	Instant deadline;
 };
 
-/* One process of a request, and what became of it. */
+/* One process that a request is about, and what became of it. */
 struct Target
 {
-	/* Of a process without a status entry only the pid is known. */
+	/* Of a process without a status entry only the backend is known, and of that no start. */
 	bool is_known;
 	BackendSnapshot snapshot;
 	/* The text of its query when it was selected. */
@@ -96,10 +92,26 @@ struct Target
 /* The targets of a request, in the memory context of the call. */
 using Targets = GrowingArray<Target>;
 
-/* Carry out a request; the targets are sorted by the age of their session. */
-Targets execute(const Request &request);
+/* Is it the process that has made the request? */
+inline bool
+is_self(const Target &target)
+{
+	return target.snapshot.backend.id.pid == MyProcPid;
+}
 
-/* Is it the process that gave the request? */
-bool is_self(const Target &target);
+/* Has it been signaled, and is the effect not known yet? */
+inline bool
+is_awaited(const Target &target)
+{
+	return target.is_signaled && !target.outcome.has_value();
+}
+
+/* Give it its outcome. */
+inline void
+settle(Target &target, Outcome outcome, const char *note)
+{
+	target.outcome = outcome;
+	target.note = note;
+}
 
 } // namespace session_guard

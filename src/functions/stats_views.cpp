@@ -39,7 +39,7 @@ enum Column
 	WakeUps,
 	Scans,
 	ScanTime,
-	Looks,
+	Evaluations,
 	LastScan,
 	NextScan,
 	Sessions,
@@ -55,7 +55,7 @@ enum Column
 	Survived,
 	Gone,
 	Raced,
-	Ordered,
+	Requests,
 	LateP50,
 	LateP99,
 	LateMax,
@@ -237,7 +237,7 @@ set_work(StatsRow &row)
 	row.set(Scans, number(read(counters.scans)));
 	row.set(ScanTime,
 	        Float8GetDatum(static_cast<double>(read(counters.scan_microseconds)) / 1000.0));
-	row.set(Looks, number(read(counters.looks)));
+	row.set(Evaluations, number(read(counters.evaluations)));
 	row.set(LockSkips, number(read(counters.lock_skips)));
 	set_time(row, PolicyTime, read(gauges.policy_time));
 	set_time(row, LastScan, read(gauges.last_scan));
@@ -255,7 +255,7 @@ set_actions(StatsRow &row)
 
 	for (const CountedByLimit &counted : counted_by_limit)
 		row.set(counted.column, number(sum(counted.counter)));
-	row.set(Ordered, number(read(shared()->counters.ordered)));
+	row.set(Requests, number(read(shared()->counters.requests)));
 	for (LimitCounters &limit : shared()->counters.limits)
 		lateness.add(limit);
 	set_lateness(row, LateP50, lateness);

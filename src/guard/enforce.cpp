@@ -5,7 +5,6 @@
 
 #include "core/messages.h"
 
-#include "shmem/client_message.h"
 #include "shmem/present_time.h"
 #include "shmem/shared_memory.h"
 
@@ -14,8 +13,7 @@
 
 #include "policy/policy_cache.h"
 
-#include "action/events.h"
-#include "action/signals.h"
+#include "action/act.h"
 
 #include "guard/follow.h"
 #include "guard/logged_episodes.h"
@@ -43,9 +41,19 @@ counters_of(const Verdict &verdict)
 	return shared()->counters.limits[index_of(verdict.limit)];
 }
 
+/* Does the log say already that this episode is to be ended? */
+bool
+is_announced(const Evaluation &evaluation)
+{
+	const Verdict &verdict = evaluation.decision.verdict;
+
+	return tracking_of(evaluation.snapshot.backend.slot).announced[index_of(verdict.limit)] ==
+	       verdict.episode.stamp;
+}
+
 /* Write what is about to be done, to whom and why. */
 void
-announce(const Evaluation &evaluation)
+write_line(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
 	Names names = names_of(evaluation.snapshot, on_one_line);
@@ -55,25 +63,8 @@ announce(const Evaluation &evaluation)
 	text.append(announcement_of(verdict)).append(" ");
 	append_session(text, evaluation.snapshot, names);
 	append_reason(text.append(": "), verdict, evaluation.policy, names);
+	count(counters_of(verdict).deadlines_met);
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
-}
-
-/* What the client is told of a verdict. */
-ClientMessage
-client_message_for(const Evaluation &evaluation)
-{
-	const Verdict &verdict = evaluation.decision.verdict;
-	ClientMessage reason{};
-	Text detail(reason.detail);
-	Text hint(reason.hint);
-
-	reason.session = evaluation.snapshot.backend.id;
-	reason.action = verdict.action;
-	reason.statement = statement_stamp(evaluation.snapshot.session);
-	append_detail(detail, verdict, evaluation.policy, names_of(evaluation.snapshot, as_ascii));
-	detail.mark_cut();
-	hint.append(facts(verdict.limit).hint);
-	return reason;
 }
 
 /* The event of what is done, or was not done, about a verdict. */
@@ -97,13 +88,7 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 	return event;
 }
 
-/*
- * The last look, after the line was written and right before the signal.
- *
- * Writing the line takes its time, and more if this process loses the
- * processor.  Whoever has moved on meanwhile is not ended: no statement that
- * began before the line dies by it.
- */
+/* Is a verdict still due, by what the policy says now? */
 bool
 is_still_due(const Verdict &verdict, const Evaluation &again)
 {
@@ -113,34 +98,17 @@ is_still_due(const Verdict &verdict, const Evaluation &again)
 	       again.decision.verdict.episode.stamp == verdict.episode.stamp;
 }
 
-/* What became of a verdict that is not due any more. */
-Outcome
-outcome_without_signal(const Evaluation &again)
-{
-	return again.sight == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
-}
-
-/* The place in the tracking that tells whether this episode's end was announced already. */
-Timestamp &
-announced(const Evaluation &evaluation)
-{
-	return tracking_of(evaluation.snapshot.backend.slot)
-	    .announced[index_of(evaluation.decision.verdict.limit)];
-}
-
-/* Note the step that was taken this moment, before anything can end the guard. */
+/* Note the step that was taken this moment. */
 void
-note_step(const Evaluation &evaluation)
+note_step(const Verdict &verdict, TrackingState &tracking)
 {
-	const Verdict &verdict = evaluation.decision.verdict;
-	Escalation &escalation = tracking_of(evaluation.snapshot.backend.slot).escalation;
 	Instant now = monotonic_now();
 
-	announced(evaluation) = unknown_time;
+	tracking.announced[index_of(verdict.limit)] = unknown_time;
 	if (verdict.action == Action::Cancel)
-		note_cancel(escalation, verdict.episode.stamp, now);
+		note_cancel(tracking.escalation, verdict.episode.stamp, now);
 	else
-		note_terminate(escalation, now);
+		note_terminate(tracking.escalation, now);
 	spend(shared()->budget, now);
 }
 
@@ -153,53 +121,147 @@ count_lateness(LimitCounters &counters, Duration late)
 		pg_atomic_write_u64(&counters.greatest_lateness, static_cast<uint64>(late));
 }
 
-/* Note all that follows from a signal that was sent this moment. */
-void
-note_signal(const Evaluation &evaluation, bool is_punctual, Event &event)
+/* A verdict to be carried out (action/act.h). */
+class VerdictIntent
 {
-	const Verdict &verdict = evaluation.decision.verdict;
-	LimitCounters &counters = counters_of(verdict);
-	bool cancels = verdict.action == Action::Cancel;
+  public:
+	/* Whoever holds the locks on the catalogs may be the very session to be ended. */
+	static constexpr bool signals_directly = true;
 
-	note_step(evaluation);
-	keep_message();
-	event.signaled_at = monotonic_now();
-	if (is_punctual)
+	VerdictIntent(const Evaluation &evaluation, bool is_punctual)
+	    : asked_(evaluation), last_due_(evaluation), is_punctual_(is_punctual),
+	      is_first_try_(!is_announced(evaluation))
 	{
-		event.late = std::max<Duration>(0, lateness_of(verdict, evaluation.policy));
-		count_lateness(counters, *event.late);
 	}
-	count(cancels ? counters.cancels_sent : counters.terminates_sent);
-	(void)record_event(event);
-	follow_new_events();
-}
 
-/*
- * Note that who was announced has moved on, or has ended.  A busy session may
- * move on many times; once is enough to be said.
- */
-Outcome
-leave_alone(const Evaluation &evaluation, Outcome outcome, bool is_first_try)
-{
-	LimitCounters &counters = counters_of(evaluation.decision.verdict);
-	bool is_gone = outcome == Outcome::Gone;
+	BackendRef
+	backend() const
+	{
+		return asked_.snapshot.backend;
+	}
 
-	if (!is_gone && !is_first_try)
-		return outcome;
-	count(is_gone ? counters.gone : counters.raced);
-	report_left_alone(evaluation.snapshot.backend.id.pid,
-	                  is_gone ? "it has ended" : "it has moved on");
-	(void)record_event(event_of(evaluation, outcome));
-	return outcome;
-}
+	Action
+	action() const
+	{
+		return verdict().action;
+	}
 
+	/* A busy session may have to be tried many times; one line is enough. */
+	void
+	announce()
+	{
+		if (is_first_try_)
+			write_line(asked_);
+		tracking().announced[index_of(verdict().limit)] = verdict().episode.stamp;
+	}
+
+	ClientMessage
+	client_message() const
+	{
+		const BackendSnapshot &snapshot = asked_.snapshot;
+		ClientMessage message{};
+		Text detail(message.detail);
+		Text hint(message.hint);
+
+		message.session = snapshot.backend.id;
+		message.action = verdict().action;
+		message.statement = statement_stamp(snapshot.session);
+		append_detail(detail, verdict(), asked_.policy, names_of(snapshot, as_ascii));
+		detail.mark_cut();
+		hint.append(facts(verdict().limit).hint);
+		return message;
+	}
+
+	/* No statement that began after the line was written dies by it. */
+	std::optional<Outcome>
+	recheck()
+	{
+		Evaluation again = evaluate(verdict().limit, backend().slot, backend().id);
+
+		if (!is_still_due(verdict(), again))
+			return again.sight == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
+		last_due_ = again;
+		return std::nullopt;
+	}
+
+	Event
+	event(Outcome outcome) const
+	{
+		return event_of(last_due_, outcome);
+	}
+
+	template <typename Work>
+	bool
+	call_server(Work work)
+	{
+		return catalogs_are_free() && with_catalogs(signaling, work);
+	}
+
+	/* The step comes first: nothing may end the guard before it is noted. */
+	void
+	note_signal(Event &event)
+	{
+		note_step(verdict(), tracking());
+		if (is_punctual_)
+		{
+			event.late =
+			    std::max<Duration>(0, lateness_of(last_due_.decision.verdict, last_due_.policy));
+			count_lateness(counters(), *event.late);
+		}
+		count(action() == Action::Cancel ? counters().cancels_sent : counters().terminates_sent);
+	}
+
+	/* A busy session may move on many times; once is enough to be said. */
+	LeftAlone
+	note_left_alone(Outcome outcome)
+	{
+		if (outcome == Outcome::Gone)
+		{
+			count(counters().gone);
+			return {.end_of_line = "it has ended", .is_recorded = true};
+		}
+		if (!is_first_try_)
+			return {.end_of_line = nullptr, .is_recorded = false};
+		count(counters().raced);
+		return {.end_of_line = "it has moved on", .is_recorded = true};
+	}
+
+  private:
+	const Verdict &
+	verdict() const
+	{
+		return asked_.decision.verdict;
+	}
+
+	TrackingState &
+	tracking() const
+	{
+		return tracking_of(asked_.snapshot.backend.slot);
+	}
+
+	LimitCounters &
+	counters() const
+	{
+		return counters_of(verdict());
+	}
+
+	const Evaluation &asked_;
+	/* What the latest evaluation has found by which the verdict was due. */
+	Evaluation last_due_;
+	bool is_punctual_;
+	bool is_first_try_;
+};
+static_assert(Intent<VerdictIntent>);
+
+/* With mode = log: say what would be done, once for each episode. */
 Outcome
 log_only(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
-
 	TrackingState &tracking = tracking_of(evaluation.snapshot.backend.slot);
 
+	if (!is_announced(evaluation))
+		write_line(evaluation);
 	tracking.logged[index_of(verdict.limit)] = verdict.episode.stamp;
 	count(counters_of(verdict).logged);
 	follow_logged(tracking, verdict.limit, record_event(event_of(evaluation, Outcome::DryRun)),
@@ -210,52 +272,16 @@ log_only(const Evaluation &evaluation)
 } // namespace
 
 Outcome
-carry_out(const Evaluation &evaluation, bool is_punctual)
+enforce(const Evaluation &evaluation, bool is_punctual)
 {
-	const Verdict &verdict = evaluation.decision.verdict;
-	SessionId id = evaluation.snapshot.backend.id;
-	int slot = evaluation.snapshot.backend.slot;
-	bool is_signaled = false;
-
-	/* A busy session may have to be tried many times; one line is enough. */
-	bool is_first_try = announced(evaluation) != verdict.episode.stamp;
-	if (is_first_try)
-	{
-		count(counters_of(verdict).deadlines_met);
-		announce(evaluation);
-	}
-	if (verdict.action == Action::Log)
+	if (evaluation.decision.verdict.action == Action::Log)
 		return log_only(evaluation);
-	announced(evaluation) = verdict.episode.stamp;
 
-	ClientMessage reason = client_message_for(evaluation);
-	Evaluation again = evaluate(verdict.limit, slot, id);
-	if (!is_still_due(verdict, again))
-		return leave_alone(evaluation, outcome_without_signal(again), is_first_try);
-
-	Event event = event_of(again, Outcome::Signaled);
-	auto send_by = [&](auto send)
-	{
-		publish_message(slot, reason);
-		is_signaled = send(id.pid, verdict.action);
-		if (is_signaled)
-			note_signal(again, is_punctual, event);
-		else
-			withdraw_message();
-	};
-	if (!catalogs_are_free() || !with_catalogs(signaling, [&] { send_by(signal_by_server); }))
-	{
-		/* Whatever has failed after it, a signal is not sent twice. */
-		if (is_signaled)
-			return Outcome::Signaled;
-		/* The lock that was in the way has taken its time, too. */
-		again = evaluate(verdict.limit, slot, id);
-		if (!is_still_due(verdict, again))
-			return leave_alone(evaluation, outcome_without_signal(again), is_first_try);
-		event = event_of(again, Outcome::Signaled);
-		send_by(signal_process);
-	}
-	return is_signaled ? Outcome::Signaled : leave_alone(again, Outcome::Gone, true);
+	VerdictIntent intent(evaluation, is_punctual);
+	Outcome outcome = act(intent).outcome;
+	if (outcome == Outcome::Signaled)
+		follow_new_events();
+	return outcome;
 }
 
 } // namespace session_guard

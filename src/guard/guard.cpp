@@ -352,7 +352,7 @@ act(const Deadline &deadline, const Evaluation &evaluation, bool was_throttled)
 	}
 
 	Outcome outcome =
-	    carry_out(evaluation, !is_late && !was_throttled && was_in_time(deadline, evaluation));
+	    enforce(evaluation, !is_late && !was_throttled && was_in_time(deadline, evaluation));
 	if (outcome == Outcome::Gone)
 		return;
 	if (outcome == Outcome::Raced)
@@ -385,7 +385,7 @@ handle(const Deadline &deadline, bool was_throttled)
 	Evaluation evaluation = evaluate(deadline.limit, deadline.slot, deadline.session);
 	std::int32_t &spared = times_spared(deadline.slot, deadline.limit);
 
-	count(shared()->counters.looks);
+	count(shared()->counters.evaluations);
 	if (evaluation.sight == ReadResult::Gone)
 		return;
 	if (evaluation.sight == ReadResult::Unreadable)

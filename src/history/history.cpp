@@ -14,6 +14,7 @@
 
 #include "status/shutdown.h"
 
+#include "action/confirmation.h"
 #include "action/events.h"
 
 #include "worker/worker.h"
@@ -278,34 +279,23 @@ write_batch(bool takes_all)
 }
 
 /*
- * Has a signal had its effect, as far as can be told while the server is shut
- * down?  What became of a statement whose session has ended cannot.
+ * Note which of the open events have had their effect: the guard does not any more.
+ * While the server is shut down it cannot be told what became of a statement
+ * whose session has ended.
  */
-bool
-had_effect(const Event &event)
-{
-	const Subject &subject = event.subject;
-	BackendSnapshot snapshot;
-
-	if (event.action == Action::Terminate)
-		return has_left(subject.backend);
-	return read_session(subject.backend.slot, subject.backend.id, snapshot, Patience::None) ==
-	           ReadResult::Read &&
-	       running_statement(snapshot.session) != subject.statement;
-}
-
-/* Note which of the open events have had their effect: the guard does not any more. */
 void
 settle_ended()
 {
 	EventEntry entry;
 
 	for (std::uint64_t number : numbers.first(open_events(numbers)))
-		if (read_event(number, entry) && had_effect(entry.event))
-			(void)settle_event(number,
-			                   entry.event.action == Action::Terminate ? Outcome::Terminated
-			                                                           : Outcome::Canceled,
-			                   nullptr);
+	{
+		if (!read_event(number, entry))
+			continue;
+		SentSignal signal = signal_of(entry.event);
+		if (effect_of(signal) == Effect::Seen)
+			(void)conclude(signal, outcome_of(signal, Effect::Seen, false));
+	}
 }
 
 /* Say how much will be lost with the memory. */

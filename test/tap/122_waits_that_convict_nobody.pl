@@ -1,5 +1,5 @@
 # terminate_blocking_sessions() takes nobody for a culprit because of whom
-# maintenance waits for, be it autovacuum or ordered by a person, nor because of
+# maintenance waits for, be it autovacuum or requested by a person, nor because of
 # an advisory lock; as soon as anybody else waits for him too, he is one.
 
 use strict;

@@ -67,7 +67,7 @@ sub order
 {
 	my ($action, $session, $condition) = @_;
 	my $function = $action eq 'cancel' ? 'cancel_query' : 'terminate_session';
-	my $detail = qq(Ordered by role "janitor" with $function(): "spring".);
+	my $detail = qq(Requested by role "janitor" with $function(): "spring".);
 
 	wait_for_status($node, $session->pid, $condition);
 	my $result = call_verb($node, "$function(${\ $session->pid }, reason => 'spring', timeout => '0')", user => 'janitor');

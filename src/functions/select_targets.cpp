@@ -1,12 +1,13 @@
 /*
- * Whom a request is about (see targets.h).
+ * Which processes a request is about (see select_targets.h).
  */
-#include "functions/targets.h"
+#include "functions/select_targets.h"
 
 #include "pg/privileges.h"
 
 #include "status/sql_values.h"
 
+#include "functions/check_target.h"
 #include "functions/waits.h"
 
 #include <algorithm>
@@ -16,20 +17,6 @@ namespace session_guard
 
 namespace
 {
-
-/* The server's function that the request needs and the caller may not call, if there is one. */
-const char *
-forbidden_function(const Request &request)
-{
-	bool cancels = request.action == Action::Cancel;
-	bool terminates = request.action == Action::Terminate || request.grace;
-
-	if (cancels && !may_execute(F_PG_CANCEL_BACKEND, GetUserId()))
-		return "pg_cancel_backend";
-	if (terminates && !may_execute(F_PG_TERMINATE_BACKEND, GetUserId()))
-		return "pg_terminate_backend";
-	return nullptr;
-}
 
 /* Does the filter ask only for what never changes in a session's life? */
 bool
@@ -208,29 +195,6 @@ select_process(const Request &request, FilterMatcher &matcher)
 	return target_of(request, snapshot, matcher.query());
 }
 
-/* Does a request still find what it is about?  The snapshot is a fresh one. */
-bool
-still_matches(const Request &request, FilterMatcher &matcher, const Target &target,
-              const BackendSnapshot &fresh)
-{
-	/* A client's statement is what is canceled; whatever a worker does has no name. */
-	if (request.action == Action::Cancel && is_client_backend(fresh) &&
-	    !(is_running(fresh.session) && statement_stamp(fresh.session) == target.statement))
-		return false;
-	/* It blocks others by the locks of this transaction, but for advisory ones. */
-	if (request.filter.blocking_for && !request.filter.counts_advisory &&
-	    fresh.session.transaction != target.snapshot.session.transaction)
-		return false;
-	return request.pid || matcher.compare_again(fresh) == Match::Yes;
-}
-
-/* Does a request spare whom the limit of its condition spares? */
-bool
-spares_by_condition(const Request &request)
-{
-	return request.condition && !request.include_spared;
-}
-
 bool
 by_age(const Target &a, const Target &b)
 {
@@ -241,14 +205,6 @@ by_age(const Target &a, const Target &b)
 }
 
 } // namespace
-
-const char *
-denial_of(const Request &request, const PGPROC &process)
-{
-	if (const char *function = forbidden_function(request))
-		return psprintf("permission denied for function %s", function);
-	return denial_of(process);
-}
 
 Targets
 select_targets(const Request &request, FilterMatcher &matcher)
@@ -323,56 +279,6 @@ add_late_targets(const Request &request, FilterMatcher &matcher, Timestamp start
 		                   return id.backend_start <= started && !has(targets, id);
 	                   });
 	return targets.count() > before;
-}
-
-bool
-settle(Target &target, Outcome outcome, const char *note)
-{
-	target.outcome = outcome;
-	target.note = note;
-	return true;
-}
-
-bool
-recheck(const Request &request, FilterMatcher &matcher, Target &target)
-{
-	BackendSnapshot fresh;
-
-	if (!target.is_known)
-		return has_left(target.snapshot.backend) && settle(target, Outcome::Gone, nullptr);
-	if (spares_by_condition(request))
-		matcher.sparing().refresh();
-
-	ReadResult sight = read_session(target.snapshot.backend.slot, target.snapshot.backend.id, fresh,
-	                                Patience::Unlimited, matcher.query());
-	if (sight == ReadResult::Gone)
-		return settle(target, Outcome::Gone, nullptr);
-	if (!still_matches(request, matcher, target, fresh))
-		return settle(target, Outcome::Raced,
-		              request.action == Action::Cancel && !is_running(fresh.session)
-		                  ? "no statement is running"
-		                  : "it has moved on");
-	if (fresh.session.wait == Wait::SyncRep && !request.pid && !request.include_sync_rep)
-		return settle(target, Outcome::Spared, "waits for a synchronous standby");
-	if (!spares_by_condition(request))
-		return false;
-	const char *why =
-	    matcher.sparing().why_spared(*request.condition, request.filter.longer_than, fresh);
-	return why != nullptr && settle(target, Outcome::Spared, why);
-}
-
-bool
-still_runs(const Target &target)
-{
-	BackendSnapshot fresh;
-	/* Who waits for this asks again. */
-	ReadResult sight = read_session(target.snapshot.backend.slot, target.snapshot.backend.id, fresh,
-	                                Patience::None);
-
-	if (sight == ReadResult::Unreadable)
-		return true;
-	return sight == ReadResult::Read && is_running(fresh.session) &&
-	       statement_stamp(fresh.session) == target.statement;
 }
 
 } // namespace session_guard
