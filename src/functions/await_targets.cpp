@@ -34,7 +34,7 @@ confirm(Target &target)
 	Effect effect = effect_of(signal);
 
 	if (effect != Effect::NotSeen)
-		settle(target, conclude(signal, outcome_of(signal, effect, false)), nullptr);
+		target.settle(conclude(signal, outcome_of(signal, effect, false)));
 }
 
 /* As people would say it: nobody has measured it to the millisecond. */
@@ -55,9 +55,9 @@ give_up(Target &target, Duration waited)
 
 	/* The guard may have seen the effect before. */
 	if (outcome != Outcome::Survived)
-		return settle(target, outcome, nullptr);
+		return target.settle(outcome);
 	/* Who may signal a session may not always see its activity. */
-	settle(target, outcome, may_see(target.snapshot.role) ? note.with_wait : note.text);
+	target.settle(outcome, may_see(target.snapshot.role) ? note.with_wait : note.text);
 }
 
 } // namespace
@@ -66,22 +66,22 @@ bool
 confirm_all(const Targets &targets)
 {
 	for (Target &target : targets.all())
-		if (is_awaited(target))
+		if (target.is_awaited())
 			confirm(target);
-	return std::ranges::any_of(targets.all(), is_awaited);
+	return std::ranges::any_of(targets.all(), &Target::is_awaited);
 }
 
 void
-give_up_all(const Request &request, const Targets &targets)
+give_up_all(Duration timeout, const Targets &targets)
 {
 	for (Target &target : targets.all())
 	{
-		if (!is_awaited(target))
+		if (!target.is_awaited())
 			continue;
 
 		Duration waited = monotonic_now() - target.signaled_at;
-		if (waited < request.timeout / 2)
-			settle(target, Outcome::Signaled, nullptr);
+		if (waited < timeout / 2)
+			target.settle(Outcome::Signaled);
 		else
 			give_up(target, waited);
 	}

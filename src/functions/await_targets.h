@@ -13,9 +13,10 @@ namespace session_guard
 bool confirm_all(const Targets &targets);
 
 /*
- * Settle those that are still awaited: they have survived; or, if they were signaled
- * when the deadline was near, only were signaled, and the guard follows them.
+ * Settle those that are still awaited after so much time for all: they have survived;
+ * or, if they were signaled in its second half, only were signaled, and the guard
+ * follows them.
  */
-void give_up_all(const Request &request, const Targets &targets);
+void give_up_all(Duration timeout, const Targets &targets);
 
 } // namespace session_guard

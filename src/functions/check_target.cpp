@@ -102,18 +102,18 @@ precheck(const Request &request, FilterMatcher &matcher, Target &target)
 	const char *denial = has_left(backend) ? nullptr : denial_of(request, *backend.process);
 
 	if (denial != nullptr)
-		settle(target, Outcome::Denied, denial);
+		target.settle(Outcome::Denied, denial);
 	else
 		recheck(request, matcher, target);
 	if (!target.outcome && request.dry_run)
-		settle(target, Outcome::DryRun, nullptr);
+		target.settle(Outcome::DryRun);
 }
 
 void
 recheck(const Request &request, FilterMatcher &matcher, Target &target)
 {
 	if (std::optional<Obstacle> obstacle = obstacle_of(request, matcher, target))
-		settle(target, obstacle->outcome, obstacle->note);
+		target.settle(obstacle->outcome, obstacle->note);
 }
 
 } // namespace session_guard

@@ -10,6 +10,7 @@
 
 #include "functions/await_targets.h"
 #include "functions/check_target.h"
+#include "functions/connecting.h"
 #include "functions/database_users.h"
 #include "functions/request_messages.h"
 #include "functions/select_targets.h"
@@ -40,7 +41,7 @@ escalate_target(const Request &request, FilterMatcher &matcher, Target &target)
 	if (target.outcome == Outcome::Raced || target.outcome == Outcome::Gone)
 	{
 		target.action = Action::Cancel;
-		settle(target, Outcome::Canceled, nullptr);
+		target.settle(Outcome::Canceled);
 		(void)settle_event(cancel, Outcome::Canceled, nullptr);
 	}
 	else if (target.event != cancel)
@@ -55,15 +56,15 @@ escalate(const Request &request, FilterMatcher &matcher, const Targets &targets)
 	auto confirm = [&] { return confirm_all(targets); };
 
 	for (const Target &target : targets.all())
-		if (is_awaited(target))
-			end_of_grace = std::max(end_of_grace, deadline_of(request, target));
+		if (target.is_awaited())
+			end_of_grace = std::max(end_of_grace, target.awaited_until);
 	wait_while(confirm, end_of_grace);
 	for (Target &target : targets.all())
 	{
 		/* It is still to be confirmed as a cancel meanwhile, and may come to its end. */
-		if (is_awaited(target))
+		if (target.is_awaited())
 			(void)await_history_room(request.deadline, confirm);
-		if (is_awaited(target))
+		if (target.is_awaited())
 			escalate_target(request, matcher, target);
 	}
 }
@@ -78,7 +79,7 @@ signal_all(const Request &request, FilterMatcher &matcher, const Targets &target
 		if (target.outcome || target.is_signaled)
 			continue;
 		precheck(request, matcher, target);
-		if (target.outcome || (!request.pid && is_self(target)))
+		if (target.outcome || (!request.pid && target.is_self()))
 			continue;
 		/* Only what will be signaled is waited for; the wait may have changed that. */
 		if (await_history_room(request.deadline, [&] { (void)confirm_all(targets); }))
@@ -93,7 +94,7 @@ void
 signal_self(const Request &request, FilterMatcher &matcher, const Targets &targets)
 {
 	for (Target &target : targets.all())
-		if (!target.outcome && is_self(target))
+		if (!target.outcome && target.is_self())
 			signal_target(request, matcher, target);
 }
 
@@ -116,17 +117,17 @@ report_progress(void *arg)
  * connect can be read: they are to have their signal while there is time.
  */
 void
-await(const Request &request, const Connecting &connecting, const Targets &targets)
+await(Instant deadline, const Connecting &connecting, const Targets &targets)
 {
-	bool awaits_newcomers = is_connecting(request, connecting);
+	bool awaits_newcomers = is_connecting(connecting);
 	auto goes_on = [&]
 	{
 		bool awaits_targets = confirm_all(targets);
 
-		return awaits_newcomers ? is_connecting(request, connecting) : awaits_targets;
+		return awaits_newcomers ? is_connecting(connecting) : awaits_targets;
 	};
 
-	wait_while(goes_on, request.deadline);
+	wait_while(goes_on, deadline);
 }
 
 /* Signal and await, until nothing is left that had begun to connect before the request came. */
@@ -143,11 +144,11 @@ end_all(const Request &request, FilterMatcher &matcher, Timestamp started,
 		signal_all(request, matcher, targets);
 		if (request.grace)
 			escalate(request, matcher, targets);
-		await(request, connecting, targets);
-	} while (
-	    add_late_targets(request, matcher, started, targets) ||
-	    (std::ranges::any_of(targets.all(), is_awaited) && monotonic_now() < request.deadline));
-	give_up_all(request, targets);
+		await(request.deadline, connecting, targets);
+	} while (add_late_targets(request, matcher, started, targets) ||
+	         (std::ranges::any_of(targets.all(), &Target::is_awaited) &&
+	          monotonic_now() < request.deadline));
+	give_up_all(request.timeout, targets);
 	error_context_stack = context.previous;
 }
 
@@ -179,10 +180,10 @@ execute(const Request &asked)
 	Request request = asked;
 
 	check_status_array();
-	check_patterns(request.filter);
 	FilterMatcher matcher(request.filter);
 	Targets targets = select_targets(request, matcher);
-	Connecting connecting = find_connecting(request);
+	Connecting connecting =
+	    awaits_connecting(request) ? find_connecting(request.filter.databases) : Connecting{};
 	begin(request);
 	auto end_them = [&]
 	{

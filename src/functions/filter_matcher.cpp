@@ -17,6 +17,7 @@ FilterMatcher::FilterMatcher(const Filter &filter)
       graph_context_(AllocSetContextCreate(CurrentMemoryContext, "session guard wait graph",
                                            ALLOCSET_DEFAULT_SIZES))
 {
+	check_patterns(filter);
 }
 
 const Present &

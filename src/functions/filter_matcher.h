@@ -14,6 +14,7 @@ namespace session_guard
 class FilterMatcher
 {
   public:
+	/* Stop with an error unless the patterns can be compared with anything. */
 	explicit FilterMatcher(const Filter &filter);
 
 	/* Space for the text of a query. */

@@ -79,39 +79,39 @@ struct Target
 	/* Its line is in the log, but neither a signal nor another line has followed. */
 	bool is_announced;
 	bool is_signaled;
-	/* By the monotonic clock. */
+	/* By the monotonic clock; and until when the effect is waited for. */
 	Instant signaled_at;
+	Instant awaited_until;
 	/* The number of the event of its signal; 0 if there is none. */
 	std::uint64_t event;
 	/* None while it is yet to be signaled, or its effect to be awaited. */
 	std::optional<Outcome> outcome;
 	/* Static, or in the memory context of the call; nullptr if there is nothing to add. */
 	const char *note;
+
+	/* Is it the process that has made the request? */
+	bool
+	is_self() const
+	{
+		return snapshot.backend.id.pid == MyProcPid;
+	}
+
+	/* Has it been signaled, and is the effect not known yet? */
+	bool
+	is_awaited() const
+	{
+		return is_signaled && !outcome;
+	}
+
+	void
+	settle(Outcome became, const char *why = nullptr)
+	{
+		outcome = became;
+		note = why;
+	}
 };
 
 /* The targets of a request, in the memory context of the call. */
 using Targets = GrowingArray<Target>;
-
-/* Is it the process that has made the request? */
-inline bool
-is_self(const Target &target)
-{
-	return target.snapshot.backend.id.pid == MyProcPid;
-}
-
-/* Has it been signaled, and is the effect not known yet? */
-inline bool
-is_awaited(const Target &target)
-{
-	return target.is_signaled && !target.outcome.has_value();
-}
-
-/* Give it its outcome. */
-inline void
-settle(Target &target, Outcome outcome, const char *note)
-{
-	target.outcome = outcome;
-	target.note = note;
-}
 
 } // namespace session_guard

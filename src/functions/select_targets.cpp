@@ -39,6 +39,7 @@ target_of(const Request &request, const BackendSnapshot &snapshot, const char *q
 	    .is_announced = false,
 	    .is_signaled = false,
 	    .signaled_at = 0,
+	    .awaited_until = 0,
 	    .event = 0,
 	    .outcome = std::nullopt,
 	    .note = nullptr,
@@ -224,43 +225,11 @@ select_targets(const Request &request, FilterMatcher &matcher)
 	return targets;
 }
 
-Connecting
-find_connecting(const Request &request)
-{
-	Connecting connecting{.pids = nullptr, .count = 0};
-
-	if (request.filter.databases.empty() || request.pid || request.dry_run ||
-	    request.action != Action::Terminate || !is_about_identity(request.filter))
-		return connecting;
-	connecting.pids =
-	    static_cast<int *>(palloc(static_cast<std::size_t>(slot_count()) * sizeof(int)));
-	for (int slot = 0; slot < slot_count(); slot++)
-		for (Oid database : request.filter.databases)
-			if (int pid = connecting_in_slot(slot, database))
-			{
-				connecting.pids[connecting.count++] = pid;
-				break;
-			}
-	return connecting;
-}
-
-int
-connecting_in(const Connecting &connecting, int slot, Oid database)
-{
-	std::span<const int> pids(connecting.pids, connecting.count);
-	int pid = pids.empty() ? 0 : connecting_in_slot(slot, database);
-
-	return std::ranges::find(pids, pid) != pids.end() ? pid : 0;
-}
-
 bool
-is_connecting(const Request &request, const Connecting &connecting)
+awaits_connecting(const Request &request)
 {
-	for (int slot = 0; connecting.count > 0 && slot < slot_count(); slot++)
-		for (Oid database : request.filter.databases)
-			if (connecting_in(connecting, slot, database) != 0)
-				return true;
-	return false;
+	return !request.pid && !request.dry_run && request.action == Action::Terminate &&
+	       !request.filter.databases.empty() && is_about_identity(request.filter);
 }
 
 bool

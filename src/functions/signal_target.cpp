@@ -38,8 +38,8 @@ can_be_awaited(const Request &request, const Target &target)
 {
 	bool is_session = target.is_known && is_client_backend(target.snapshot);
 
-	return (has_grace(request, target) || request.deadline > monotonic_now()) && !is_self(target) &&
-	       (is_session || target.action != Action::Cancel);
+	return (has_grace(request, target) || request.deadline > monotonic_now()) &&
+	       !target.is_self() && (is_session || target.action != Action::Cancel);
 }
 
 /* What a request means to do to a target. */
@@ -118,10 +118,13 @@ class RequestIntent
 		target_.is_signaled = true;
 		target_.is_announced = false;
 		target_.signaled_at = event.signaled_at;
+		target_.awaited_until = has_grace(request_, target_)
+		                            ? later(event.signaled_at, *request_.grace)
+		                            : request_.deadline;
 		event.waiter = {.process = MyProc,
 		                .pid = MyProcPid,
 		                .transaction = local_transaction(MyProc),
-		                .until = deadline_of(request_, target_)};
+		                .until = target_.awaited_until};
 		if (shared() != nullptr)
 			count(shared()->counters.requests);
 	}
@@ -130,8 +133,8 @@ class RequestIntent
 	note_left_alone(Outcome outcome)
 	{
 		if (!target_.outcome)
-			settle(target_, outcome,
-			       outcome == Outcome::Denied ? "the server does not permit it" : nullptr);
+			target_.settle(outcome,
+			               outcome == Outcome::Denied ? "the server does not permit it" : nullptr);
 		const char *why = target_.note != nullptr ? target_.note : "it has ended";
 		return {.end_of_line = std::exchange(target_.is_announced, false) ? why : nullptr,
 		        .is_recorded = true};
@@ -147,13 +150,6 @@ static_assert(Intent<RequestIntent>);
 
 } // namespace
 
-Instant
-deadline_of(const Request &request, const Target &target)
-{
-	return has_grace(request, target) ? later(target.signaled_at, *request.grace)
-	                                  : request.deadline;
-}
-
 void
 signal_target(const Request &request, FilterMatcher &matcher, Target &target)
 {
@@ -164,7 +160,7 @@ signal_target(const Request &request, FilterMatcher &matcher, Target &target)
 		return;
 	target.event = acted.event;
 	if (!can_be_awaited(request, target))
-		settle(target, Outcome::Signaled, nullptr);
+		target.settle(Outcome::Signaled);
 }
 
 } // namespace session_guard

@@ -15,7 +15,4 @@ namespace session_guard
  */
 void signal_target(const Request &request, FilterMatcher &matcher, Target &target);
 
-/* Until when the effect of a signal that was sent is waited for. */
-Instant deadline_of(const Request &request, const Target &target);
-
 } // namespace session_guard
