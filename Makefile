@@ -1,28 +1,41 @@
 EXTENSION = pg_session_guard
+# The build may be in another folder; the sources are where PGXS will look for them.
+sources := $(or $(VPATH),$(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST)))))
 # The control file is the only place that states the version.
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(sources)/$(EXTENSION).control)
+find_sources = $(patsubst $(sources)/%,%,$(wildcard $(sources)/$(1)))
 
 MODULE_big = $(EXTENSION)
-OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/*/*.cpp))
-DATA = $(wildcard sql/$(EXTENSION)--*.sql)
-EXTRA_CLEAN = src/*.d src/*/*.d tmp_check tmp_regress tmp_isolation
+OBJS = $(patsubst %.cpp,%.o,$(call find_sources,src/*.cpp) $(call find_sources,src/*/*.cpp))
+ifeq ($(OBJS),)
+$(error no sources in "$(sources)"; "make -f .../Makefile" builds in another folder)
+endif
+DATA = $(call find_sources,sql/$(EXTENSION)--*.sql)
+EXTRA_CLEAN = src/*.d src/*/*.d tmp_check tmp_regress tmp_isolation tmp_destdir.conf
 
 # A new test is only a new file in its folder.
-REGRESS = $(patsubst sql/%.sql,%,$(filter-out $(DATA),$(wildcard sql/*.sql)))
-ISOLATION = $(patsubst specs/%.spec,%,$(wildcard specs/*.spec))
+REGRESS = $(patsubst sql/%.sql,%,$(filter-out $(DATA),$(call find_sources,sql/*.sql)))
+ISOLATION = $(patsubst specs/%.spec,%,$(call find_sources,specs/*.spec))
 TAP_TESTS = 1
 PROVE_TESTS = test/tap/*.pl
 
 # The tests start servers of their own, since the library must be preloaded.
 # TEMP_CONFIG names a file with further settings for them, for example the
-# paths of a build that is not installed into the system.
-temp_instance = --temp-instance=tmp_$(1) --temp-config=test/$(1).conf $(if $(TEMP_CONFIG),--temp-config=$(TEMP_CONFIG))
+# paths of a build that is not installed into the system.  With DESTDIR, as it
+# was given to "make install", such a file is made.
+ifneq ($(DESTDIR),)
+ifndef TEMP_CONFIG
+export TEMP_CONFIG = $(CURDIR)/tmp_destdir.conf
+REGRESS_PREP = tmp_destdir.conf
+endif
+endif
+temp_instance = --temp-instance=tmp_$(1) --temp-config=$(sources)/test/$(1).conf $(if $(TEMP_CONFIG),--temp-config=$(TEMP_CONFIG))
 REGRESS_OPTS = $(call temp_instance,regress) --use-existing
 ISOLATION_OPTS = $(call temp_instance,isolation)
 override CONTRIB_TESTDB = postgres
 
 PG_CONFIG ?= pg_config
-override PG_CPPFLAGS += -std=c++20 -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+override PG_CPPFLAGS += -std=c++20 -I$(sources)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 override PG_CXXFLAGS += -Wall -Wextra -fno-exceptions -fno-rtti -MMD -MP
 # C++ objects are linked by the C++ compiler.
 override COMPILER = $(CXX) $(CXXFLAGS)
@@ -33,16 +46,30 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
 
+# Look for sources only in the other folder, not for what was built there.
+override VPATH =
+vpath %.cpp $(sources)
+vpath %.control $(sources)
+object_dirs = $(sort $(dir $(OBJS)))
+$(OBJS): | $(object_dirs)
+$(object_dirs):
+	$(MKDIR_P) $@
+
+.PHONY: tmp_destdir.conf
+tmp_destdir.conf:
+	PG_CONFIG='$(PG_CONFIG)' bash -c '. "$(sources)/scripts/common.sh" && find_server && \
+		settings_for_build "$(abspath $(DESTDIR))"' >$@
+
 src/module.o: override CPPFLAGS += -DEXTENSION_VERSION='"$(EXTVERSION)"'
 src/module.o: $(EXTENSION).control
 
 # The core compiles without the server's headers in reach.
-$(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp)): override CPPFLAGS = -std=c++20 -Isrc
+$(filter src/core/%,$(OBJS)): override CPPFLAGS = -std=c++20 -I$(sources)/src
 
 .PHONY: check-layers
 # A file of src/ includes only files of its own room or of a lower rank.
 check-layers:
-	$(PERL) scripts/check-layers.pl
+	$(PERL) $(sources)/scripts/check-layers.pl
 
 .PHONY: check-symbols
 # No exception, heap allocation or guarded static of C++ may enter the server.

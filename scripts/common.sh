@@ -1,4 +1,5 @@
 # What the scripts share.  To be sourced by bash.
+# shellcheck shell=bash
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -60,7 +61,8 @@ server_packages() {
 	if [ -n "${PG_CONFIG:-}" ]; then
 		version=$(expr "$(command -v "$PG_CONFIG")" : '/usr/lib/postgresql/\([0-9]*\)/') || return 0
 	else
-		version=$(ls /usr/lib/postgresql 2>/dev/null | sort -n | tail -n 1)
+		version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null |
+			sort -n | tail -n 1)
 	fi
 	if [ -z "$version" ]; then
 		[ -n "$(apt-cache madison postgresql 2>/dev/null)" ] || as_root apt-get update -qq
@@ -73,7 +75,7 @@ server_packages() {
 find_server() {
 	local dir
 	if [ -z "${PG_CONFIG:-}" ]; then
-		for dir in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V); do
+		for dir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V); do
 			[ -d "${dir%/bin}/lib/pgxs" ] && [ -x "$dir/postgres" ] && PG_CONFIG=$dir/pg_config
 		done
 		PG_CONFIG=${PG_CONFIG:-pg_config}

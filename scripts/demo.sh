@@ -21,7 +21,7 @@ done
 
 if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
-	need_packages g++ make libkrb5-dev libssl-dev $(server_packages)
+	need_packages g++ make $(server_packages)
 	find_server
 	continue_in_copy demo ${keep:+--keep}
 fi
@@ -191,7 +191,9 @@ grep -q '(4 rows)' "$work/verb.out"
 [ "$(grep -c '| terminated' "$work/verb.out")" = 4 ]
 [ "$(grep -c '| terminated' "$work/history.out")" = 6 ]
 [ "$(grep -c '| canceled' "$work/history.out")" = 1 ]
-! grep -qE 'FATAL|aborted' "$work/pgbench.out"
+if grep -qE 'FATAL|aborted' "$work/pgbench.out"; then
+	exit 1
+fi
 
 if [ -n "$keep" ]; then
 	connect=("$bindir/psql" -h "$socket" -U postgres postgres)

@@ -1,15 +1,23 @@
 #!/bin/bash
-# Build and test against several majors of the server, each in a chroot of its own.
+# Build and test against several majors of the server, each in a chroot of its own, and against
+# builds that find what the usual ones do not.
 #
 #   scripts/test-matrix.sh              15, 17, 18 and 19
 #   scripts/test-matrix.sh 17 18        these
+#   scripts/test-matrix.sh asan         the module under ASan and UBSan, with all tests
+#   scripts/test-matrix.sh assert       a server with assertions, with all tests
+#   scripts/test-matrix.sh regress      PostgreSQL's own regression tests, under the guard
 #
 # Runs the tests that need a server: regression, isolation, TAP; the rest does not depend on it.
 # Needs root, to make the chroots.  They are Debian's own releases, from the mirror that this
 # machine uses, and are kept for the next time in $ROOTS.  Inside, the tests run as an ordinary
 # user, without a network and with a read-only system.
 #
-# One line per server; the last line is "N passed, N failed", in servers.
+# The other builds are made for the server of this machine.  That with assertions is built from the
+# source package of that server, and kept in $ROOTS as well; where the source cannot be had, it is
+# skipped.
+#
+# One line per build; the last line is "N passed, N failed", in builds.
 set -u
 . "$(dirname "$0")/common.sh"
 
@@ -34,7 +42,10 @@ suite_of() {
 }
 
 for version in "${versions[@]}"; do
-	suite_of "$version" >/dev/null || exit 2
+	case $version in
+		asan | assert | regress) ;;
+		*) suite_of "$version" >/dev/null || exit 2 ;;
+	esac
 done
 
 # The chroots are run and removed as root, so their folder must be root's and of our making.
@@ -50,7 +61,7 @@ fi
 # One run at a time.
 exec 9>"$ROOTS/.lock"
 flock 9
-need_packages mmdebstrap bubblewrap
+[[ ${versions[*]} != *[0-9]* ]] || need_packages mmdebstrap bubblewrap
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/$')
 security=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 security)
 
@@ -81,7 +92,7 @@ setup() {
 				>"$1/etc/apt/preferences.d/server"')
 	sources_of "$suite" | mmdebstrap --quiet --mode=root --variant=apt \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
-		--include="postgresql-$version,g++,make,libpq-dev,libssl-dev,libkrb5-dev,libipc-run-perl" \
+		--include="postgresql-$version,g++,make,libpq-dev,libipc-run-perl" \
 		"${pin[@]}" \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -104,23 +115,80 @@ run() {
 		/mnt/scripts/test.sh --server-only
 }
 
-# Set up and test one major, and leave its result in a file.
-test_version() {
+# Tell of a build that could not be made.
+tell_not_made() {
+	echo "$1"
+	tail -n 20 "$2" | sed 's/^/        /'
+}
+
+# Test one build, leave its result in a file, and tell what it says of itself in its last line.
+test_build() {
 	local version=$1 start=$SECONDS
-	if ! setup "$version" >"$work/$version.setup" 2>&1; then
-		# A release candidate comes and goes; the others are to be had.
-		[ "$version" = 19 ] && echo skipped >"$work/$version.result"
-		echo "PostgreSQL $version: its chroot could not be made"
-		tail -n 20 "$work/$version.setup" | sed 's/^/        /'
-		return
-	fi
-	if run "$version" >"$work/$version.log" 2>&1; then
+	shift
+	if "$@" >"$work/$version.log" 2>&1; then
 		echo passed >"$work/$version.result"
 	else
 		grep -E '^(not ok|    )' "$work/$version.log" | tail -n 80
 	fi
-	echo "$(sed -n 's/^Testing against \(PostgreSQL [^ ]*\).*/\1/p' "$work/$version.log"):" \
-		"$(tail -n 1 "$work/$version.log"), in $((SECONDS - start)) s"
+	echo "$(describe "$version"): $(tail -n 1 "$work/$version.log"), in $((SECONDS - start)) s"
+}
+
+describe() {
+	local server
+	server=$(sed -n 's/^Testing against \(PostgreSQL [^ ]*\).*/\1/p' "$work/$1.log")
+	case $1 in
+		asan) echo "ASan and UBSan" ;;
+		assert) echo "$server with assertions" ;;
+		regress) echo "Its own regression tests" ;;
+		*) echo "$server" ;;
+	esac
+}
+
+# Set up and test one major.
+test_version() {
+	local version=$1
+	if ! setup "$version" >"$work/$version.setup" 2>&1; then
+		# A release candidate comes and goes; the others are to be had.
+		[ "$version" = 19 ] && echo skipped >"$work/$version.result"
+		tell_not_made "PostgreSQL $version: its chroot could not be made" "$work/$version.setup"
+		return
+	fi
+	test_build "$version" run "$version"
+}
+
+# Make the server with assertions, unless it is there.
+setup_assert() {
+	exec 8>"$ROOTS/.lock-assert"
+	flock 8
+	# shellcheck disable=SC2046
+	need_packages g++ make libipc-run-perl libpq-dev $(server_packages)
+	find_server
+	assert_root=$ROOTS/assert-$major
+	[ -e "$assert_root/.complete" ] || scripts/server-from-source.sh "$assert_root"
+}
+
+test_assert() {
+	local name=$1 status=0
+	shift
+	setup_assert >"$work/$name.setup" 2>&1 || status=$?
+	exec 8>&-
+	case $status in
+		0) PG_CONFIG=$assert_root/bin/pg_config test_build "$name" "$@" ;;
+		3)
+			echo skipped >"$work/$name.result"
+			tell_not_made "$name: skipped, the server's source cannot be had" "$work/$name.setup"
+			;;
+		*) tell_not_made "$name: the server could not be built" "$work/$name.setup" ;;
+	esac
+}
+
+test_one() {
+	case $1 in
+		asan) test_build asan scripts/test-sanitized.sh ISOLATION= PROVE_TESTS='test/tap/*.pl' ;;
+		assert) test_assert assert scripts/test.sh --server-only ;;
+		regress) test_assert regress scripts/test-regress.sh ;;
+		*) test_version "$1" ;;
+	esac
 }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-matrix.XXXXXX") || exit 1
@@ -128,13 +196,17 @@ chmod 755 "$work"
 touch "$work/.pg_session_guard"
 trap remove_folder EXIT
 copy_project "$work/src"
+cd "$work/src" || exit 1
 
 # As many at a time as there are cores, two at the most: each runs servers by the dozen.
 jobs=0
 for version in "${versions[@]}"; do
-	test_version "$version" &
+	test_one "$version" &
 	jobs=$((jobs + 1))
-	[ $jobs -lt "$(nproc)" ] && [ $jobs -lt 2 ] || { wait -n; jobs=$((jobs - 1)); }
+	if [ $jobs -ge "$(nproc)" ] || [ $jobs -ge 2 ]; then
+		wait -n
+		jobs=$((jobs - 1))
+	fi
 done
 wait
 

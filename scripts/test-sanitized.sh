@@ -22,7 +22,7 @@ if [ "${1:-}" = --own ]; then
 fi
 if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
-	need_packages g++ make libipc-run-perl libkrb5-dev libssl-dev $(server_packages)
+	need_packages g++ make libipc-run-perl $(server_packages)
 	find_server
 	continue_in_copy sanitized --own "$@"
 fi

@@ -1,7 +1,7 @@
 /*
  * The module's entry: what happens when the server loads the library.
  */
-#include "pg/pg.h"
+#include "pg/compat.h"
 
 #include "settings/settings.h"
 

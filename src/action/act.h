@@ -20,10 +20,11 @@
  */
 #pragma once
 
-#include "core/outcome.h"
+#include "core/action.h"
+
+#include "pg/monotonic_clock.h"
 
 #include "shmem/client_message.h"
-#include "shmem/present_time.h"
 
 #include "action/events.h"
 #include "action/signals.h"

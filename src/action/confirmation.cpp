@@ -77,12 +77,10 @@ effect_of(const SentSignal &signal)
 Outcome
 outcome_of(const SentSignal &signal, Effect effect, bool has_survived)
 {
-	if (signal.action == Action::Terminate)
-		return Outcome::Terminated;
 	/* It was not the cancel that has ended a statement that had survived it. */
 	if (effect == Effect::SessionGone && has_survived)
 		return Outcome::Survived;
-	return Outcome::Canceled;
+	return confirmed_outcome_of(signal.action);
 }
 
 Outcome

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "core/outcome.h"
+#include "core/action.h"
 #include "core/time.h"
 
 #include "shmem/event.h"

@@ -4,6 +4,7 @@
 #include "action/events.h"
 
 #include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 namespace session_guard
 {
@@ -47,7 +48,7 @@ subject_of(const BackendSnapshot &snapshot, const char *user, const char *databa
 std::uint64_t
 record_event(const Event &event)
 {
-	if (shared() == nullptr)
+	if (!has_shared_memory())
 		return 0;
 
 	AddedEvent added = add_event(event, owner_of(event));
@@ -64,7 +65,7 @@ record_event(const Event &event)
 std::uint32_t
 times_recorded(const Event &event)
 {
-	return shared() != nullptr ? earlier_events_like(event, owner_of(event)) : 0;
+	return has_shared_memory() ? earlier_events_like(event, owner_of(event)) : 0;
 }
 
 bool

@@ -3,6 +3,8 @@
  */
 #include "action/signals.h"
 
+#include "pg/compat.h"
+
 #include <csignal>
 
 namespace session_guard

@@ -1,10 +1,12 @@
 /*
  * Commands that need a database for themselves (see database_commands.h).
  *
- * Nobody's rights are asked: a worker that is called goes by what the server lets
- * the command do.
+ * No privileges are checked here: a worker that is called gives way only to a
+ * command that the server lets wait for the database.
  */
 #include "backend/database_commands.h"
+
+#include "pg/compat.h"
 
 #include "settings/settings.h"
 
@@ -20,7 +22,7 @@ namespace session_guard
 namespace
 {
 
-/* The value of an option; nullptr if it is not there, or DEFAULT. */
+/* The value of an option; nullptr if it is not given, or DEFAULT. */
 const char *
 option(const List *options, const char *name)
 {
@@ -43,7 +45,7 @@ database_of(Node *statement)
 	switch (nodeTag(statement))
 	{
 		case T_CreatedbStmt:
-			/* By default it is template1, where no worker is. */
+			/* The default is template1, which no worker connects to. */
 			return option(reinterpret_cast<CreatedbStmt *>(statement)->options, "template");
 		case T_DropdbStmt:
 			return reinterpret_cast<DropdbStmt *>(statement)->dbname;
@@ -71,7 +73,7 @@ clear_way_for(Node *statement)
 {
 	const char *database = database_of(statement);
 
-	if (!server_calls_workers_off && shared() != nullptr && database != nullptr &&
+	if (!server_calls_workers_off && has_shared_memory() && database != nullptr &&
 	    strcmp(database, guard_database()) == 0)
 		call_workers_off();
 }

@@ -1,5 +1,5 @@
 /*
- * Who waits for whom (see blocking.h).
+ * Which processes wait for which (see blocking.h).
  */
 #include "core/blocking.h"
 

@@ -1,5 +1,5 @@
 /*
- * Who waits for whom, and who is to blame.
+ * Which processes wait for which, and which of them count as blocking.
  *
  * The graph is made of the server's lock table, read at one moment.  It knows
  * processes by pid; a parallel worker counts as its leader.
@@ -20,7 +20,7 @@ namespace session_guard
 /* A prepared transaction has no process. */
 inline constexpr std::int32_t prepared_transaction = 0;
 
-/* What is waited for, as far as it matters who is to blame. */
+/* The kinds of locks that processes wait for, as far as they differ in whether they count. */
 enum class WaitedLock : std::uint8_t
 {
 	/* A relation, tuple, transaction or other object. */
@@ -28,11 +28,11 @@ enum class WaitedLock : std::uint8_t
 	Advisory,
 	/* The end of a transaction that may see what is to go: a virtual transaction. */
 	Snapshot,
-	/* One of the server's own short ones. */
+	/* One of the server's own short locks. */
 	Own,
 };
 
-/* Who waits. */
+/* The kinds of processes that wait. */
 enum class WhoWaits : std::uint8_t
 {
 	Session,
@@ -49,7 +49,7 @@ enum class Advisory : std::uint8_t
 	Counts,
 };
 
-/* One process waits for a lock that another one holds, or is ahead of it in the queue for. */
+/* One process waits for a lock that another one holds, or waits for ahead of it in the queue. */
 struct WaitEdge
 {
 	std::int32_t waiter;
@@ -62,9 +62,9 @@ struct WaitEdge
 static_assert(std::is_trivially_destructible_v<WaitEdge>);
 
 /*
- * Does this wait make the blocker a culprit?  It does for locks on relations,
- * tuples, transactions and other objects, and advisory ones if they count, unless
- * who waits is maintenance or no session at all.
+ * Does this wait make its blocker count as blocking?  Waits for locks on relations,
+ * tuples, transactions and other objects do, and for advisory locks if those count,
+ * unless the waiter is maintenance or no session at all.
  */
 constexpr bool
 counts_as_blocking(const WaitEdge &edge, Advisory advisory)
@@ -98,18 +98,18 @@ struct LockWaiter
 static_assert(std::is_trivially_destructible_v<LockWaiter>);
 
 /*
- * Call a function with each process that blocks the one at a position of a
- * lock's queue; a parallel query may come up several times.
+ * Call a function with each process that blocks the one at a position of a lock's
+ * queue; a parallel query may be given several times.
  *
- * These are the holders of a mode that conflicts.  Only whom no holder blocks is
- * blocked by those ahead of it in the queue that wait for such a mode.
- * pg_blocking_pids() names these in any case; but as long as a holder stays,
- * nothing would be gained by their end.
+ * These are the holders of a conflicting mode.  Only a process that no holder
+ * blocks is blocked by those ahead of it in the queue that wait for such a mode.
+ * pg_blocking_pids() names these in any case; but as long as a holder stays, their
+ * end would not help.
  *
- * The queue must be in the order in which the server keeps it, and that is not
- * the order in which the waits began: who holds a mode that somebody in the
- * queue waits for goes ahead of that one, and the search for deadlocks may put
- * the queue in another order.
+ * The queue must be in the order in which the server keeps it.  That is not the
+ * order in which the waits began: a process that holds a mode which another one
+ * waits for is queued ahead of that one, and the search for deadlocks may rearrange
+ * the queue.
  */
 template <typename Visit>
 void
@@ -139,17 +139,16 @@ class WaitGraph
 	/* Both spans are to hold the same edges; they are sorted here, and must outlive the graph. */
 	WaitGraph(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker);
 
-	/* The edges of one waiter: each names somebody who blocks it. */
+	/* The edges of one waiter: each names a process that blocks it. */
 	std::span<const WaitEdge> blockers_of(std::int32_t waiter) const;
-	/* The edges of one blocker: each names somebody whom it blocks. */
+	/* The edges of one blocker: each names a process that it blocks. */
 	std::span<const WaitEdge> waiters_of(std::int32_t blocker) const;
 
 	/*
-	 * Since when the oldest wait that counts_as_blocking has been blocked directly by
-	 * this process, if the process is the root of a chain: who waits himself
-	 * is a victim.  It has blocked nobody for longer than it has been at what it
-	 * does: in its transaction, or idle outside of one.  Before that somebody else
-	 * may have held the lock, an advisory one of the session included.
+	 * Since when this process has directly blocked the oldest wait that counts; none
+	 * if it waits itself, as only the root of a chain counts as blocking.  That is
+	 * never longer than the process has been busy, in its transaction or idle outside
+	 * of one: before that another process may have held the lock, even an advisory one.
 	 */
 	std::optional<Timestamp> blocking_since(std::int32_t blocker, Timestamp busy_since,
 	                                        Advisory advisory = Advisory::Ignored) const;

@@ -15,7 +15,7 @@ namespace session_guard
 /* The most that pg_session_guard.max_actions_per_minute can be. */
 inline constexpr std::size_t largest_budget = 1000;
 
-/* When the last actions were taken, by a clock that nobody sets.  Lives in shared memory. */
+/* When the last actions were taken, by the monotonic clock.  Lives in shared memory. */
 struct Budget
 {
 	/* A ring; 0 where there was none. */

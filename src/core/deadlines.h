@@ -2,8 +2,8 @@
  * The deadlines that are known, earliest first: a binary heap over memory that
  * the caller owns.
  *
- * When the memory is full the latest of all is left out: whoever is left out
- * is found again by the next scan.
+ * When the memory is full the latest deadline is left out: its session is found
+ * again by the next scan.
  */
 #pragma once
 
@@ -18,9 +18,9 @@ namespace session_guard
 
 struct Deadline
 {
-	/* When to look: the deadline itself, or later for one that was spared. */
+	/* When to read the session: at the deadline itself, or later for one that was spared. */
 	Instant wake;
-	/* When the limit was reached: who has been over its limit longest comes first. */
+	/* When the limit was reached: the session that exceeds its limit longest comes first. */
 	Instant due;
 	SessionId session;
 	/* Where the session stands in the backend-status array. */
@@ -29,7 +29,7 @@ struct Deadline
 };
 static_assert(std::is_trivially_copyable_v<Deadline>);
 
-/* Which of two comes first: earlier look, earlier deadline, milder action, then by kind. */
+/* The order of deadlines: by wake-up, by deadline, by action (milder first), by limit. */
 bool comes_before(const Deadline &a, const Deadline &b);
 
 class Deadlines

@@ -1,10 +1,10 @@
 /*
- * The steps of an action: which signal a session over its limit gets next.
+ * The steps of an action: which signal a session that exceeds its limit gets next.
  *
  * A statement over statement_timeout is canceled once; if the very same
  * statement still runs after cancel_grace, its session is terminated once.
- * The state is kept in the session's tracking and is written right after the signal,
- * so that a worker that comes back never repeats a step.
+ * The state is kept in the session's tracking state and is written right after the
+ * signal, so that a restarted worker never repeats a step.
  */
 #pragma once
 
@@ -32,7 +32,7 @@ struct Escalation
 };
 static_assert(std::is_trivially_destructible_v<Escalation>);
 
-/* Does the escalation still hold a session whose present statement is this one? */
+/* Does the escalation still apply to a session whose present statement is this one? */
 bool is_escalating(const Escalation &escalation, Timestamp statement);
 
 /* Note the step that was taken. */

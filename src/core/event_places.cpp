@@ -12,12 +12,12 @@ namespace
 {
 
 /*
- * A role that does not wait may have so many times as many events as it leaves
- * free; then its own give way, and others find room.  It is more than those have
- * who wait, since two sessions of a role may act at the same time.
+ * A role that does not wait for the history may have this many times as many events
+ * as it leaves room for; then its own give way, and others find room.  This is more
+ * than roles that wait have, since two sessions of a role may act at the same time.
  */
 constexpr std::size_t most_for_hasty = 2;
-/* One in so many places of the roles is left for those who have no event yet. */
+/* One in so many of the roles' places is left for roles that have no event yet. */
 constexpr std::size_t part_for_newcomers = 16;
 
 EventPlace &
@@ -96,7 +96,7 @@ EventPlaces::count_of(EventOwner role) const
 	return own != nullptr ? own->count() : 0;
 }
 
-/* The account of a role, begun if it has none: there are as many as roles can have events. */
+/* The account of a role, created if it has none: there are as many as roles can have events. */
 EventAccount &
 EventPlaces::account_of(EventOwner role)
 {
@@ -136,7 +136,7 @@ EventPlaces::for_roles() const
 	return places_for_roles(places_.size());
 }
 
-/* How many places the guard has beyond those that are kept for it. */
+/* How many places the guard has beyond those that are reserved for it. */
 std::size_t
 EventPlaces::beyond_reserve() const
 {
@@ -146,7 +146,7 @@ EventPlaces::beyond_reserve() const
 	return of_guard - std::min(of_guard, reserve);
 }
 
-/* How many events of roles could come now without pushing out one that is not written. */
+/* How many events of roles could be added now without replacing one that is not written. */
 std::size_t
 EventPlaces::room_for_roles() const
 {
@@ -158,43 +158,43 @@ EventPlaces::room_for_roles() const
 }
 
 /*
- * The oldest hasty event of whichever role has most events, with one more of this
- * one's, among those that have hasty ones; none if there is none.
+ * The account with most events, one more of this role included, among those that
+ * may give one up; nullptr if there is none.  On a tie the role gives up its own.
  */
-EventPlace
-EventPlaces::oldest_hasty(EventOwner role) const
-{
-	const EventAccount *greatest = nullptr;
-	std::size_t most = 0;
-
-	for (const EventAccount &account : accounts_.first(account_count_))
-	{
-		std::size_t count = account.count() + (account.owner == role ? 1 : 0);
-
-		if (account.hasty.count > 0 && count > most)
-		{
-			greatest = &account;
-			most = count;
-		}
-	}
-	return greatest != nullptr ? greatest->hasty.first : no_place;
-}
-
-/* The oldest event of whichever role has most of them with one more of this one's; none if none
- * has any. */
-EventPlace
-EventPlaces::oldest_of_greatest(EventOwner role) const
+template <typename MayGiveUp>
+const EventAccount *
+EventPlaces::greatest_account(EventOwner role, MayGiveUp may_give_up) const
 {
 	const EventAccount *own = find_account(role);
-	const EventAccount *greatest = own;
-	std::size_t most = own != nullptr ? own->count() + 1 : 0;
+	const EventAccount *greatest = own != nullptr && may_give_up(*own) ? own : nullptr;
+	std::size_t most = greatest != nullptr ? greatest->count() + 1 : 0;
 
 	for (const EventAccount &account : accounts_.first(account_count_))
-		if (account.count() > most)
+		if (account.count() > most && may_give_up(account))
 		{
 			greatest = &account;
 			most = account.count();
 		}
+	return greatest;
+}
+
+/* The oldest hasty event of the greatest account that has one; none if there is none. */
+EventPlace
+EventPlaces::oldest_hasty(EventOwner role) const
+{
+	const EventAccount *greatest =
+	    greatest_account(role, [](const EventAccount &account) { return account.hasty.count > 0; });
+
+	return greatest != nullptr ? greatest->hasty.first : no_place;
+}
+
+/* The oldest event of the greatest account; none if no role has an event. */
+EventPlace
+EventPlaces::oldest_of_greatest(EventOwner role) const
+{
+	const EventAccount *greatest =
+	    greatest_account(role, [](const EventAccount &account) { return account.count() > 0; });
+
 	if (greatest == nullptr)
 		return no_place;
 	return greatest->patient.count > 0 ? greatest->patient.first : greatest->hasty.first;
@@ -214,14 +214,14 @@ EventPlaces::place_for_role(EventOwner role, bool has_history, bool is_hasty) co
 {
 	bool may_grow = roles_count_ < for_roles();
 	const EventAccount *own = find_account(role);
-	EventPlace victim = has_history ? oldest_hasty(role) : oldest_of_greatest(role);
+	EventPlace last_resort = has_history ? oldest_hasty(role) : oldest_of_greatest(role);
 
-	/* Without room, what it did itself gives way before what others did in patience. */
-	if (victim == no_place && is_hasty && own != nullptr)
-		victim = own->patient.first;
-	if (is_hasty && victim != no_place && own != nullptr &&
+	/* Without room, its own patient events give way before those of others. */
+	if (last_resort == no_place && is_hasty && own != nullptr)
+		last_resort = own->patient.first;
+	if (is_hasty && last_resort != no_place && own != nullptr &&
 	    own->count() >= most_for_hasty * room_for_roles())
-		return victim;
+		return last_resort;
 	if (may_grow && free_.count > 0)
 		return free_.first;
 	if (roles_written_.count > 0)
@@ -233,10 +233,10 @@ EventPlaces::place_for_role(EventOwner role, bool has_history, bool is_hasty) co
 		if (!has_history)
 			return guard_unwritten_.first;
 	}
-	return victim;
+	return last_resort;
 }
 
-/* Have the event in a place forgotten. */
+/* Remove the event in a place. */
 void
 EventPlaces::vacate(EventPlace place)
 {
@@ -254,7 +254,7 @@ EventPlaces::vacate(EventPlace place)
 		unchain(places_, head_of(heads_by_key_, placed.key), place, &PlacedEvent::next_by_key);
 }
 
-/* Have the event in a place known. */
+/* Enter the event in a place into its lists. */
 void
 EventPlaces::settle_in(EventPlace place)
 {
@@ -342,7 +342,7 @@ EventPlaces::note_written(EventPlace place, bool is_complete)
 	append(queue_of(place), place);
 }
 
-/* Is there room for one more event of a role that pushes out nobody's? */
+/* Is there room for one more event of a role that replaces no other event? */
 bool
 EventPlaces::has_room_of_its_own(EventOwner role) const
 {

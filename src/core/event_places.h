@@ -1,15 +1,16 @@
 /*
- * Which event is in which place of the memory for events, and whose event has
- * to give way when all places are taken.
+ * Which event is in which place of the memory for events, and which event is
+ * replaced when all places are taken.
  *
- * Nobody can push out what others did before it is in the history.  Half of the
- * places are kept for the guard.  The rest is for the roles that call functions.
- * Of what the history does not have yet a role has at most a share there, which
- * leaves room for others; beyond it its own oldest gives way, so a flood pushes out
- * itself.  Should there be no room all the same, the oldest of that role gives way
- * which has most.
+ * No role can replace events of others before they are in the history.  Half of
+ * the places are reserved for the guard; the rest is for the roles that call
+ * functions.  There each role has at most a share of the places for events that the
+ * history does not have yet, which leaves room for others; beyond it its own oldest
+ * event is replaced, so a flood replaces itself.  If there is no room all the same,
+ * the oldest event of the role that has most is replaced.
  *
- * All that is in here may lie in shared memory; the caller holds a lock.
+ * An event is hasty if its role had no room for it and did not wait; otherwise it
+ * is patient.  All of this may be in shared memory; the caller holds a lock.
  */
 #pragma once
 
@@ -21,7 +22,7 @@
 namespace session_guard
 {
 
-/* Who has acted: a role, or the guard. */
+/* The role that has acted, or the guard. */
 using EventOwner = std::uint32_t;
 inline constexpr EventOwner guard_owner = 0;
 
@@ -37,10 +38,10 @@ struct PlacedEvent
 	/* What repetitions of it have in common; 0 if it can have none. */
 	std::uint64_t key;
 	EventOwner owner;
-	/* The history has it as it is, and nothing more is to come; or as it was once. */
+	/* The history has it as it is, and nothing more is to come. */
 	bool is_written;
+	/* The history has had it once, perhaps as it was then. */
 	bool was_written;
-	/* Its role had no room for it, and has taken a place of others, or did not wait. */
 	bool is_hasty;
 	/* Its neighbors in the queue that it is in. */
 	EventPlace previous;
@@ -89,22 +90,22 @@ class EventPlaces
   public:
 	EventPlaces() = default;
 
-	/* Begin with empty places.  As many heads of each kind as places; an account for each that is
-	 * for roles. */
+	/* Begin with empty places: with as many heads of each kind as places, and as many accounts as
+	 * places for roles. */
 	EventPlaces(std::span<PlacedEvent> places, std::span<EventPlace> heads_by_number,
 	            std::span<EventPlace> heads_by_key, std::span<EventAccount> accounts);
 
 	struct Taken
 	{
-		/* None: the event has to go without. */
+		/* No place: the event cannot be kept. */
 		EventPlace place;
-		/* The history will never have an event because of that: the one before it, or itself. */
+		/* An event is lost to the history: the one that was in the place, or this one. */
 		bool loses;
 	};
 
 	/*
-	 * Take a place for a new event, which is not written yet.  Where there is no
-	 * history, nobody waits for one, and what roles may have is theirs.
+	 * Take a place for a new event, which is not written yet.  Without a history no
+	 * role waits for it, and all events are patient.
 	 */
 	Taken take(EventOwner owner, std::uint64_t number, std::uint64_t key, bool has_history);
 
@@ -114,23 +115,23 @@ class EventPlaces
 	/* Where the latest event of an owner with this key is. */
 	EventPlace find_like(EventOwner owner, std::uint64_t key) const;
 
-	/* Note that an event is not any more as the history has it. */
+	/* Note that the history does not have an event any more as it is now. */
 	void note_change(EventPlace place);
 
 	/*
-	 * Note that the history has an event.  As long as more is to be known of it, it
-	 * keeps the place that it has among those that wait to be written.
+	 * Note that the history has an event.  Until the event is complete it keeps its
+	 * position among those that wait to be written.
 	 */
 	void note_written(EventPlace place, bool is_complete);
 
 	/*
-	 * May a role have one more event without waiting?  Of those that wait to be
-	 * written it has as many at most as it leaves free for others; or as another has,
-	 * while there is room for newcomers, or if those are hasty.
+	 * May a role add an event without waiting?  It may have at most as many events that
+	 * wait to be written as it leaves free for others; or as another role has, while
+	 * there is room for newcomers, or if that role has hasty ones.
 	 */
 	bool has_room(EventOwner role) const;
 
-	/* Does somebody have so many events waiting that the history should hurry? */
+	/* Does a role, or the guard, have so many unwritten events that the history should hurry? */
 	bool is_pressed() const;
 
 	const PlacedEvent &
@@ -186,6 +187,8 @@ class EventPlaces
 	std::size_t room_for_roles() const;
 	EventPlace place_for_guard() const;
 	EventPlace place_for_role(EventOwner role, bool has_history, bool is_hasty) const;
+	template <typename MayGiveUp>
+	const EventAccount *greatest_account(EventOwner role, MayGiveUp may_give_up) const;
 	EventPlace oldest_hasty(EventOwner role) const;
 	EventPlace oldest_of_greatest(EventOwner role) const;
 	void vacate(EventPlace place);

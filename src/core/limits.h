@@ -1,23 +1,21 @@
 /*
- * The kinds of limit: what they are called, when their episode starts, and
- * what is done first when it has lasted too long.
+ * The kinds of limit: what they are called, and what is done first to a session
+ * that exceeds one.
  *
  * A new limit is one more enumerator, one more row of limit_facts and one more
- * case in episode_of().
+ * case in episode_of() (core/episode.h).
  */
 #pragma once
 
-#include "core/session.h"
+#include "core/action.h"
+#include "core/time.h"
 
 #include <array>
 #include <cstddef>
-#include <optional>
 #include <string_view>
 
 namespace session_guard
 {
-
-struct TrackingState;
 
 /* In the order in which they are shown. */
 enum class Limit : std::uint8_t
@@ -31,31 +29,14 @@ enum class Limit : std::uint8_t
 };
 inline constexpr std::size_t limit_count = 6;
 
-/* From the milder to the harder. */
-enum class Action : std::uint8_t
-{
-	Log,
-	Cancel,
-	Terminate,
-};
-
-/* NUL-terminated. */
-inline constexpr std::array<std::string_view, 3> action_names{"log", "cancel", "terminate"};
-
-constexpr std::string_view
-name_of(Action action)
-{
-	return action_names[static_cast<std::size_t>(action)];
-}
-
 struct LimitFacts
 {
 	/* The setting's name without its prefix, NUL-terminated. */
 	std::string_view name;
-	/* What a session over it has been doing: "<phrase> for 5 min". */
+	/* What a session that exceeds it has been doing: "<phrase> for 5 min". */
 	std::string_view phrase;
 	Action first_action;
-	/* What its client can do, in a sentence. */
+	/* What its client can do about it, in sentences. */
 	std::string_view hint;
 };
 
@@ -81,7 +62,7 @@ inline constexpr std::array<Limit, limit_count> all_limits{
     Limit::Maintenance, Limit::Session,
 };
 
-/* Where a limit stands in an array that has an element for each. */
+/* The index of a limit in an array that has an element for each. */
 constexpr std::size_t
 index_of(Limit limit)
 {
@@ -101,13 +82,26 @@ facts(Limit limit)
 	return limit_facts[index_of(limit)];
 }
 
+/* May waits be excluded from the time of this limit? */
+constexpr bool
+excludes_waits(Limit limit)
+{
+	return limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
+}
+
+/* Does this limit measure how long the process has waited for its client? */
+constexpr bool
+measures_wait_for_client(Limit limit)
+{
+	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
+}
+
 /* Thresholds below this are refused: the guard is not made for them. */
 inline constexpr Duration smallest_threshold = 100 * millisecond;
 
 /*
  * Where a setting was made, from the most general to the most special: the
- * order of the server (postinit.c, process_settings()).  Rules will have their
- * place here.
+ * order of the server (postinit.c, process_settings()).
  */
 enum class Source : std::uint8_t
 {
@@ -131,19 +125,5 @@ threshold_of(const Thresholds &thresholds, Limit limit)
 {
 	return thresholds[index_of(limit)];
 }
-
-/* The stretch that a limit measures. */
-struct Episode
-{
-	/* From when it is measured. */
-	Instant start;
-	/* What tells this episode from the next of its kind; for most limits a stamp of the server's.
-	 */
-	std::int64_t stamp;
-};
-
-/* The episode of a limit that the session is in, if it is in one and its start is known. */
-std::optional<Episode> episode_of(Limit limit, const Session &session,
-                                  const TrackingState &tracking);
 
 } // namespace session_guard

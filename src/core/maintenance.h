@@ -1,9 +1,9 @@
 /*
  * Commands that keep a database in shape, known by their text.
  *
- * While such a command waits for its table it reports no progress yet, and
- * nothing but the text tells what it is.  The text is the client's own, so it
- * may only ever spare somebody.
+ * While such a command waits for its table it reports no progress yet, and only
+ * its text shows what it is.  As the client chooses the text, it may only be a
+ * reason to spare a session, never to end one.
  */
 #pragma once
 

@@ -1,12 +1,15 @@
 /*
- * The sentences in which the guard explains itself.
- *
- * One wording for the server's log, the client and the history.
+ * The sentences in which the guard explains itself: one wording for the server's
+ * log, the client and the history.  The words for actions and outcomes are in
+ * core/action.h.
  */
 #pragma once
 
-#include "core/outcome.h"
+#include "core/action.h"
+#include "core/census.h"
+#include "core/decision.h"
 #include "core/policy.h"
+#include "core/spared.h"
 #include "core/text.h"
 
 namespace session_guard
@@ -22,11 +25,7 @@ struct Names
 /* Where a setting was made: "configuration file", role "app" in database "shop". */
 void append_source(Text &text, Source source, const Names &names);
 
-/* What the log says of an action that is about to be done: "terminating session".  NUL-terminated.
- */
-std::string_view announcement_of(Action action);
-
-/* The same of a verdict, which with mode = log is not done. */
+/* What the log says of a verdict that is about to be executed, or with mode = log is not. */
 std::string_view announcement_of(const Verdict &verdict);
 
 /*
@@ -41,30 +40,32 @@ void append_reason(Text &text, const Verdict &verdict, const Policy &policy, con
  */
 void append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Names &names);
 
-/* How late an action is that is taken when the verdict was measured. */
+/* How late an action is that is taken at the moment at which the verdict was measured. */
 Duration lateness_of(const Verdict &verdict, const Policy &policy);
 
 /*
- * That a limit has come into force, perhaps for roles or databases, how many are over it, and
- * how many are spared from it, by what.
+ * That a limit has come into force, perhaps for roles or databases only, how many
+ * sessions exceed it, and how many are spared from it, by reason.
  */
 void append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,
                      const Census &census, std::int64_t catch_up_rate);
 
-/* Why a session is spared: "superuser", exempt by role "backup"; the exemption is the policy's. */
+/* Why a session is spared under this policy: "superuser", exempt by role "backup". */
 void append_spared(Text &text, Spared spared, const Policy &policy, const Names &names);
 
 /*
- * How a survivor has ended at last, this long after its signal, before what was said of it then:
- * "gone after 17 s; before: still there after 5 s".
+ * How a session that survived its signal has ended, and how long after it, before
+ * what was noted until then: "gone after 17 s; before: still there after 5 s".
  */
 void append_end_of_survivor(Text &text, Outcome outcome, Duration after, std::string_view before);
 
 /* How often the same was done again: "repeated 41 times within 12 s". */
 void append_repetitions(Text &text, std::int64_t repetitions, Duration within);
 
-/* Of what is done again and again, is this time to be told in the log?  The first is, and after so
- * many as 10, 100, 1000 ... before it. */
-bool is_to_be_told(std::int64_t times_before);
+/*
+ * Is an action that is repeated to be logged this time?  The first one is, and
+ * those after 10, 100, 1000 ... times.
+ */
+bool is_to_be_logged(std::int64_t times_before);
 
 } // namespace session_guard

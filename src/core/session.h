@@ -8,6 +8,7 @@
 
 #include "core/time.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -54,16 +55,15 @@ inline constexpr std::array<std::pair<std::string_view, State>, 7> state_names{{
 enum class Wait : std::uint8_t
 {
 	Other,
-	/* For a lock of somebody else's; not for the server's own short ones, as for extending a file.
-	 */
+	/* For another session's lock; not for the server's own short ones, as for extending a file. */
 	Lock,
 	SyncRep,
 	ClientRead,
 };
 
 /*
- * pg_authid's word on the role; Unknown if it could not be read.  A role that
- * was dropped is nobody's superuser, and its settings are gone with it.
+ * What pg_authid says about the role; Unknown if it could not be read.  A role
+ * that was dropped is no superuser, and its settings are gone with it.
  */
 enum class Superuser : std::uint8_t
 {
@@ -106,18 +106,18 @@ name_of(MaintenanceCommand command)
 }
 
 /*
- * What a session says itself of the maintenance that it runs: VACUUM, ANALYZE,
- * CREATE INDEX and the like, also inside of functions.  A command within
- * another counts once.
+ * What a session itself publishes about the maintenance that it runs: VACUUM,
+ * ANALYZE, CREATE INDEX and the like, also inside of functions.  A command within
+ * another one counts once.
  */
 struct Maintenance
 {
 	/* The outermost command that runs now, and when it began; unknown_time if none does. */
 	MaintenanceCommand command;
 	Instant since;
-	/* The same of the outermost that is spared: not on the session's own temporary tables. */
+	/* When the outermost began that is spared: not on the session's own temporary tables. */
 	Instant spared_since;
-	/* What is over of it within the statement that has this stamp ... */
+	/* How much of it has ended within the statement that has this stamp ... */
 	Timestamp statement;
 	Duration in_statement;
 	Duration spared_in_statement;
@@ -125,7 +125,7 @@ struct Maintenance
 	Duration spared_in_transaction;
 };
 
-/* When the stamps of a session were made, by the clock that nobody sets. */
+/* When the stamps of a session were made, by the monotonic clock. */
 struct Times
 {
 	Instant backend_start;
@@ -146,7 +146,8 @@ struct Session
 	Wait wait;
 	/* One of its parallel workers waits for a lock, and no process of the query does anything. */
 	bool worker_waits_for_lock;
-	/* It runs COPY from or to its client, whose reading from the client is work and not a pause. */
+	/* It runs COPY from or to its client, for which reading from the client is work, not a pause.
+	 */
 	bool copying;
 	/* It listens on a channel: its client is idle on purpose. */
 	bool listening;
@@ -156,23 +157,22 @@ struct Session
 	std::uint32_t transaction;
 	/* When its last transaction failed; unknown_time if none has. */
 	Instant failed_at;
-	/* How often its process has slept until something came from its client (see wants_switches()).
-	 */
+	/* How often its process has slept until something came from its client (core/stillness.h). */
 	std::int64_t switches = switches_not_read;
 	/* The process was found running then, or waiting for a processor or a disk. */
 	bool awake = false;
 	Timestamp xact_start;
 	Timestamp query_start;
 	Timestamp state_change;
-	/* When its wait for a lock began, or its worker's; unknown_time before the server notes it. */
+	/* When its wait for a lock, or its worker's, began; unknown_time until the server notes it. */
 	Timestamp wait_start;
-	/* The same stamps by the clock that nobody sets; filled in by place(). */
+	/* The same stamps by the monotonic clock; filled in by place(). */
 	Times times;
 };
 static_assert(std::is_trivially_copyable_v<Session>);
 static_assert(std::is_trivially_destructible_v<Session>);
 
-/* Does the session, or a parallel worker of it, wait for somebody else's lock? */
+/* Does the session, or a parallel worker of it, wait for another session's lock? */
 constexpr bool
 waits_for_lock(const Session &session)
 {
@@ -207,7 +207,7 @@ is_idle_with_transaction(const Session &session)
 	return session.state == State::Idle && session.transaction != 0;
 }
 
-/* Does the session only seem to wait for its client, with no word of the server's for it? */
+/* Does the session only seem to wait for its client, while its status does not say so? */
 constexpr bool
 seems_to_pause(const Session &session)
 {
@@ -217,9 +217,9 @@ seems_to_pause(const Session &session)
 /*
  * Is the session known to be between two transactions?
  *
- * With its activities not tracked, the transaction id and the wait for the
- * next command have to tell.  A paused pipeline may have ended its transaction,
- * or have failed, without a Sync.
+ * If its activities are not tracked, only the transaction ID and the wait for the
+ * next command show it.  A paused pipeline may have ended its transaction, or have
+ * failed, without a Sync.
  */
 constexpr bool
 is_outside_transaction(const Session &session)
@@ -230,13 +230,6 @@ is_outside_transaction(const Session &session)
 	return awaits_command && session.xact_start == unknown_time && session.transaction == 0;
 }
 
-/* Does a maintenance command run that is spared by default? */
-constexpr bool
-runs_spared_maintenance(const Session &session)
-{
-	return session.maintenance.spared_since != unknown_time;
-}
-
 /* The stamp that tells one statement of a session from the next. */
 constexpr Timestamp
 statement_stamp(const Session &session)
@@ -245,7 +238,7 @@ statement_stamp(const Session &session)
 	return session.state == State::Fastpath ? session.state_change : session.query_start;
 }
 
-/* When it was made. */
+/* When that stamp was made. */
 constexpr Instant
 statement_start(const Session &session)
 {
@@ -253,7 +246,44 @@ statement_start(const Session &session)
 	                                        : session.times.query_start;
 }
 
-/* The same of the statement that runs now; unknown_time if none does. */
+/* Does a maintenance command run that is spared by default? */
+constexpr bool
+runs_spared_maintenance(const Session &session)
+{
+	return session.maintenance.spared_since != unknown_time;
+}
+
+/* Does what the session says about ended maintenance belong to its present statement? */
+constexpr bool
+is_maintenance_of_statement(const Session &session)
+{
+	return session.maintenance.statement == statement_stamp(session);
+}
+
+/* How long the spared maintenance that has ended within the present statement took. */
+constexpr Duration
+ended_spared_maintenance(const Session &session)
+{
+	return is_maintenance_of_statement(session) ? session.maintenance.spared_in_statement : 0;
+}
+
+/* How long the spared maintenance has run that runs now. */
+constexpr Duration
+running_spared_maintenance(const Session &session, Instant now)
+{
+	return runs_spared_maintenance(session)
+	           ? std::max<Duration>(0, now - session.maintenance.spared_since)
+	           : 0;
+}
+
+/* How much spared maintenance the present statement has run. */
+constexpr Duration
+spared_maintenance(const Session &session, Instant now)
+{
+	return ended_spared_maintenance(session) + running_spared_maintenance(session, now);
+}
+
+/* The stamp of the statement that runs now; unknown_time if none does. */
 constexpr Timestamp
 running_statement(const Session &session)
 {

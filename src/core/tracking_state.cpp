@@ -1,5 +1,5 @@
 /*
- * What a look changes in the tracking of a session (see tracking.h).
+ * What a reading changes in the tracking state of a session (see tracking_state.h).
  */
 #include "core/tracking_state.h"
 
@@ -12,12 +12,13 @@ namespace
 {
 
 /*
- * When a stamp was made.  The same stamp may stand in several fields, and move
- * from one to another: it is placed once.
+ * When a stamp was made.  The same stamp may be in several fields, and move from
+ * one to another: it is placed once.
  *
- * A stamp that the last look did not find was made after it, or not long before,
- * since it is written down a little later than it is made.  That holds even if
- * the wall clock was set twice between two readings, of which they show one step.
+ * A stamp that was not there at the last reading was made after it, or not long
+ * before, since it becomes visible a little later than it is made.  That is so
+ * even if the wall clock was set twice between two readings of the clocks, which
+ * show both steps as one.
  */
 Instant
 time_of_stamp(const TrackingState &tracking, Timestamp stamp, const Clock &clock, Instant now)
@@ -31,8 +32,8 @@ time_of_stamp(const TrackingState &tracking, Timestamp stamp, const Clock &clock
 			return known->at;
 
 	Instant made = time_of(clock, stamp, now);
-	return tracking.looked_at == unknown_time ? made
-	                                          : std::max(made, tracking.looked_at - smallest_step);
+	return tracking.read_at == unknown_time ? made
+	                                        : std::max(made, tracking.read_at - smallest_step);
 }
 
 SeenWait
@@ -46,14 +47,14 @@ wait_of(const Session &session)
 }
 
 /*
- * From when a wait is taken off that a look has found and the look before it
- * had not: from its own start if it has one, otherwise from that look on, since
- * nobody knows better.
+ * From when a wait does not count that this reading has found and the one before
+ * had not: from its own start if the server has stamped it, otherwise from the
+ * reading before.
  */
 Instant
 start_of_wait(const TrackingState &tracking, const Session &session, SeenWait wait, Instant now)
 {
-	Instant start = tracking.looked_at == unknown_time ? beginning : tracking.looked_at;
+	Instant start = tracking.read_at == unknown_time ? beginning : tracking.read_at;
 
 	if (wait == SeenWait::Lock)
 		start =
@@ -62,9 +63,9 @@ start_of_wait(const TrackingState &tracking, const Session &session, SeenWait wa
 }
 
 /*
- * Until when the wait that the last look saw has lasted at most.  A lock may
- * have come at any moment since; but a statement that follows, or being idle,
- * began after it.
+ * Until when the wait of the last reading has lasted at most.  A lock may have been
+ * granted at any moment since; but another statement, or being idle, began after
+ * that.
  */
 Instant
 end_of_last_wait(const TrackingState &tracking, const Session &session, Instant now)
@@ -75,8 +76,9 @@ end_of_last_wait(const TrackingState &tracking, const Session &session, Instant 
 		end = statement_start(session);
 	else if (session.state != State::Active && session.state != State::Fastpath)
 		end = session.times.state_change;
-	/* Whoever reads a copy of the tracking may have read the clock before the last look. */
-	return std::min(std::max(end, tracking.looked_at), now);
+	/* A caller with a copy of the tracking state may have read the clock before its last reading.
+	 */
+	return std::min(std::max(end, tracking.read_at), now);
 }
 
 void
@@ -93,27 +95,7 @@ add(WaitAccount &account, SeenWait wait, bool in_maintenance, Instant from, Inst
 		add(account.in_maintenance, wait, from, until);
 }
 
-/* How long the spared maintenance has run that runs now. */
-Duration
-running_maintenance(const Session &session, Instant now)
-{
-	return runs_spared_maintenance(session)
-	           ? std::max<Duration>(0, now - session.maintenance.spared_since)
-	           : 0;
-}
-
-/* How much spared maintenance the statement has run. */
-Duration
-spared_maintenance(const Session &session, Instant now)
-{
-	const Maintenance &maintenance = session.maintenance;
-	bool is_of_statement = maintenance.statement == statement_stamp(session);
-
-	return (is_of_statement ? maintenance.spared_in_statement : 0) +
-	       running_maintenance(session, now);
-}
-
-/* What belongs to the same episode as at the last look. */
+/* What belongs to the same episode as at the last reading. */
 struct Same
 {
 	bool statement;
@@ -126,12 +108,12 @@ struct Same
 	bool is_maintained_known;
 };
 
-/* Take off the wait that the last look saw, up to now or to when it was over at the latest. */
+/* Add the wait of the last reading, up to now or to the latest moment of its end. */
 void
 continue_wait(TrackingState &tracking, const Session &session, const Same &same, Instant until)
 {
-	Instant from = tracking.looked_at;
-	/* Outside of maintenance it did not last while that ran, which is taken off already. */
+	Instant from = tracking.read_at;
+	/* A wait outside of maintenance did not last while that ran, which is excluded already. */
 	Instant end = tracking.was_maintaining ? until : until - same.maintained;
 
 	if (same.statement)
@@ -140,14 +122,14 @@ continue_wait(TrackingState &tracking, const Session &session, const Same &same,
 		add(tracking.transaction_waits, tracking.waited_for, tracking.was_maintaining, from, end);
 	if (same.maintenance)
 	{
-		/* It was over when the next command began. */
+		/* The wait was over when the next command began. */
 		if (session.maintenance.since != unknown_time && session.maintenance.since > from)
 			until = std::min(until, session.maintenance.since);
 		add(tracking.maintenance_waits, tracking.waited_for, from, until);
 	}
 }
 
-/* Take off a wait that this look has found, from when it began. */
+/* Add a wait that this reading has found, from when it began. */
 void
 begin_wait(TrackingState &tracking, const Session &session, SeenWait wait, Instant from,
            Instant now)
@@ -166,9 +148,9 @@ begin_wait(TrackingState &tracking, const Session &session, SeenWait wait, Insta
  * Note which statement, transaction and maintenance command this is.  Another
  * statement or transaction begins without waits.
  *
- * The server stamps all transactions of one message with the start of the
- * message: those of VACUUM, or of "COMMIT; BEGIN" within one.  Under the same
- * stamp a new transaction shows by its id only.
+ * The server stamps all transactions of one message with the start of the message:
+ * those of VACUUM, or of "COMMIT; BEGIN" within one.  Only the ID shows that a
+ * transaction with the same stamp is another one.
  */
 Same
 identify(TrackingState &tracking, const Session &session, Instant now)
@@ -208,6 +190,29 @@ identify(TrackingState &tracking, const Session &session, Instant now)
 	return same;
 }
 
+/* Note from when the waits of a new statement or transaction are known, and the maintenance before.
+ */
+void
+note_beginnings(TrackingState &tracking, const Session &session, const Same &same,
+                Instant known_from)
+{
+	if (!same.statement)
+	{
+		Instant from = std::max(known_from, statement_start(session));
+
+		tracking.statement_waits.known_from = from;
+		tracking.statement_waits.maintained_before = spared_maintenance(session, from);
+	}
+	if (!same.transaction)
+	{
+		Instant from = std::max(known_from, session.times.xact_start);
+
+		tracking.transaction_waits.known_from = from;
+		tracking.transaction_waits.maintained_before =
+		    session.maintenance.spared_in_transaction + running_spared_maintenance(session, from);
+	}
+}
+
 /* Does the session wait for its client: for a command, or for the next message? */
 bool
 waits_for_client(const Session &session)
@@ -216,15 +221,16 @@ waits_for_client(const Session &session)
 	       session.state == State::IdleInTransactionAborted || awaits_message(session);
 }
 
-/* So many interrupts or signals do not make, or hide, a message. */
+/* So many interrupts or signals neither look like a message nor hide one. */
 constexpr std::int64_t few = 2;
 
 /*
- * How often a process may have slept more than its signals explain.
+ * How much more often than its signals explain a process may have slept without
+ * having received a message.
  *
- * An interrupt that it serves may have to wait for somebody, and whoever makes
- * interrupts must not put off the ends of all others.  A few do not make a
- * message, where the server says itself that the session is idle.
+ * Serving an interrupt may include a wait, and a session that causes interrupts
+ * in others must not postpone their ends.  So a few sleeps do not count as a
+ * message where the server itself says that the session is idle.
  */
 std::int64_t
 wakings_allowed(const Session &session)
@@ -233,20 +239,13 @@ wakings_allowed(const Session &session)
 }
 
 /*
- * Note since when the session has waited for its client, as each message that
- * runs something stamps its state, and since when its process has not even been
- * woken, as it is by each piece of a message that arrives.
- *
- * The status may be written to by an idle session, too, when it serves an
- * interrupt of the server, and a paused one does not seem to wait at that
- * moment.  It is not written to when it Describes a statement: only its wait for
- * a lock shows that it has taken a message in.  And of the switches only more are
- * somebody's doing: a signal is counted as it comes, and taken off as it is
- * read.  Of a process that is awake nobody can tell: it may serve an interrupt, or
- * work on a message that has come whole and is not told of yet.
+ * Note since when the session has waited for its client.  Each message that runs
+ * something stamps the state.  But the server does not write the status when it
+ * Describes a statement: only a wait for a lock shows that the session has
+ * received a message then.
  */
 void
-observe_stillness(TrackingState &tracking, const Session &session, Instant now)
+observe_wait_for_client(TrackingState &tracking, const Session &session, Instant now)
 {
 	Stillness &still = tracking.still;
 	bool got_lock = tracking.waited_for == SeenWait::Lock && !waits_for_lock(session);
@@ -262,7 +261,23 @@ observe_stillness(TrackingState &tracking, const Session &session, Instant now)
 		still.state_change = session.state_change;
 		still.transaction = session.transaction;
 	}
-	/* A look that did not ask knows no better than the one before. */
+}
+
+/*
+ * Note since when the process of a session that waits for its client has not been
+ * woken, as it is by each piece of a message that arrives.
+ *
+ * Of the switches only an increase counts, as a signal adds to them when it arrives
+ * and is subtracted when it is handled.  About a process that is awake nothing is
+ * known: it may serve an interrupt, or work on a complete message that its status
+ * does not show yet.
+ */
+void
+observe_stillness(TrackingState &tracking, const Session &session, Instant now)
+{
+	Stillness &still = tracking.still;
+
+	/* Without new switches nothing more is known than before. */
 	if (session.switches == switches_not_read || still.unchanged_since == unknown_time)
 		return;
 	if (session.switches == switches_unreadable)
@@ -277,8 +292,8 @@ observe_stillness(TrackingState &tracking, const Session &session, Instant now)
 	if (session.awake)
 		return;
 	/*
-	 * A little less: it is about to sleep again after a signal.  Much less: a burst of
-	 * signals was read without a sleep in between, and hides whatever came meanwhile.
+	 * A little less: the process is about to sleep again after a signal.  Much less: a
+	 * burst of signals was handled without a sleep in between, and may hide a message.
 	 */
 	bool is_more = session.switches > still.switches + wakings_allowed(session);
 	bool is_much_less = session.switches < still.switches - few;
@@ -323,14 +338,14 @@ void
 observe(TrackingState &tracking, const Session &session, Instant now)
 {
 	SeenWait wait = wait_of(session);
-	bool is_first = tracking.looked_at == unknown_time;
+	bool is_first = tracking.read_at == unknown_time;
 	bool had_waited = tracking.waited_for != SeenWait::None;
-	Instant over = had_waited ? end_of_last_wait(tracking, session, now) : tracking.looked_at;
+	Instant over = had_waited ? end_of_last_wait(tracking, session, now) : tracking.read_at;
 	Same same = identify(tracking, session, now);
 
-	/* A wait within maintenance ended with it. */
+	/* A wait during maintenance ended with it. */
 	if (tracking.was_maintaining && same.is_maintained_known)
-		over = std::min(over, tracking.looked_at + same.maintained);
+		over = std::min(over, tracking.read_at + same.maintained);
 	Instant known_from = now;
 	if (had_waited)
 		continue_wait(tracking, session, same, over);
@@ -338,31 +353,18 @@ observe(TrackingState &tracking, const Session &session, Instant now)
 	{
 		Instant from = start_of_wait(tracking, session, wait, now);
 
-		/* Without a start of its own it began after the maintenance before it. */
+		/* A wait without a stamp began after the maintenance before it. */
 		if (wait != SeenWait::Lock && !runs_spared_maintenance(session))
 			from += same.maintained;
 		known_from = is_first ? from : std::max(from, over);
 		begin_wait(tracking, session, wait, known_from, now);
 	}
-	if (!same.statement)
-	{
-		Instant from = std::max(known_from, statement_start(session));
-
-		tracking.statement_waits.known_from = from;
-		tracking.statement_waits.maintained_before = spared_maintenance(session, from);
-	}
-	if (!same.transaction)
-	{
-		Instant from = std::max(known_from, session.times.xact_start);
-
-		tracking.transaction_waits.known_from = from;
-		tracking.transaction_waits.maintained_before =
-		    session.maintenance.spared_in_transaction + running_maintenance(session, from);
-	}
+	note_beginnings(tracking, session, same, known_from);
+	observe_wait_for_client(tracking, session, now);
 	observe_stillness(tracking, session, now);
 	tracking.waited_for = wait;
 	tracking.was_maintaining = runs_spared_maintenance(session);
-	tracking.looked_at = now;
+	tracking.read_at = now;
 }
 
 } // namespace session_guard

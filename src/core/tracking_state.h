@@ -1,12 +1,11 @@
 /*
- * What the guard keeps in mind of one session between two looks, because
- * backend status does not tell it: when its stamps were made, what time does
- * not count, what was done about it, what was said about it.
+ * The tracking state of a session: what the guard keeps of it from one reading to
+ * the next because backend status does not show it.  That is when its stamps were
+ * made, which waits it has had, what was done about it and what was logged.
  *
- * One per backend slot, in shared memory, so that it outlives the worker.  It
- * counts only for the session whose identity it carries.  What it says of
- * time not counted depends on no policy: which of it is taken off, excluded()
- * decides.
+ * There is one per backend slot, in shared memory, so that it outlives the worker.
+ * It is valid only for the session whose identity it carries.  The waits in it do
+ * not depend on any policy: excluded_time() decides which of them do not count.
  */
 #pragma once
 
@@ -28,7 +27,7 @@ struct PlacedStamp
 	Instant at;
 };
 
-/* What a session was found waiting for that is not its fault, or not its statement's. */
+/* A wait that is not caused by the session itself, or not by its statement. */
 enum class SeenWait : std::uint8_t
 {
 	None,
@@ -48,51 +47,50 @@ struct WaitAccount
 {
 	Waits all;
 	Waits in_maintenance;
-	/* From when they are known: the first look at it, or the start of the wait that it found. */
+	/* From when they are known: the first reading, or the start of the wait that it found. */
 	Instant known_from;
 	/* The spared maintenance of the episode before that. */
 	Duration maintained_before;
 };
 
-/* Since when a session has waited for its client, and what would tell that its client stirs. */
+/* Since when a session has waited for its client, and what would show that its client is active. */
 struct Stillness
 {
 	/*
-	 * The first look that found it waiting so, with no message taken in and in the
-	 * same transaction ever since; unknown_time if it does not wait.
+	 * The first reading that found it waiting, without a message or another
+	 * transaction since; unknown_time if it does not wait.
 	 */
 	Instant unchanged_since;
 	Timestamp state_change;
 	std::uint32_t transaction;
-	/* The first look since then that asked its process, and the first after it was last woken. */
+	/* The first reading since then of its context switches, and the first after its last waking. */
 	Instant asked_since;
 	Instant since;
 	std::int64_t switches;
-	/* The last look that asked found it awake, and so learned nothing. */
+	/* The last reading of its process found it awake, and so showed nothing. */
 	bool is_awake;
 };
 
 struct TrackingState
 {
 	SessionId session;
-	/* The last look; unknown_time before the first. */
-	Instant looked_at;
+	/* When it was last read; unknown_time before the first time. */
+	Instant read_at;
 	PlacedStamp backend_start;
 	PlacedStamp xact_start;
 	PlacedStamp query_start;
 	PlacedStamp state_change;
 	PlacedStamp wait_start;
-	/* What the last look found it waiting for, and whether it ran spared maintenance then. */
+	/* What it was waiting for at the last reading, and whether it ran spared maintenance. */
 	SeenWait waited_for;
 	bool was_maintaining;
-	/* The statement that was last found (statement_stamp), its spared maintenance, and its waits.
-	 */
+	/* The statement at the last reading (statement_stamp), its spared maintenance and its waits. */
 	Timestamp statement;
 	Duration maintained;
 	WaitAccount statement_waits;
 	/*
-	 * The transaction that was last found, what the server said was its start,
-	 * and its waits.  "Restarted" says that the stamp is an earlier one's.
+	 * The transaction at the last reading, the server's stamp of its start, and its
+	 * waits.  "Restarted" means that the stamp is that of an earlier transaction.
 	 */
 	std::uint32_t transaction;
 	bool transaction_restarted;
@@ -100,20 +98,20 @@ struct TrackingState
 	Instant transaction_seen;
 	WaitAccount transaction_waits;
 	/*
-	 * The maintenance command that was last found, by its start, and the waits of
-	 * all such commands within the statement.
+	 * The maintenance command at the last reading, by its start, and the waits of all
+	 * such commands within the statement.
 	 */
 	Instant maintenance;
 	Waits maintenance_waits;
 	Stillness still;
-	/* How many looks in a row have found it over a limit and spared it, by limit. */
+	/* How many readings in a row have found it spared from a limit that it exceeds, by limit. */
 	std::array<std::int32_t, limit_count> times_spared;
 	Escalation escalation;
-	/* The episode whose end was announced in the log and has not been brought about, by limit. */
+	/* The episode that was announced in the log and has not been ended yet, by limit. */
 	std::array<Timestamp, limit_count> announced;
-	/* With mode = log: the episode that was last written about, by limit. */
+	/* With mode = log: the episode that was last logged, by limit. */
 	std::array<Timestamp, limit_count> logged;
-	/* The event about that episode while it goes on, and what the last look measured; 0 if none. */
+	/* The event about that episode while it lasts, and what was measured last; 0 if none. */
 	std::array<std::uint64_t, limit_count> logged_event;
 	std::array<Duration, limit_count> logged_for;
 };
@@ -121,12 +119,12 @@ static_assert(std::is_trivially_copyable_v<TrackingState>);
 static_assert(std::is_trivially_destructible_v<TrackingState>);
 
 /*
- * Place the stamps of a session that was seen now (see time_of()), and keep
- * them in its tracking: what was placed once is not moved by a later step.
+ * Place the stamps of a session that was read now (see time_of()), and keep them
+ * in its tracking state: a later step of the clock does not move them any more.
  */
 void place(TrackingState &tracking, Session &session, const Clock &clock, Instant now);
 
-/* Bring a tracking up to date with what a look or a scan has found.  After place(). */
+/* Bring a tracking state up to date with a reading of its session; after place(). */
 void observe(TrackingState &tracking, const Session &session, Instant now);
 
 } // namespace session_guard

@@ -1,5 +1,5 @@
 /*
- * The wall clock (see present_time.h).
+ * The wall clock (see wall_clock.h).
  */
 #include "core/wall_clock.h"
 
@@ -18,7 +18,7 @@ constexpr Duration jitter = 5 * millisecond;
 /*
  * When the list is full the oldest is forgotten: what is older cannot be
  * explained any more.  Nor can what was made between the readings around its
- * end, in which of the two nobody knows.
+ * end: it may be of either.
  */
 void
 begin_stretch(Clock &clock, const Stretch &stretch)

@@ -1,15 +1,15 @@
 /*
- * The wall clock, and where a stamp of it lies on a clock that nobody sets.
+ * The wall clock, and where its stamps lie on the monotonic clock.
  *
- * The stamps in backend status are wall clock.  When somebody sets it an hour
- * ahead, every session seems an hour older; set back, as much younger.  Two
+ * The stamps in backend status are wall clock.  When it is set an hour ahead,
+ * every session seems an hour older; when it is set back, as much younger.  Two
  * readings of both clocks show a step between them.  From one step to the next
  * the wall clock runs a constant time ahead of the monotonic one: a stretch.
  *
  * A stamp does not tell in which stretch it was made, but it must have been made
  * while that stretch lasted.  Where that leaves two explanations, the later one
- * holds: nobody seems older than it is.  So a stamp is best placed when it is
- * seen for the first time, and then stays where it is (core/tracking_state.h).
+ * holds, so that no session seems older than it is.  So a stamp is best placed when
+ * it is read for the first time, and then not moved (core/tracking_state.h).
  */
 #pragma once
 
@@ -56,7 +56,7 @@ static_assert(std::is_trivially_destructible_v<Clock>);
 Duration read_clock(Clock &clock, Timestamp wall, Instant monotonic);
 
 /*
- * When a stamp was made that is seen now, that is, at the latest reading.  A
+ * When a stamp was made that is read now, that is, at the latest reading of the clocks.  A
  * stamp that cannot be explained was made now.  Without a reading both clocks
  * are taken for one.
  */

@@ -5,7 +5,7 @@
 
 #include "pg/privileges.h"
 
-#include "shmem/present_time.h"
+#include "pg/monotonic_clock.h"
 
 #include "action/confirmation.h"
 

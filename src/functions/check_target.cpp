@@ -3,6 +3,7 @@
  */
 #include "functions/check_target.h"
 
+#include "pg/compat.h"
 #include "pg/privileges.h"
 
 namespace session_guard

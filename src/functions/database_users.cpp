@@ -6,7 +6,7 @@
 #include "pg/privileges.h"
 #include "pg/subtransaction.h"
 
-#include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 #include "status/sql_values.h"
 

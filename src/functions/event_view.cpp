@@ -1,6 +1,5 @@
 /*
- * The function behind the view session_guard.event: the events that are still in
- * memory.
+ * The function behind the view session_guard.event.
  */
 #include "pg/privileges.h"
 
@@ -20,7 +19,7 @@ namespace session_guard
 namespace
 {
 
-/* The event if it is still in memory, as the caller may see it. */
+/* Add the row of an event, as the caller may see it, if the event is still in memory. */
 void
 put_event(ReturnSetInfo &result, std::uint64_t number, Timestamp ring_start)
 {
@@ -30,7 +29,7 @@ put_event(ReturnSetInfo &result, std::uint64_t number, Timestamp ring_start)
 		return;
 	EventRow row = event_row(entry.event, ring_start);
 	if (!may_see(entry.event.subject.role))
-		row.set_text(static_cast<std::size_t>(EventColumn::Query), "<insufficient privilege>");
+		hide_query(row);
 	row.put(result);
 }
 
@@ -44,8 +43,10 @@ session_guard_events(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	(void)shared_or_error();
+	require_shared_memory();
 	InitMaterializedSRF(fcinfo, 0);
+	auto &result = *reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+	check_event_columns(result.setDesc);
 	std::size_t room = event_capacity();
 	auto numbers = static_cast<std::uint64_t *>(palloc(room * sizeof(std::uint64_t)));
 	MemoryContext one_row =
@@ -54,8 +55,7 @@ session_guard_events(PG_FUNCTION_ARGS)
 	for (std::uint64_t number : std::span(numbers, all_events({numbers, room})))
 	{
 		CHECK_FOR_INTERRUPTS();
-		put_event(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), number,
-		          event_ring_start());
+		put_event(result, number, event_ring_start());
 		MemoryContextReset(one_row);
 	}
 	MemoryContextSwitchTo(caller);

@@ -4,6 +4,7 @@
 #include "functions/execute_request.h"
 
 #include "pg/cleanup.h"
+#include "pg/monotonic_clock.h"
 
 #include "action/confirmation.h"
 #include "action/signals.h"

@@ -3,6 +3,8 @@
  */
 #include "functions/filter_matcher.h"
 
+#include "pg/monotonic_clock.h"
+
 #include "shmem/present_time.h"
 
 #include "status/locks.h"

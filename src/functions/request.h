@@ -4,9 +4,9 @@
  */
 #pragma once
 
+#include "core/action.h"
 #include "core/limits.h"
-#include "core/outcome.h"
-#include "core/policy.h"
+#include "core/spared.h"
 
 #include "pg/growing_array.h"
 

@@ -6,12 +6,17 @@
  * the guard has published, so it cannot disagree with it; the reader's own
  * settings do not matter.
  */
+#include "core/episode.h"
+#include "core/forecast.h"
 #include "core/messages.h"
+#include "core/spared.h"
+#include "core/stillness.h"
 
 #include "pg/result_row.h"
 
 #include "shmem/present_time.h"
 #include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
 
 #include "status/switches.h"
 
@@ -159,7 +164,7 @@ void
 put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies)
 {
 	PresentClock present = present_clock();
-	TrackingState tracking = copy_shared(tracking_of(snapshot.backend.slot));
+	TrackingState tracking = read_tracking(snapshot.backend.slot);
 	Superuser superuser = superuser_now(snapshot.role);
 	Entry entry{.snapshot = snapshot,
 	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),
@@ -189,7 +194,7 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	(void)shared_or_error();
+	require_shared_memory();
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	PresentPolicies policies;

@@ -3,6 +3,7 @@
  */
 #include "functions/select_targets.h"
 
+#include "pg/compat.h"
 #include "pg/privileges.h"
 
 #include "status/sql_values.h"

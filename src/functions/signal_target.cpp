@@ -5,8 +5,11 @@
 
 #include "core/messages.h"
 
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
 #include "pg/subtransaction.h"
 
+#include "shmem/counters.h"
 #include "shmem/shared_memory.h"
 
 #include "action/act.h"
@@ -73,7 +76,7 @@ class RequestIntent
 	{
 		std::uint32_t times_before = times_recorded(event_);
 
-		if (is_to_be_told(times_before))
+		if (is_to_be_logged(times_before))
 			write_line(request_, target_, times_before);
 	}
 
@@ -125,8 +128,8 @@ class RequestIntent
 		                .pid = MyProcPid,
 		                .transaction = local_transaction(MyProc),
 		                .until = target_.awaited_until};
-		if (shared() != nullptr)
-			count(shared()->counters.requests);
+		if (has_shared_memory())
+			count(shared_counters().requests);
 	}
 
 	LeftAlone

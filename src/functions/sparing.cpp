@@ -8,7 +8,7 @@
 #include "pg/privileges.h"
 
 #include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/tracking.h"
 
 #include "functions/session_columns.h"
 
@@ -25,7 +25,7 @@ TrackingState
 tracking_with(Session &session, int slot)
 {
 	PresentClock present = present_clock();
-	TrackingState tracking = shared() != nullptr ? copy_shared(tracking_of(slot)) : TrackingState{};
+	TrackingState tracking = read_tracking(slot);
 
 	place(tracking, session, present.clock, present.now);
 	observe(tracking, session, present.now);
@@ -78,8 +78,8 @@ Sparing::why_spared(Condition condition, Duration longer_than,
 	bool waits_for_standby = session.wait == Wait::SyncRep;
 	if (waits_for_standby)
 		session.wait = Wait::Other;
-	Spared spared = spared_from_condition(condition, longer_than, session, tracking, policy,
-	                                      tracking.looked_at);
+	Spared spared =
+	    spared_from_condition(condition, longer_than, session, tracking, policy, tracking.read_at);
 	if (spared == Spared::No || (spared == Spared::NotSoLong && waits_for_standby))
 		return nullptr;
 	return words_for(spared, snapshot, policy);

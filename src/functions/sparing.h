@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "core/spared.h"
+
 #include "status/backend_status.h"
 
 #include "policy/present_policies.h"

@@ -6,7 +6,9 @@
 
 #include "settings/settings.h"
 
+#include "shmem/counters.h"
 #include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 #include "status/sql_values.h"
 
@@ -126,7 +128,7 @@ sum(pg_atomic_uint64 LimitCounters::*counter)
 {
 	std::uint64_t all = 0;
 
-	for (LimitCounters &limit : shared()->counters.limits)
+	for (LimitCounters &limit : shared_counters().limits)
 		all += read(limit.*counter);
 	return all;
 }
@@ -171,9 +173,9 @@ set_time(StatsRow &row, Column column, std::uint64_t time)
 }
 
 void
-set_worker(StatsRow &row, WorkerKind post, Column pid_column, Column start_column)
+set_worker(StatsRow &row, WorkerKind kind, Column pid_column, Column start_column)
 {
-	WorkerSlot &slot = worker_slot(post);
+	WorkerSlot &slot = worker_slot(kind);
 	uint32 pid = pg_atomic_read_u32(&slot.worker_pid);
 
 	if (pid == 0)
@@ -185,17 +187,12 @@ set_worker(StatsRow &row, WorkerKind post, Column pid_column, Column start_colum
 void
 set_last_error(StatsRow &row)
 {
-	LastError &error = shared()->last_error;
-	std::array<char, sizeof(error.message)> message;
+	WorkerError error = last_error();
 
-	SpinLockAcquire(&error.lock);
-	Timestamp at = error.at;
-	message = error.message;
-	SpinLockRelease(&error.lock);
-	if (at == unknown_time)
+	if (error.at == unknown_time)
 		return;
-	row.set(ErrorText, PointerGetDatum(sql_text_cut(message.data(), message.size())));
-	row.set(ErrorTime, TimestampTzGetDatum(at));
+	row.set(ErrorText, PointerGetDatum(sql_text_cut(error.message.data(), error.message.size())));
+	row.set(ErrorTime, TimestampTzGetDatum(error.at));
 }
 
 /* The names of limits, given a bit for each. */
@@ -216,7 +213,7 @@ limit_names(std::uint64_t limits)
 void
 set_plans(StatsRow &row)
 {
-	Gauges &gauges = shared()->gauges;
+	Gauges &gauges = shared_gauges();
 
 	set_time(row, LastHeartbeat, read(gauges.last_heartbeat));
 	if (pg_atomic_read_u32(&worker_slot(WorkerKind::Guard).worker_pid) == 0)
@@ -230,8 +227,8 @@ set_plans(StatsRow &row)
 void
 set_work(StatsRow &row)
 {
-	Counters &counters = shared()->counters;
-	Gauges &gauges = shared()->gauges;
+	Counters &counters = shared_counters();
+	Gauges &gauges = shared_gauges();
 
 	row.set(WakeUps, number(read(counters.wake_ups)));
 	row.set(Scans, number(read(counters.scans)));
@@ -255,8 +252,8 @@ set_actions(StatsRow &row)
 
 	for (const CountedByLimit &counted : counted_by_limit)
 		row.set(counted.column, number(sum(counted.counter)));
-	row.set(Requests, number(read(shared()->counters.requests)));
-	for (LimitCounters &limit : shared()->counters.limits)
+	row.set(Requests, number(read(shared_counters().requests)));
+	for (LimitCounters &limit : shared_counters().limits)
 		lateness.add(limit);
 	set_lateness(row, LateP50, lateness);
 }
@@ -264,7 +261,7 @@ set_actions(StatsRow &row)
 StatsRow
 stats_row()
 {
-	Counters &counters = shared()->counters;
+	Counters &counters = shared_counters();
 	StatsRow row;
 
 	set_worker(row, WorkerKind::Guard, WorkerPid, WorkerStart);
@@ -276,14 +273,14 @@ stats_row()
 	row.set(HistoryRows, number(read(counters.history_rows)));
 	row.set(HistoryFailures, number(read(counters.history_failures)));
 	set_last_error(row);
-	set_time(row, StatsReset, read(shared()->gauges.stats_reset));
+	set_time(row, StatsReset, read(shared_gauges().stats_reset));
 	return row;
 }
 
 LimitStatsRow
 limit_row(Limit limit)
 {
-	LimitCounters &counters = shared()->counters.limits[index_of(limit)];
+	LimitCounters &counters = shared_counters().limits[index_of(limit)];
 	LimitStatsRow row;
 	Lateness lateness;
 
@@ -312,7 +309,7 @@ session_guard_stats(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	(void)shared_or_error();
+	require_shared_memory();
 	return stats_row().datum(fcinfo);
 }
 
@@ -322,7 +319,7 @@ session_guard_limit_stats(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	(void)shared_or_error();
+	require_shared_memory();
 	InitMaterializedSRF(fcinfo, 0);
 	put_limit_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo));
 	return Datum{0};
@@ -334,7 +331,7 @@ session_guard_reset_stats(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
-	(void)shared_or_error();
+	require_shared_memory();
 	reset_counters();
 	PG_RETURN_VOID();
 }

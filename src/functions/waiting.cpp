@@ -3,8 +3,11 @@
  */
 #include "functions/waiting.h"
 
+#include "pg/compat.h"
+
 #include "shmem/event_ring.h"
 #include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 namespace session_guard
 {
@@ -23,7 +26,7 @@ pause(Duration duration)
 bool
 has_to_await_history()
 {
-	if (shared() == nullptr || !has_history() || has_event_room(GetSessionUserId()))
+	if (!has_shared_memory() || !has_history() || has_event_room(GetSessionUserId()))
 		return false;
 	/* It may be about to sleep, and not know that somebody waits. */
 	wake(WorkerKind::History);

@@ -4,7 +4,9 @@
  */
 #pragma once
 
-#include "shmem/present_time.h"
+#include "core/time.h"
+
+#include "pg/monotonic_clock.h"
 
 #include <algorithm>
 

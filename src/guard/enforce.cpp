@@ -3,10 +3,14 @@
  */
 #include "guard/enforce.h"
 
+#include "core/decision.h"
 #include "core/messages.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "pg/monotonic_clock.h"
+
+#include "shmem/action_budget.h"
+#include "shmem/counters.h"
+#include "shmem/tracking.h"
 
 #include "status/catalogs.h"
 #include "status/sql_values.h"
@@ -38,7 +42,7 @@ names_of(const BackendSnapshot &snapshot, Converter *shown)
 LimitCounters &
 counters_of(const Verdict &verdict)
 {
-	return shared()->counters.limits[index_of(verdict.limit)];
+	return shared_counters().limits[index_of(verdict.limit)];
 }
 
 /* Does the log say already that this episode is to be ended? */
@@ -92,24 +96,39 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 bool
 is_still_due(const Verdict &verdict, const Evaluation &again)
 {
-	return again.sight == ReadResult::Read && !policies_are_in_doubt() &&
+	return again.result == ReadResult::Read && !policies_are_in_doubt() &&
 	       again.decision.outlook == Outlook::Due &&
 	       again.decision.verdict.action == verdict.action &&
 	       again.decision.verdict.episode.stamp == verdict.episode.stamp;
 }
 
+/* Note that the log says of an episode that it is to be ended. */
+void
+note_announced(const Evaluation &evaluation)
+{
+	const Verdict &verdict = evaluation.decision.verdict;
+
+	change_tracking(evaluation.snapshot.backend.slot, [&](TrackingState &tracking)
+	                { tracking.announced[index_of(verdict.limit)] = verdict.episode.stamp; });
+}
+
 /* Note the step that was taken this moment. */
 void
-note_step(const Verdict &verdict, TrackingState &tracking)
+note_step(const Evaluation &evaluation)
 {
+	const Verdict &verdict = evaluation.decision.verdict;
 	Instant now = monotonic_now();
 
-	tracking.announced[index_of(verdict.limit)] = unknown_time;
-	if (verdict.action == Action::Cancel)
-		note_cancel(tracking.escalation, verdict.episode.stamp, now);
-	else
-		note_terminate(tracking.escalation, now);
-	spend(shared()->budget, now);
+	change_tracking(evaluation.snapshot.backend.slot,
+	                [&](TrackingState &tracking)
+	                {
+		                tracking.announced[index_of(verdict.limit)] = unknown_time;
+		                if (verdict.action == Action::Cancel)
+			                note_cancel(tracking.escalation, verdict.episode.stamp, now);
+		                else
+			                note_terminate(tracking.escalation, now);
+	                });
+	spend(action_budget().budget, now);
 }
 
 void
@@ -152,7 +171,7 @@ class VerdictIntent
 	{
 		if (is_first_try_)
 			write_line(asked_);
-		tracking().announced[index_of(verdict().limit)] = verdict().episode.stamp;
+		note_announced(asked_);
 	}
 
 	ClientMessage
@@ -179,7 +198,7 @@ class VerdictIntent
 		Evaluation again = evaluate(verdict().limit, backend().slot, backend().id);
 
 		if (!is_still_due(verdict(), again))
-			return again.sight == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
+			return again.result == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
 		last_due_ = again;
 		return std::nullopt;
 	}
@@ -201,7 +220,7 @@ class VerdictIntent
 	void
 	note_signal(Event &event)
 	{
-		note_step(verdict(), tracking());
+		note_step(asked_);
 		if (is_punctual_)
 		{
 			event.late =
@@ -233,12 +252,6 @@ class VerdictIntent
 		return asked_.decision.verdict;
 	}
 
-	TrackingState &
-	tracking() const
-	{
-		return tracking_of(asked_.snapshot.backend.slot);
-	}
-
 	LimitCounters &
 	counters() const
 	{
@@ -258,14 +271,16 @@ Outcome
 log_only(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
-	TrackingState &tracking = tracking_of(evaluation.snapshot.backend.slot);
+	int slot = evaluation.snapshot.backend.slot;
 
 	if (!is_announced(evaluation))
 		write_line(evaluation);
-	tracking.logged[index_of(verdict.limit)] = verdict.episode.stamp;
+	change_tracking(slot, [&](TrackingState &tracking)
+	                { tracking.logged[index_of(verdict.limit)] = verdict.episode.stamp; });
 	count(counters_of(verdict).logged);
-	follow_logged(tracking, verdict.limit, record_event(event_of(evaluation, Outcome::DryRun)),
-	              verdict.measured);
+	std::uint64_t event = record_event(event_of(evaluation, Outcome::DryRun));
+	change_tracking(slot, [&](TrackingState &tracking)
+	                { follow_logged(tracking, verdict.limit, event, verdict.measured); });
 	return Outcome::DryRun;
 }
 

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "core/outcome.h"
+#include "core/action.h"
 
 #include "guard/evaluation.h"
 

@@ -8,10 +8,12 @@
 
 #include "core/follow_up.h"
 
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/counters.h"
 
 #include "status/backend_status.h"
 
@@ -57,7 +59,7 @@ void
 count_outcome(const Followed &followed, pg_atomic_uint64 LimitCounters::*counter)
 {
 	if (followed.limit)
-		count(shared()->counters.limits[index_of(*followed.limit)].*counter);
+		count(shared_counters().limits[index_of(*followed.limit)].*counter);
 }
 
 /* Note the end of it, unless whoever has made the request has found out before. */

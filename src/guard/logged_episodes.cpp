@@ -3,7 +3,10 @@
  */
 #include "guard/logged_episodes.h"
 
-#include "shmem/shared_memory.h"
+#include "core/forecast.h"
+
+#include "shmem/tracking.h"
+#include "shmem/worker_slot.h"
 
 #include "action/events.h"
 
@@ -15,8 +18,8 @@ namespace session_guard
 namespace
 {
 
-/* A tracking may follow something; so it is until all were asked, since a guard before this one may
- * have begun to. */
+/* An episode may be followed; true until all were asked, since a guard before this one may have
+ * begun to follow one. */
 bool may_follow = true;
 
 bool
@@ -35,6 +38,15 @@ complete(TrackingState &tracking, Limit limit)
 	if (complete_event(event, tracking.logged_for[index_of(limit)]))
 		wake(WorkerKind::History);
 	event = 0;
+}
+
+/* Have the event of an episode stay as it is. */
+void
+forget_logged(int slot, Limit limit)
+{
+	if (tracking_of(slot).logged_event[index_of(limit)] != 0)
+		change_tracking(slot, [&](TrackingState &tracking)
+		                { tracking.logged_event[index_of(limit)] = 0; });
 }
 
 } // namespace
@@ -56,7 +68,7 @@ measure_logged(TrackingState &tracking, const Session &session, const Policy &po
 
 		if (event == 0)
 			continue;
-		/* Nobody asks any more. */
+		/* The limit is not logged any more. */
 		if (policy.mode != Mode::Log || threshold_of(policy.limits, limit).value == 0)
 		{
 			event = 0;
@@ -76,7 +88,7 @@ leave_logged(bool (*is_logged)(Limit limit))
 	for (int slot = 0; may_follow && slot < slot_count(); slot++)
 		for (Limit limit : all_limits)
 			if (!is_logged(limit))
-				tracking_of(slot).logged_event[index_of(limit)] = 0;
+				forget_logged(slot, limit);
 }
 
 void
@@ -97,12 +109,12 @@ complete_logged_of_ended()
 	may_follow = false;
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
-		TrackingState &tracking = tracking_of(slot);
+		const TrackingState &tracking = tracking_of(slot);
 
 		if (!follows(tracking))
 			continue;
 		if (read_session(slot, tracking.session, snapshot, Patience::None) == ReadResult::Gone)
-			complete_logged(tracking);
+			change_tracking(slot, complete_logged);
 		else
 			may_follow = true;
 	}

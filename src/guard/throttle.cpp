@@ -1,14 +1,14 @@
 /*
- * Who has to wait its turn (see throttle.h).
+ * The throttle (see throttle.h).
  */
 #include "guard/throttle.h"
 
+#include "pg/monotonic_clock.h"
 #include "pg/pg.h"
 
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/action_budget.h"
 
 #include <algorithm>
 
@@ -18,7 +18,7 @@ namespace session_guard
 namespace
 {
 
-Deadlines backlog;
+Deadlines queue;
 /* Since when each limit has been as strict as it is now. */
 std::array<Instant, limit_count> in_force_since;
 /* Since when cancel_grace has been as short for everybody as it is now. */
@@ -31,7 +31,7 @@ Instant next_action;
 void
 report_spent(Instant now)
 {
-	Instant &said = shared()->said_spent_at;
+	Instant &said = action_budget().said_spent_at;
 
 	if (said != 0 && now - said < minute)
 		return;
@@ -46,7 +46,7 @@ report_spent(Instant now)
 bool
 is_within_budget(Instant now)
 {
-	Instant at = allowed_at(shared()->budget, max_actions_per_minute(), now);
+	Instant at = allowed_at(action_budget().budget, max_actions_per_minute(), now);
 
 	if (at <= now)
 		return true;
@@ -55,13 +55,13 @@ is_within_budget(Instant now)
 	return false;
 }
 
-/* Will the budget of this minute be spent on those who wait already, and are over for longer? */
+/* Will the budget of this minute be spent on those that wait already, and are over for longer? */
 bool
-is_behind_backlog()
+is_behind_queue()
 {
 	std::size_t cap = max_actions_per_minute();
 
-	return cap != 0 && left_in(shared()->budget, cap, monotonic_now()) <= backlog.size();
+	return cap != 0 && left_in(action_budget().budget, cap, monotonic_now()) <= queue.size();
 }
 
 } // namespace
@@ -69,9 +69,9 @@ is_behind_backlog()
 void
 prepare_throttle(std::size_t deadlines)
 {
-	backlog = Deadlines({static_cast<Deadline *>(
-	                         MemoryContextAlloc(TopMemoryContext, deadlines * sizeof(Deadline))),
-	                     deadlines});
+	queue = Deadlines({static_cast<Deadline *>(
+	                       MemoryContextAlloc(TopMemoryContext, deadlines * sizeof(Deadline))),
+	                   deadlines});
 }
 
 void
@@ -87,7 +87,7 @@ note_in_force(std::uint32_t limits, bool is_grace_shorter, Instant now)
 void
 clear_throttle()
 {
-	backlog.clear();
+	queue.clear();
 }
 
 void
@@ -117,31 +117,31 @@ must_be_throttled(const Verdict &verdict, bool is_late, bool was_throttled, Inst
 		return true;
 	if (verdict.action == Action::Log)
 		return false;
-	return !is_within_budget(now) || (!was_throttled && is_behind_backlog());
+	return !is_within_budget(now) || (!was_throttled && is_behind_queue());
 }
 
 void
 enqueue_throttled(const Deadline &deadline)
 {
-	backlog.push(deadline);
+	queue.push(deadline);
 }
 
 std::size_t
 throttled_count()
 {
-	return backlog.size();
+	return queue.size();
 }
 
 Instant
 next_throttled()
 {
-	return backlog.empty() ? never : std::max(next_catch_up, next_action);
+	return queue.empty() ? never : std::max(next_catch_up, next_action);
 }
 
 Deadline
 dequeue_throttled()
 {
-	return backlog.pop();
+	return queue.pop();
 }
 
 void

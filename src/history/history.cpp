@@ -7,19 +7,20 @@
  */
 #include "history/history.h"
 
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "shmem/counters.h"
+#include "shmem/unwritten_events.h"
 
 #include "status/shutdown.h"
 
 #include "action/confirmation.h"
-#include "action/events.h"
 
-#include "worker/worker.h"
+#include "worker/nap.h"
 
-#include "history/history_table.h"
+#include "history/history_task.h"
 
 #include <algorithm>
 #include <array>
@@ -32,50 +33,25 @@ namespace
 {
 
 constexpr std::size_t batch_size = 200;
-constexpr Duration pause_between_batches = 100 * millisecond;
 constexpr Duration pause_under_pressure = 10 * millisecond;
 /* An event that is still open after this goes to the history as it is. */
 constexpr Duration patience = minute;
-/* The same while somebody waits for room. */
+/* The same while a session waits for room in memory. */
 constexpr Duration patience_under_pressure = 100 * millisecond;
-constexpr Duration shortest_retry = second;
-constexpr Duration longest_retry = 30 * second;
-/* After this long nobody is to wait any more for a history that cannot be written. */
-constexpr Duration hopeless = 10 * second;
 
-/* What the writer does, each in transactions of its own, so that one does not hinder the other. */
-struct Task
-{
-	/* Said when it fails, and when it succeeds again. */
-	const char *failure;
-	const char *success;
-	/* When it is to be tried next, by the monotonic clock. */
-	Duration next;
-	/* How long to wait after the next failure. */
-	Duration retry_pause;
-	bool is_failing;
-	Duration failing_since;
-};
-Task writing{.failure = "could not write the history",
-             .success = "the history is written again",
-             .next = 0,
-             .retry_pause = shortest_retry,
-             .is_failing = false,
-             .failing_since = 0};
-Task deleting{.failure = "could not delete from the history",
-              .success = "expired rows of the history are deleted again",
-              .next = 0,
-              .retry_pause = shortest_retry,
-              .is_failing = false,
-              .failing_since = 0};
+HistoryTask writing = new_task("could not write the history", "the history is written again");
+HistoryTask deleting =
+    new_task("could not delete from the history", "expired rows of the history are deleted again");
 
 /* Room for the numbers of all events. */
 std::span<std::uint64_t> numbers;
+/* It was logged that there is no table. */
 bool said_missing = false;
 /* There is something to write as soon as it is time. */
 bool has_more = false;
 /* There are open events, which may have to be written as they are. */
 bool has_open = false;
+/* A session waits for room in memory, or will soon. */
 bool is_pressed = false;
 
 /* Copies of the events of a batch, as they were when they were written. */
@@ -92,8 +68,7 @@ struct Batch
 };
 Batch batch;
 
-/* Collect what is to be written; what is open keeps its place for the next time, unless all is to
- * be written. */
+/* Collect the events that are to be written; open ones are left for later, unless all are. */
 void
 collect(bool takes_all)
 {
@@ -123,95 +98,7 @@ pause_before_next()
 	return is_pressed ? pause_under_pressure : pause_between_batches;
 }
 
-bool
-is_hopeless(const Task &task)
-{
-	return task.is_failing && monotonic_now() - task.failing_since > hopeless;
-}
-
-/* Note a failure, say it once until there is a success, and wait before the next try. */
-void
-report_failure(Task &task, const ErrorData &error)
-{
-	count(shared()->counters.history_failures);
-	note_error(error.message);
-	if (!task.is_failing)
-		ereport(WARNING,
-		        (errcode(error.sqlerrcode), errmsg("%s: %s", task.failure, error.message)));
-	Duration now = monotonic_now();
-	if (!task.is_failing)
-		task.failing_since = now;
-	task.is_failing = true;
-	task.next = now + task.retry_pause;
-	/* Somebody may be waiting for it. */
-	if (!is_pressed || is_hopeless(task))
-		task.retry_pause = std::min(2 * task.retry_pause, longest_retry);
-}
-
-void
-report_success(Task &task)
-{
-	if (task.is_failing)
-		ereport(LOG, (errmsg("%s", task.success)));
-	task.is_failing = false;
-	task.retry_pause = shortest_retry;
-	task.next = monotonic_now() + pause_between_batches;
-}
-
-enum class Result
-{
-	Done,
-	NoTable,
-	Failed,
-};
-
-/* Do some work on the table in a transaction, and see to whatever error it meets. */
-template <typename Work>
-Result
-run(Task &task, Work work)
-{
-	static_assert(std::is_trivially_destructible_v<Work>);
-	MemoryContext context = CurrentMemoryContext;
-	volatile Result result = Result::NoTable;
-
-	SetCurrentStatementStartTimestamp();
-	pgstat_report_activity(STATE_RUNNING, "session_guard.history");
-	PG_TRY();
-	{
-		StartTransactionCommand();
-		if (lock_history_table())
-		{
-			SPI_connect();
-			PushActiveSnapshot(GetTransactionSnapshot());
-			work();
-			PopActiveSnapshot();
-			SPI_finish();
-			result = Result::Done;
-		}
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		ErrorData *error = CopyErrorData();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		MemoryContextSwitchTo(context);
-		report_failure(task, *error);
-		FreeErrorData(error);
-		result = Result::Failed;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	/* Without these figures autovacuum would never come to the table. */
-	(void)pgstat_report_stat(true);
-	pgstat_report_activity(STATE_IDLE, nullptr);
-	if (result == Result::Done)
-		report_success(task);
-	return result;
-}
-
-/* Look for the table again after a while; say once that there is none to write to. */
+/* Try to find the table again after a while; log once that there is none. */
 void
 await_table()
 {
@@ -224,24 +111,24 @@ await_table()
 	said_missing = true;
 }
 
-/* Note that the batch is committed: its events may give way now. */
+/* Note that the batch is committed: its events may be replaced in memory now. */
 void
 mark_batch()
 {
 	for (const EventEntry &entry : batch.all())
 	{
-		/* What was written before has only been corrected. */
+		/* An event that was written before has only been corrected. */
 		bool is_new = entry.moved_writes == 0;
 
 		if (is_new)
-			count(shared()->counters.history_rows);
-		/* It gave way while it was being written, and so was taken for lost. */
+			count(shared_counters().history_rows);
+		/* It was replaced in memory while it was being written, and counted as lost then. */
 		if (!mark_moved(entry) && is_new)
-			uncount(shared()->counters.events_lost);
+			uncount(shared_counters().events_lost);
 	}
 }
 
-/* Write what is to be written now, or all that can be; true if there is more of it. */
+/* Write the events that are to be written now, or all; true if there are more of them. */
 bool
 write_batch(bool takes_all)
 {
@@ -253,24 +140,24 @@ write_batch(bool takes_all)
 	}
 
 	Timestamp ring_start = event_ring_start();
-	auto insert_all = [&]
+	auto insert_all = [&](Oid table)
 	{
 		for (const EventEntry &entry : batch.all())
-			write_to_history(entry.event, ring_start);
+			write_to_history(table, entry.event, ring_start);
 	};
-	switch (run(writing, insert_all))
+	switch (run_task(writing, is_pressed, insert_all))
 	{
-		case Result::Done:
+		case TaskResult::Done:
 			said_missing = false;
 			set_has_history(true);
 			mark_batch();
 			writing.next = monotonic_now() + pause_before_next();
 			return has_more;
-		case Result::NoTable:
+		case TaskResult::NoTable:
 			set_has_history(false);
 			await_table();
 			break;
-		case Result::Failed:
+		case TaskResult::Failed:
 			set_has_history(!is_hopeless(writing));
 			break;
 	}
@@ -279,9 +166,9 @@ write_batch(bool takes_all)
 }
 
 /*
- * Note which of the open events have had their effect: the guard does not any more.
- * While the server is shut down it cannot be told what became of a statement
- * whose session has ended.
+ * Settle the open events whose signals have had their effect: the guard has ended already.
+ * While the server is shut down it cannot be known what became of a statement whose
+ * session has ended.
  */
 void
 settle_ended()
@@ -298,7 +185,7 @@ settle_ended()
 	}
 }
 
-/* Say how much will be lost with the memory. */
+/* Log how many events will be lost with the memory. */
 void
 report_unwritten()
 {
@@ -308,16 +195,17 @@ report_unwritten()
 		ereport(LOG, (errmsg("%zu events are not in the history and will be lost", count)));
 }
 
-/* Delete some of what is past its retention, and plan when to go on. */
+/* Delete some of the rows past their retention, and plan when to go on. */
 void
 delete_batch()
 {
 	std::uint64_t deleted = 0;
-	Result result =
-	    run(deleting,
-	        [&] { deleted = delete_from_history(GetCurrentTimestamp() - history_retention()); });
+	TaskResult result = run_task(
+	    deleting, is_pressed,
+	    [&](Oid table)
+	    { deleted = delete_from_history(table, GetCurrentTimestamp() - history_retention()); });
 
-	if (result == Result::NoTable || (result == Result::Done && deleted == 0))
+	if (result == TaskResult::NoTable || (result == TaskResult::Done && deleted == 0))
 		deleting.next = monotonic_now() + std::clamp(history_retention() / 60, minute, 60 * minute);
 }
 
@@ -331,7 +219,7 @@ prepare_history()
 	numbers = {static_cast<std::uint64_t *>(
 	               MemoryContextAlloc(TopMemoryContext, room * sizeof(std::uint64_t))),
 	           room};
-	/* Until it shows that there is no table. */
+	/* This holds until the table turns out not to exist. */
 	set_has_history(true);
 }
 
@@ -340,7 +228,7 @@ write_history()
 {
 	Duration now = monotonic_now();
 
-	/* Who has called in between is not forgotten. */
+	/* A call in between is remembered until it is time to write. */
 	has_more = has_more || now < writing.next;
 	if (now >= writing.next)
 		(void)write_batch(false);
@@ -358,7 +246,7 @@ finish_history()
 	do
 	{
 		is_stopping = server_is_stopping();
-		/* Asked before what they have left is collected. */
+		/* Checked first: the events of the last ones are collected after that. */
 		is_last = !is_stopping || !others_may_act(monotonic_now() - start);
 		if (is_stopping)
 			settle_ended();

@@ -1,9 +1,9 @@
 /*
- * The history: events moved from the ring into the table session_guard.history,
- * and rows past their retention deleted.
+ * The history: its writer copies events from the ring into the table
+ * session_guard.history, and deletes rows past their retention.
  *
- * Whatever goes wrong in here costs history, counted and shown, and never a
- * deadline: it happens in a worker of its own.
+ * A failure here loses history, which is counted and shown, and never a deadline:
+ * the writer is a worker of its own.
  */
 #pragma once
 
@@ -12,23 +12,23 @@
 namespace session_guard
 {
 
-/* Allocate the memory.  Once; from now on events are moved. */
+/* Allocate the memory.  To be called once, before the other functions. */
 void prepare_history();
 
-/* Do what is to be done now, in transactions of its own. */
+/* Write and delete what is due now, in transactions of its own. */
 void write_history();
 
 /*
- * Write what can be written before this process ends, open events as they are.
- * If the server is being shut down, nobody comes after it: it then stays until
- * nobody is left who could act, and what ends meanwhile is written as ended.
+ * Write what can be written before this process ends, open events as they are.  If
+ * the server is being shut down, no other writer follows: this one then stays until
+ * no process is left that could act, and settles events that end meanwhile.
  */
 void finish_history();
 
-/* How long to sleep now, in milliseconds; -1 means until somebody calls. */
+/* How long to sleep now, in milliseconds; -1 means until the latch is set. */
 long history_sleep_time();
 
-/* Look at the retention anew: it may be another one now. */
+/* Take over the retention, which may have changed. */
 void adopt_retention();
 
 } // namespace session_guard

@@ -1,27 +1,32 @@
 /*
  * The table session_guard.history, as its writer sees it.
  *
- * What is called here is run as the bootstrap superuser, so it looks twice at
- * what it writes to.
+ * All of this runs as the bootstrap superuser, so the table is checked before it
+ * is written to.
  */
 #pragma once
 
-#include "action/events.h"
+#include "pg/pg.h"
+
+#include "shmem/event.h"
 
 namespace session_guard
 {
 
 /*
- * Lock the table for writing, in a transaction; false if it is not there, or is
- * not the extension's own.  An error if it does not belong to a superuser: its
- * owner can make triggers, which would run as one.
+ * Lock the table for writing, in a transaction; InvalidOid if it does not exist,
+ * or does not belong to the extension.  An error if it is not owned by a
+ * superuser: its owner can create triggers, which would run as the writer.
  */
-bool lock_history_table();
+Oid lock_history_table();
 
-/* Write an event of the ring that was made at this moment, or correct its row, through SPI. */
-void write_to_history(const Event &event, Timestamp ring_start);
+/*
+ * Write an event of the ring that was made at "ring_start" to the locked table, or
+ * correct its row, through SPI.
+ */
+void write_to_history(Oid table, const Event &event, Timestamp ring_start);
 
-/* Delete some of the rows that are older than this, through SPI; how many. */
-std::uint64_t delete_from_history(Timestamp before);
+/* Delete some of the rows of the locked table that are older than this, through SPI; how many. */
+std::uint64_t delete_from_history(Oid table, Timestamp before);
 
 } // namespace session_guard

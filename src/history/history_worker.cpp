@@ -1,10 +1,11 @@
 /*
- * The life of the history writer as a background worker: start, sleep, write.
+ * The history writer as a background worker.
  */
 #include "shmem/event_ring.h"
+#include "shmem/worker_slot.h"
 
-#include "worker/connection.h"
-#include "worker/give_way.h"
+#include "worker/observers.h"
+#include "worker/start.h"
 #include "worker/worker.h"
 
 #include "history/history.h"
@@ -21,45 +22,20 @@ namespace
 {
 
 void
-start(Datum main_arg)
+adopt_before_connecting()
 {
-	begin_worker(worker_argument(main_arg));
-	/* Its database may have been dropped: nobody is to wait for who cannot come to its work. */
+	/* Its database may have been dropped: nobody is to wait for a writer that cannot connect. */
 	if (has_failed_to_start(WorkerKind::History))
 		set_has_history(false);
-	back_off(WorkerKind::History, adopt_retention);
-	connect_worker("1s");
+	adopt_retention();
+}
+
+void
+prepare()
+{
+	turn_off_lists_of_statements();
 	prepare_history();
-	sign_on(WorkerKind::History);
 	pgstat_report_activity(STATE_IDLE, "session_guard.history");
-	/* From now on it ends where it finds best. */
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-}
-
-/* End, with all written that can be; the postmaster starts it again if it goes on itself. */
-[[noreturn]] void
-finish()
-{
-	finish_history();
-	proc_exit(1);
-}
-
-[[noreturn]] void
-run()
-{
-	for (;;)
-	{
-		if (ShutdownRequestPending)
-			finish();
-		if (take_reload())
-			adopt_retention();
-		ProcessCatchupInterrupt();
-		write_history();
-		if (must_give_way(WorkerKind::History))
-			finish();
-		if (!ConfigReloadPending && !ShutdownRequestPending)
-			nap(pause_until_next_call(WorkerKind::History, history_sleep_time()));
-	}
 }
 
 } // namespace
@@ -68,6 +44,15 @@ run()
 void
 pg_session_guard_history_main(Datum main_arg)
 {
-	session_guard::start(main_arg);
-	session_guard::work(session_guard::WorkerKind::History, session_guard::run);
+	using namespace session_guard;
+
+	run_worker(main_arg, {
+	                         .adopt_before_connecting = adopt_before_connecting,
+	                         .lock_timeout = "1s",
+	                         .prepare = prepare,
+	                         .adopt_reload = adopt_retention,
+	                         .work = write_history,
+	                         .sleep_time = history_sleep_time,
+	                         .finish = finish_history,
+	                     });
 }

@@ -3,6 +3,8 @@
  */
 #include "pg/privileges.h"
 
+#include "pg/compat.h"
+
 namespace session_guard
 {
 

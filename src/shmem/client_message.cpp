@@ -1,17 +1,12 @@
 /*
  * Why a session is ended (see client_message.h).
  *
- * The slots have spinlocks, held for the time of one copy: whoever reports an
- * error must not wait for anything longer.
+ * The places have spinlocks, held for the time of one copy: a process that reports
+ * an error, perhaps its end, must not wait for anything longer, nor hold an LWLock.
  */
 #include "shmem/client_message.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
-
-#include "status/backend_status.h"
-
-#include <cstring>
+#include "pg/monotonic_clock.h"
 
 namespace session_guard
 {
@@ -19,124 +14,97 @@ namespace session_guard
 namespace
 {
 
-/* Where this process has published a reason and not sent the signal yet; nullptr if nowhere. */
+/* One for each place in the backend-status array. */
+struct MessageSlot
+{
+	slock_t lock;
+	/* The process that has written the message; 0 if there is none. */
+	int writer;
+	/* The signal was sent. */
+	bool is_sent;
+	/*
+	 * When a subtransaction of the canceled statement has failed first, by the
+	 * monotonic clock; 0 if none has.
+	 */
+	Instant failed_at;
+	ClientMessage message;
+};
+
+MessageSlot *slots = nullptr;
+
+/* Where this process has published a message and not sent the signal yet; nullptr if nowhere. */
 MessageSlot *unsent = nullptr;
 
 /*
- * Has the statement caught the cancel that its reason was written for?
+ * Has the statement caught the cancel that its message was written for?
  *
  * An error that fails a subtransaction is reported at once, or it was caught
  * and the statement goes on.
  */
 bool
-was_caught(const MessageSlot &slot, Duration now)
+was_caught(const MessageSlot &slot, Instant now)
 {
 	constexpr Duration at_once = 500 * millisecond;
 
 	return slot.failed_at != 0 && now - slot.failed_at > at_once;
 }
 
-/* Does a reason that led to a signal stand in the way of another one? */
+/* Does a message whose signal was sent stand in the way of another one? */
 bool
-takes_precedence(const MessageSlot &slot, const ClientMessage &other, Duration now)
+takes_precedence(const MessageSlot &slot, const ClientMessage &other, Instant now)
 {
-	const ClientMessage &reason = slot.reason;
+	const ClientMessage &message = slot.message;
 
 	return slot.writer != 0 && slot.is_sent && !was_caught(slot, now) &&
-	       reason.session == other.session &&
-	       (reason.action == Action::Terminate ||
-	        (other.action == Action::Cancel && reason.statement == other.statement));
-}
-
-/* Is this a session that can have been given a reason? */
-bool
-can_have_reason()
-{
-	return shared() != nullptr && MyBackendType == B_BACKEND && MyProc != nullptr &&
-	       MyBEEntry != nullptr;
-}
-
-MessageSlot &
-own_slot()
-{
-	return shared()->reasons[own_status_slot()];
+	       message.session == other.session &&
+	       (message.action == Action::Terminate ||
+	        (other.action == Action::Cancel && message.statement == other.statement));
 }
 
 bool
-is_for_me(const ClientMessage &reason, Action action)
+is_for(const Addressee &self, const ClientMessage &message, Action action)
 {
-	SessionId self{.pid = MyProcPid, .backend_start = MyBEEntry->st_proc_start_timestamp};
-
-	return reason.session == self && reason.action == action &&
-	       (action == Action::Terminate || reason.statement == own_statement_stamp());
-}
-
-/* What a message of the server does to the session that reports it. */
-std::optional<Action>
-action_of(const ErrorData &message)
-{
-	if (message.message_id == nullptr)
-		return std::nullopt;
-	if (message.elevel == FATAL &&
-	    strcmp(message.message_id, "terminating connection due to administrator command") == 0)
-		return Action::Terminate;
-	if (message.elevel == ERROR &&
-	    strcmp(message.message_id, "canceling statement due to user request") == 0)
-		return Action::Cancel;
-	return std::nullopt;
-}
-
-/* Take the reason for an action out of the own slot; false if there is none. */
-bool
-take_reason(Action action, ClientMessage &reason)
-{
-	MessageSlot &slot = own_slot();
-	Duration now = monotonic_now();
-	bool found;
-
-	SpinLockAcquire(&slot.lock);
-	found = slot.writer != 0 && !was_caught(slot, now) && is_for_me(slot.reason, action);
-	if (found)
-	{
-		reason = slot.reason;
-		slot.writer = 0;
-	}
-	SpinLockRelease(&slot.lock);
-	return found;
-}
-
-/* Put a sentence before what is there already. */
-char *
-put_before(const char *sentence, const char *present)
-{
-	return present == nullptr ? pstrdup(sentence) : psprintf("%s\n%s", sentence, present);
+	return message.session == self.session && message.action == action &&
+	       (action == Action::Terminate || message.statement == self.statement);
 }
 
 } // namespace
 
-void
-init_message(MessageSlot &slot)
+Size
+client_messages_size()
 {
-	SpinLockInit(&slot.lock);
-	slot.writer = 0;
+	return mul_size(sizeof(MessageSlot), static_cast<Size>(MaxBackends));
 }
 
 void
-publish_message(int place, const ClientMessage &reason)
+client_messages_init(void *memory, bool found)
 {
-	if (shared() == nullptr || place < 0)
+	slots = static_cast<MessageSlot *>(memory);
+	if (found)
 		return;
-	MessageSlot &slot = shared()->reasons[place];
-	Duration now = monotonic_now();
+	for (int slot = 0; slot < MaxBackends; slot++)
+	{
+		SpinLockInit(&slots[slot].lock);
+		slots[slot].writer = 0;
+	}
+}
+
+void
+publish_message(int place, const ClientMessage &message)
+{
+	if (slots == nullptr || place < 0)
+		return;
+	MessageSlot &slot = slots[place];
+	Instant now = monotonic_now();
 
 	withdraw_message();
 	SpinLockAcquire(&slot.lock);
-	if (!takes_precedence(slot, reason, now))
+	if (!takes_precedence(slot, message, now))
 	{
 		slot.writer = MyProcPid;
 		slot.is_sent = false;
 		slot.failed_at = 0;
-		slot.reason = reason;
+		slot.message = message;
 		unsent = &slot;
 	}
 	SpinLockRelease(&slot.lock);
@@ -166,35 +134,39 @@ withdraw_message()
 	unsent = nullptr;
 }
 
-void
-note_failed_subtransaction()
+bool
+may_have_message(int slot)
 {
-	/* A look without the lock: most subtransactions fail for other reasons. */
-	if (!can_have_reason() || own_slot().writer == 0 || QueryCancelPending)
-		return;
+	return slots != nullptr && slots[slot].writer != 0;
+}
 
-	MessageSlot &slot = own_slot();
-	Duration now = monotonic_now();
+bool
+take_message(const Addressee &self, Action action, ClientMessage &message)
+{
+	MessageSlot &slot = slots[self.slot];
+	Instant now = monotonic_now();
+
 	SpinLockAcquire(&slot.lock);
-	if (slot.writer != 0 && slot.failed_at == 0 && is_for_me(slot.reason, Action::Cancel))
-		slot.failed_at = now;
+	bool found = slot.writer != 0 && !was_caught(slot, now) && is_for(self, slot.message, action);
+	if (found)
+	{
+		message = slot.message;
+		slot.writer = 0;
+	}
 	SpinLockRelease(&slot.lock);
+	return found;
 }
 
 void
-tell_message(ErrorData &message)
+note_failure(const Addressee &self)
 {
-	ClientMessage reason;
-	std::optional<Action> action = action_of(message);
+	MessageSlot &slot = slots[self.slot];
+	Instant now = monotonic_now();
 
-	if (!action || !can_have_reason() || !take_reason(*action, reason))
-		return;
-	/* Where the log has a DETAIL of its own, it is to have ours too. */
-	if (message.detail_log != nullptr)
-		message.detail_log = put_before(reason.detail.data(), message.detail_log);
-	message.detail = put_before(reason.detail.data(), message.detail);
-	if (message.hint == nullptr && reason.hint.front() != '\0')
-		message.hint = pstrdup(reason.hint.data());
+	SpinLockAcquire(&slot.lock);
+	if (slot.writer != 0 && slot.failed_at == 0 && is_for(self, slot.message, Action::Cancel))
+		slot.failed_at = now;
+	SpinLockRelease(&slot.lock);
 }
 
 } // namespace session_guard

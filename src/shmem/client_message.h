@@ -1,13 +1,13 @@
 /*
- * Why a session is ended, told to its client.
+ * Why a session is ended, to be told to its client.
  *
- * Before the signal, the reason goes into the slot that the session has in
- * shared memory.  There the session finds it at the moment when it reports the
- * end to its client, and adds it to what the server says.
+ * Before the signal the reason is put into the session's place in shared memory.
+ * There the session finds it when it reports its end to its client
+ * (backend/client_message.h).
  *
- * A reason counts for the session and, if it is about a cancel, the statement
- * that it was written for.  Who signals a session that has been signaled for a
- * reason already does not change that reason.
+ * A message counts for the session and, if it is about a cancel, the statement
+ * that it was written for.  Once a session was signaled for one reason, another
+ * signal does not change it.
  */
 #pragma once
 
@@ -33,45 +33,41 @@ struct ClientMessage
 	std::array<char, 192> hint;
 };
 
-/* In shared memory, one for each place in the backend-status array. */
-struct MessageSlot
-{
-	slock_t lock;
-	/* Who has written it; 0 if nothing is in it. */
-	int writer;
-	/* The signal was sent. */
-	bool is_sent;
-	/*
-	 * When a subtransaction of the canceled statement has failed first, by the
-	 * monotonic clock; 0 if none has.
-	 */
-	Duration failed_at;
-	ClientMessage reason;
-};
+Size client_messages_size();
+void client_messages_init(void *memory, bool found);
 
-void init_message(MessageSlot &slot);
+/* Put a message where its session will find it.  Does nothing without shared memory. */
+void publish_message(int slot, const ClientMessage &message);
 
-/* Put a reason where its session will find it.  Without shared memory nobody is told. */
-void publish_message(int slot, const ClientMessage &reason);
-
-/* The signal was sent: the reason stays. */
+/* The signal was sent: the message stays. */
 void keep_message();
 
 /*
  * The signal was not sent: take back what this process has published last and
- * not kept.  Does nothing if there is no such reason, so it can be called
+ * not kept.  Does nothing if there is no such message, so it can be called
  * whenever a transaction fails.
  */
 void withdraw_message();
 
-/*
- * Note, in the session that may have been canceled, that a subtransaction has
- * failed.  If the statement catches that error and goes on, no later cancel has
- * the reason of this one.
- */
-void note_failed_subtransaction();
+/* A session as it finds its messages: itself, its place, and the statement that it runs. */
+struct Addressee
+{
+	SessionId session;
+	int slot;
+	Timestamp statement;
+};
 
-/* Add to a message that is about to be reported the reason that this session was given for it. */
-void tell_message(ErrorData &message);
+/* Can there be a message for whoever is in a place?  Without a lock, for a first check. */
+bool may_have_message(int slot);
+
+/* Take the message about an action that is for this session; false if there is none. */
+bool take_message(const Addressee &self, Action action, ClientMessage &message);
+
+/*
+ * Note that a subtransaction has failed while a cancel is announced to this
+ * statement.  If the statement catches that error and goes on, no later cancel has
+ * the message of this one.
+ */
+void note_failure(const Addressee &self);
 
 } // namespace session_guard

@@ -6,9 +6,9 @@
  */
 #pragma once
 
+#include "core/action.h"
 #include "core/limits.h"
-#include "core/outcome.h"
-#include "core/policy.h"
+#include "core/session.h"
 
 #include "pg/pg.h"
 
@@ -104,5 +104,13 @@ struct EventEntry
 	std::uint32_t writes;
 	std::uint32_t moved_writes;
 };
+
+/* Copy text as far as it fits; nothing for nullptr. */
+template <std::size_t size>
+void
+copy_text(std::array<char, size> &copy, const char *text)
+{
+	strlcpy(copy.data(), text != nullptr ? text : "", size);
+}
 
 } // namespace session_guard

@@ -1,8 +1,8 @@
 /*
  * The events in shared memory, where everybody who acts adds to them and
  * everybody may read, on standbys too.  The history writer moves them into a
- * table.  Which of them have to give way to new ones is decided in
- * core/event_places.h; what gives way before it was ever written is counted as
+ * table (unwritten_events.h).  Which of them have to give way to new ones is decided
+ * in core/event_places.h; what gives way before it was ever written is counted as
  * lost.
  *
  * An LWLock of an own tranche guards all of it, so nothing in here may be called
@@ -34,9 +34,9 @@ struct EventRing
 };
 
 Size event_ring_size();
+void event_ring_init(void *memory, bool found);
 
-/* Begin a ring in fresh and zeroed memory, in the postmaster. */
-void init_event_ring(EventRing &ring);
+EventRing &event_ring();
 
 /* What became of an event that was to be added. */
 struct AddedEvent
@@ -49,11 +49,8 @@ struct AddedEvent
 };
 
 /*
- * Add an event of this owner, or count it as a repetition of an earlier one.
- *
- * A repetition is the same function called by the same role for the same reason
- * on the same session, and on the same statement of it, within a minute, while the
- * outcome is the same: not known yet, that is, or what it was then.
+ * Add an event of this owner, or count it as a repetition of an earlier one
+ * (event_repetition.h).
  */
 AddedEvent add_event(const Event &event, EventOwner owner);
 
@@ -99,42 +96,5 @@ bool read_event(std::uint64_t number, EventEntry &copy);
  * as can be kept. */
 std::size_t all_events(std::span<std::uint64_t> numbers);
 std::size_t open_events(std::span<std::uint64_t> numbers);
-
-/* What waits to be written to the history. */
-struct UnwrittenEvents
-{
-	/* How many are to be written now. */
-	std::size_t count;
-	/* There are open ones, whose outcome is waited for. */
-	bool has_open;
-	/* Somebody waits for room, or will soon. */
-	bool is_pressed;
-};
-
-/*
- * The numbers, in their order, of the events that are to be written now: those
- * whose outcome is known, and as they are those that were signaled before the first
- * of these moments, or before the second if somebody waits for room.
- */
-UnwrittenEvents unwritten_events(std::span<std::uint64_t> numbers, Duration signaled_before,
-                                 Duration signaled_before_if_pressed);
-
-/* How many were never written, whatever their outcome. */
-std::size_t count_never_written();
-
-/* Have those give way to others, from now on, that the history has and whose outcome does not come;
- * with room for all numbers. */
-void release_old_events(std::span<std::uint64_t> numbers);
-
-/* Note that the history has an event as it was copied; false if it has given way meanwhile. */
-bool mark_moved(const EventEntry &copy);
-
-/* Copy text as far as it fits; nothing for nullptr. */
-template <std::size_t size>
-void
-copy_text(std::array<char, size> &copy, const char *text)
-{
-	strlcpy(copy.data(), text != nullptr ? text : "", size);
-}
 
 } // namespace session_guard

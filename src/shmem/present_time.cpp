@@ -1,16 +1,16 @@
 /*
- * The present time (see present_time.h).
+ * The present moment, and steps of the wall clock (see present_time.h).
  */
 #include "shmem/present_time.h"
 
 #include "core/text.h"
 
-#include "pg/pg.h"
+#include "pg/monotonic_clock.h"
 
-#include "shmem/shared_memory.h"
+#include "shmem/counters.h"
+#include "shmem/shared_value.h"
 
 #include <array>
-#include <ctime>
 #include <utility>
 
 namespace session_guard
@@ -19,6 +19,9 @@ namespace session_guard
 namespace
 {
 
+SharedValue<Clock> *shared_clock = nullptr;
+
+/* The wall clock was set since take_step() was last called. */
 bool has_stepped = false;
 
 void
@@ -36,7 +39,7 @@ report_step(Duration step)
 		              errdetail("The session guard measures by another clock.")));
 }
 
-/* Read both clocks as nearly at once as this process is let. */
+/* Read both clocks as nearly at once as the scheduler lets this process. */
 Moment
 read_both()
 {
@@ -62,35 +65,46 @@ read_both()
 
 } // namespace
 
-Instant
-monotonic_now()
+Size
+present_time_size()
 {
-	timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * second + now.tv_nsec / 1000;
+	return sizeof(*shared_clock);
 }
 
-ClockReading
-read_clocks(Clock &clock)
+void
+present_time_init(void *memory, bool found)
 {
-	Moment moment = read_both();
+	shared_clock = static_cast<SharedValue<Clock> *>(memory);
+	if (found)
+		return;
 
-	return {.moment = moment, .step = read_clock(clock, moment.wall, moment.now)};
+	Moment moment = read_both();
+	Clock clock{};
+
+	(void)read_clock(clock, moment.wall, moment.now);
+	shared_clock->init(clock);
+}
+
+const Clock &
+wall_clock()
+{
+	return shared_clock->latest();
 }
 
 Moment
 take_time()
 {
-	ClockReading reading = read_clocks(shared()->clock);
+	Moment moment = read_both();
+	Duration step;
 
-	if (reading.step != 0)
+	shared_clock->change([&](Clock &clock) { step = read_clock(clock, moment.wall, moment.now); });
+	if (step != 0)
 	{
 		has_stepped = true;
-		report_step(reading.step);
+		report_step(step);
 	}
-	pg_atomic_write_u64(&shared()->gauges.last_heartbeat, static_cast<uint64>(reading.moment.wall));
-	return reading.moment;
+	pg_atomic_write_u64(&shared_gauges().last_heartbeat, static_cast<uint64>(moment.wall));
+	return moment;
 }
 
 bool
@@ -102,10 +116,15 @@ take_step()
 PresentClock
 present_clock()
 {
-	Clock copy = shared() != nullptr ? copy_shared(shared()->clock) : Clock{};
-	ClockReading reading = read_clocks(copy);
+	PresentClock present{};
 
-	return {.clock = copy, .now = reading.moment.now};
+	if (shared_clock != nullptr)
+		present.clock = read_shared(*shared_clock);
+
+	Moment moment = read_both();
+	(void)read_clock(present.clock, moment.wall, moment.now);
+	present.now = moment.now;
+	return present;
 }
 
 } // namespace session_guard

@@ -1,15 +1,18 @@
 /*
- * The present time, by a clock that nobody sets, and steps of the wall clock.
+ * The present moment by both clocks, and what is known of steps of the wall clock,
+ * in shared memory so that a restart of the guard forgets none.
  */
 #pragma once
 
 #include "core/wall_clock.h"
 
+#include "pg/pg.h"
+
 namespace session_guard
 {
 
-/* A clock that nobody sets, from an arbitrary beginning. */
-Instant monotonic_now();
+Size present_time_size();
+void present_time_init(void *memory, bool found);
 
 /* The present moment, by both clocks. */
 struct Moment
@@ -18,18 +21,14 @@ struct Moment
 	Timestamp wall;
 };
 
-/* Read both clocks, and note a step of the wall clock; returns it as read_clock() does. */
-struct ClockReading
-{
-	Moment moment;
-	Duration step;
-};
-ClockReading read_clocks(Clock &clock);
+/* What the guard knows of the wall clock, for the guard, which alone writes it. */
+const Clock &wall_clock();
 
 /*
- * For the guard: the present moment, with a step of the wall clock since the
- * last reading noted and logged, and the guard's heartbeat.  To be called after a status entry was
- * read, so that no stamp in it is of a stretch that is not known yet.
+ * Take the present moment, for the guard: a step of the wall clock since the last
+ * reading is noted and logged, and the guard's heartbeat set.  To be called after a
+ * status entry was read, so that no stamp in it is of a stretch that is not known
+ * yet.
  */
 Moment take_time();
 
@@ -38,8 +37,8 @@ bool take_step();
 
 /*
  * For other processes than the guard: a copy of what it knows of steps, with the
- * one that may have happened since its last reading.  Without the library
- * preloaded no step is known.
+ * one that may have happened since its last reading.  Without shared memory no step
+ * is known.
  */
 struct PresentClock
 {

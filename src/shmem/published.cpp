@@ -3,7 +3,9 @@
  */
 #include "shmem/published.h"
 
-#include "shmem/shared_memory.h"
+#include "pg/compat.h"
+
+#include "shmem/shared_value.h"
 
 namespace session_guard
 {
@@ -11,58 +13,46 @@ namespace session_guard
 namespace
 {
 
-/* A writer is between two counts for nanoseconds only, unless it was put to sleep there. */
-constexpr int read_tries = 100;
+using PublishedSlot = SharedValue<Published>;
+
+PublishedSlot *slots = nullptr;
 
 } // namespace
 
-void
-init_published(PublishedSlot *slots, int count)
+Size
+published_size()
 {
-	for (int slot = 0; slot < count; slot++)
-		pg_atomic_init_u32(&slots[slot].changes, 0);
+	return mul_size(sizeof(PublishedSlot), static_cast<Size>(MaxBackends));
+}
+
+void
+published_init(void *memory, bool found)
+{
+	slots = static_cast<PublishedSlot *>(memory);
+	if (found)
+		return;
+	for (int slot = 0; slot < MaxBackends; slot++)
+		slots[slot].init({});
 }
 
 void
 publish(Published value)
 {
-	if (shared() == nullptr || MyBEEntry == nullptr || own_status_slot() < 0 ||
+	if (slots == nullptr || MyBEEntry == nullptr || own_status_slot() < 0 ||
 	    own_status_slot() >= MaxBackends)
 		return;
-
-	PublishedSlot &slot = published_slot(own_status_slot());
-	uint32 changes = pg_atomic_read_u32(&slot.changes);
-
-	value.backend_start = MyBEEntry->st_proc_start_timestamp;
-	/* Who had the place before may have been ended in the middle: the count is made odd, not one
-	 * more. */
-	pg_atomic_write_u32(&slot.changes, changes | 1);
-	pg_write_barrier();
-	slot.value = value;
-	pg_write_barrier();
-	pg_atomic_write_u32(&slot.changes, (changes | 1) + 1);
+	value.backend_start = MyStartTimestamp;
+	slots[own_status_slot()].write(value);
 }
 
 bool
 read_published(int slot, Timestamp backend_start, Published &published)
 {
-	PublishedSlot &source = published_slot(slot);
-
-	for (int i = 0; i < read_tries; i++)
-	{
-		uint32 before = pg_atomic_read_u32(&source.changes);
-
-		pg_read_barrier();
-		published = source.value;
-		pg_read_barrier();
-		if (before % 2 == 0 && before == pg_atomic_read_u32(&source.changes))
-		{
-			if (published.backend_start != backend_start)
-				published = {};
-			return true;
-		}
-	}
-	return false;
+	if (!slots[slot].read(published))
+		return false;
+	if (published.backend_start != backend_start)
+		published = {};
+	return true;
 }
 
 } // namespace session_guard

@@ -3,9 +3,9 @@
  * see it from outside: the utility command that runs, and when its last
  * transaction failed.
  *
- * One slot for each place in the backend-status array, written by the session
- * in that place only and read by a change count, as backend status is.  What a
- * session leaves behind counts for nobody: it carries the session's start.
+ * One value for each place in the backend-status array, written by the session
+ * in that place only.  What a session leaves behind counts for nobody: it carries
+ * the session's start.
  */
 #pragma once
 
@@ -30,15 +30,8 @@ struct Published
 };
 static_assert(std::is_trivially_copyable_v<Published>);
 
-struct PublishedSlot
-{
-	/* Odd while it is written to. */
-	pg_atomic_uint32 changes;
-	Published value;
-};
-
-/* Begin an array of so many slots, in fresh and zeroed memory. */
-void init_published(PublishedSlot *slots, int count);
+Size published_size();
+void published_init(void *memory, bool found);
 
 /* Write what this session publishes.  Cannot fail; nothing happens without shared memory. */
 void publish(Published value);

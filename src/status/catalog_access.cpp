@@ -3,8 +3,9 @@
  */
 #include "status/catalog_access.h"
 
-#include "shmem/present_time.h"
-#include "shmem/shared_memory.h"
+#include "pg/monotonic_clock.h"
+
+#include "shmem/counters.h"
 
 #include <span>
 
@@ -72,7 +73,7 @@ is_paused()
 	return paused_until != 0 && monotonic_now() < paused_until;
 }
 
-/* Lock everything; the relation that somebody else has locked, or is about to, if there is one. */
+/* Lock everything; returns the relation that cannot be locked now, if there is one. */
 const CatalogRelation *
 lock_all()
 {
@@ -80,7 +81,7 @@ lock_all()
 	{
 		if (ConditionalLockRelationOid(one.oid, AccessShareLock))
 			continue;
-		/* Whoever waits for one of the others shall not wait for us. */
+		/* A session that waits for one of the others must not wait for the guard. */
 		for (const CatalogRelation *locked = needed; locked != &one; locked++)
 			UnlockRelationOid(locked->oid, AccessShareLock);
 		return &one;
@@ -89,7 +90,7 @@ lock_all()
 }
 
 void
-say_locked(const CatalogRelation &locked, bool were_read)
+report_locked(const CatalogRelation &locked, bool were_read)
 {
 	if (!said_locked)
 		ereport(LOG,
@@ -119,8 +120,8 @@ ask_for_catalogs(bool were_read)
 		said_locked = false;
 	else
 	{
-		say_locked(*locked, were_read);
-		count(shared()->counters.lock_skips);
+		report_locked(*locked, were_read);
+		count(shared_counters().lock_skips);
 	}
 }
 
@@ -140,7 +141,7 @@ void
 note_catalog_failure(CatalogWork &work, const ErrorData &error)
 {
 	paused_until = monotonic_now() + pause_after_failure;
-	count(shared()->counters.lock_skips);
+	count(shared_counters().lock_skips);
 	if (work.has_failed)
 		return;
 	work.has_failed = true;

@@ -1,10 +1,11 @@
 /*
- * How the workers connect and shield themselves (see connection.h).
+ * The connection of a worker and its settings (see connection.h).
  */
 #include "worker/connection.h"
 
 #include "pg/pg.h"
 
+#include "settings/check_hooks.h"
 #include "settings/settings.h"
 
 #include <cstring>
@@ -15,14 +16,14 @@ namespace session_guard
 namespace
 {
 
-struct Forced
+struct Setting
 {
 	const char *name;
 	const char *value;
 };
 
-/* What holds for a worker whatever its role, its database or ALL are set to. */
-constexpr Forced forced_settings[] = {
+/* What holds for a worker whatever is set for its role, its database or all. */
+constexpr Setting forced_settings[] = {
     {"role", "none"},
     {"search_path", ""},
     {"statement_timeout", "0"},
@@ -43,7 +44,7 @@ constexpr Forced forced_settings[] = {
 
 emit_log_hook_type previous_emit_log_hook = nullptr;
 
-/* Keep out of the log that the guard has refused a limit for itself: it always does. */
+/* Keep out of the log that a worker has refused a limit for itself: it always does. */
 void
 hush_refused_settings(ErrorData *edata)
 {
@@ -59,7 +60,7 @@ connect()
 	keep_server_settings();
 	previous_emit_log_hook = emit_log_hook;
 	emit_log_hook = hush_refused_settings;
-	/* A database that lets nobody in is no less in need of a guard. */
+	/* Sessions may be left in a database that allows no connections. */
 	BackgroundWorkerInitializeConnection(guard_database(), nullptr, BGWORKER_BYPASS_ALLOWCONN);
 	emit_log_hook = previous_emit_log_hook;
 }
@@ -71,7 +72,7 @@ connect()
 void
 force_settings()
 {
-	for (const Forced &setting : forced_settings)
+	for (const Setting &setting : forced_settings)
 	{
 		/* Not every server has them all: transaction_timeout came with 17. */
 		if (GetConfigOption(setting.name, true, false) != nullptr)
@@ -79,7 +80,7 @@ force_settings()
 	}
 }
 
-/* Undo what ALTER ROLE or ALTER DATABASE did to the level of the guard's own messages. */
+/* Undo what ALTER ROLE or ALTER DATABASE has done to the level of the worker's own messages. */
 void
 restore_log_level(const char *server_level)
 {
@@ -99,7 +100,7 @@ connect_worker(const char *lock_timeout)
 
 	force_settings();
 	connect();
-	/* Whoever the database or the role says we are; there is no value to force that by. */
+	/* No value of a setting forces this: the database or the role may have set another one. */
 	SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
 	/* Connecting may wait for a lock as long as it takes; at work a worker may not. */
 	SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);

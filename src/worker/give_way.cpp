@@ -3,11 +3,14 @@
  */
 #include "worker/give_way.h"
 
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+
 #include "settings/settings.h"
 
-#include "shmem/present_time.h"
+#include "shmem/worker_slot.h"
 
-#include "worker/worker.h"
+#include "worker/start.h"
 
 #include <algorithm>
 
@@ -17,31 +20,31 @@ namespace session_guard
 namespace
 {
 
-/* Between two looks at the lock while there is something to be seen. */
+/* Between two readings of the lock while a command is expected or seen. */
 constexpr Duration short_pause = 20 * millisecond;
 /*
- * A command that may not do what it wants gives the lock back in less, also where
- * many processes wait for a core: the lock is a waiter's before it runs.
+ * A command that is refused releases the lock in less time than this, also where
+ * many processes wait for a core: a waiter owns the lock before it runs.
  */
 constexpr Duration longest_refusal = 250 * millisecond;
-/* Between two looks of a worker that is awake anyway: a call may have come too early. */
+/* Between two readings by a worker that is awake anyway: a call may have come too early. */
 constexpr Duration long_pause = second;
 /* For how long after a call the lock is expected to be taken. */
 constexpr Duration patience = 200 * millisecond;
 /* How long a worker stays before it leaves once more: about as long as it was away. */
 constexpr Duration shortest_stay = second;
 
-/* The transaction that held the lock at the last look; invalid if none did. */
+/* The transaction that held the lock at the last reading; invalid if none did. */
 VirtualTransactionId last_holder{};
-/* The first look that has found that one. */
+/* The first reading that has found it. */
 Instant held_since = beginning;
-Instant last_look = beginning;
+Instant last_reading = beginning;
 Instant expected_until = beginning;
 
 /*
  * Is the transaction in the midst of a command?  One that waits for its client
- * needs nobody to leave: it is through with the command, or has been refused it.
- * Who does not read that the command was refused keeps the lock meanwhile.
+ * needs nobody to leave: its command is over or was refused.  A client that does
+ * not read the error keeps the lock meanwhile.
  */
 bool
 is_at_work(const VirtualTransactionId &transaction)
@@ -72,18 +75,18 @@ is_called_off(WorkerKind kind)
 	return pg_atomic_read_u32(&worker_slot(kind).is_called_off) != 0;
 }
 
-/* Is there reason to look soon? */
+/* Is there reason to read the lock soon? */
 bool
 is_alert(WorkerKind kind)
 {
-	return is_called_off(kind) || last_look < expected_until ||
+	return is_called_off(kind) || last_reading < expected_until ||
 	       VirtualTransactionIdIsValid(last_holder);
 }
 
 Instant
-next_look(WorkerKind kind)
+next_reading(WorkerKind kind)
 {
-	return last_look + (is_alert(kind) ? short_pause : long_pause);
+	return last_reading + (is_alert(kind) ? short_pause : long_pause);
 }
 
 } // namespace
@@ -91,7 +94,7 @@ next_look(WorkerKind kind)
 void
 call_workers_off()
 {
-	/* Who was called before, and has not evaluation since, need not be woken again. */
+	/* A worker that has not answered an earlier call need not be woken again. */
 	for (WorkerKind kind : {WorkerKind::Guard, WorkerKind::History})
 		if (pg_atomic_exchange_u32(&worker_slot(kind).is_called_off, 1) == 0)
 			wake(kind);
@@ -103,9 +106,9 @@ must_give_way(WorkerKind kind)
 	Instant now = monotonic_now();
 	VirtualTransactionId before = last_holder;
 
-	if (server_calls_workers_off || now < next_look(kind))
+	if (server_calls_workers_off || now < next_reading(kind))
 		return false;
-	last_look = now;
+	last_reading = now;
 	if (pg_atomic_exchange_u32(&worker_slot(kind).is_called_off, 0) != 0)
 		expected_until = now + patience;
 	last_holder = find_holder();
@@ -114,7 +117,7 @@ must_give_way(WorkerKind kind)
 		held_since = now;
 	if (now - held_since < longest_refusal || time_at_work() < shortest_stay)
 		return false;
-	/* For the other worker the call may have come too early. */
+	/* The call may have come too early for the other worker. */
 	call_workers_off();
 	ereport(LOG, (errmsg("%s leaves database \"%s\" to a command that needs it for itself",
 	                     name_of(kind), guard_database())));
@@ -126,8 +129,8 @@ pause_until_next_call(WorkerKind kind, long pause)
 {
 	if (server_calls_workers_off || !is_alert(kind))
 		return pause;
-	Duration until_look = std::max<Duration>(next_look(kind) - monotonic_now(), 0);
-	auto rounded_up = static_cast<long>((until_look + millisecond - 1) / millisecond);
+	Duration until_reading = std::max<Duration>(next_reading(kind) - monotonic_now(), 0);
+	auto rounded_up = static_cast<long>((until_reading + millisecond - 1) / millisecond);
 	return pause < 0 ? rounded_up : std::min(pause, rounded_up);
 }
 

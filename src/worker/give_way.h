@@ -3,15 +3,16 @@
  * DROP DATABASE, ALTER DATABASE that renames or moves it, CREATE DATABASE that
  * copies it.
  *
- * From 19 on the server terminates them for that (succession.h).  Before, it
+ * From 19 on the server terminates them for that (registration.h).  Before, it
  * only waits for five seconds for others to leave.  So a session that runs such
- * a command calls the workers, and these look who holds the database's lock.
- * They believe the lock and not the call: whoever still holds it after a moment,
- * and does not wait for its client, has been found by the server to have the right to.
+ * a command calls the workers, and they read who holds the lock on the database.
+ * They go by the lock and not by the call: a transaction that still holds it
+ * after a moment, and does not wait for its client, was found by the server to
+ * have the right to.
  */
 #pragma once
 
-#include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 namespace session_guard
 {

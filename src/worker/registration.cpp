@@ -3,25 +3,37 @@
  */
 #include "worker/registration.h"
 
+#include "pg/compat.h"
+
+#include "shmem/worker_slot.h"
+
 namespace session_guard
 {
 
 namespace
 {
 
-/* How the server knows the worker of a kind. */
+/* How people and the server know the worker of a kind. */
 struct Description
 {
 	const char *name;
+	const char *server_name;
 	const char *function;
 	BgWorkerStartTime start;
 };
 
-/* In the order of the kinds.  The history is written where there can be writing. */
+/* In the order of the kinds.  The history can be written only after recovery. */
 constexpr Description descriptions[worker_kind_count] = {
-    {"pg_session_guard", "pg_session_guard_main", BgWorkerStart_ConsistentState},
-    {"pg_session_guard history", "pg_session_guard_history_main", BgWorkerStart_RecoveryFinished},
+    {"session guard", "pg_session_guard", "pg_session_guard_main", BgWorkerStart_ConsistentState},
+    {"history writer", "pg_session_guard history", "pg_session_guard_history_main",
+     BgWorkerStart_RecoveryFinished},
 };
+
+const Description &
+description_of(WorkerKind kind)
+{
+	return descriptions[static_cast<std::size_t>(kind)];
+}
 
 /* The kind of this process. */
 WorkerKind own_kind;
@@ -35,7 +47,7 @@ argument_of(WorkerArgument argument)
 BackgroundWorker
 describe(WorkerArgument argument)
 {
-	const Description &description = descriptions[static_cast<std::size_t>(argument.kind)];
+	const Description &description = description_of(argument.kind);
 	BackgroundWorker worker{};
 
 	worker.bgw_flags =
@@ -43,14 +55,14 @@ describe(WorkerArgument argument)
 	worker.bgw_start_time = description.start;
 	worker.bgw_restart_time = 1;
 	worker.bgw_main_arg = argument_of(argument);
-	strlcpy(worker.bgw_name, description.name, BGW_MAXLEN);
-	strlcpy(worker.bgw_type, description.name, BGW_MAXLEN);
+	strlcpy(worker.bgw_name, description.server_name, BGW_MAXLEN);
+	strlcpy(worker.bgw_type, description.server_name, BGW_MAXLEN);
 	strlcpy(worker.bgw_library_name, "pg_session_guard", BGW_MAXLEN);
 	strlcpy(worker.bgw_function_name, description.function, BGW_MAXLEN);
 	return worker;
 }
 
-/* Where the postmaster may forget the worker, have a successor started. */
+/* Where the postmaster may forget this worker (19), register the one that follows it. */
 void
 register_replacement()
 {
@@ -71,7 +83,7 @@ register_replacement()
 	         errhint("Increase \"max_worker_processes\".")));
 }
 
-/* Give up the slot, at the end of the process. */
+/* Release the worker slot at the end of the process. */
 void
 release_worker_slot(int, Datum)
 {
@@ -81,6 +93,12 @@ release_worker_slot(int, Datum)
 }
 
 } // namespace
+
+const char *
+name_of(WorkerKind kind)
+{
+	return description_of(kind).name;
+}
 
 void
 register_workers()
@@ -107,7 +125,7 @@ claim_worker_slot(WorkerArgument argument)
 	uint32 nobody = 0;
 
 	own_kind = argument.kind;
-	/* The worker before may only have been terminated: then the postmaster starts it again. */
+	/* The postmaster starts the worker before again if that was only terminated. */
 	if (argument.is_replacement)
 	{
 		(void)WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 2000,

@@ -1,17 +1,20 @@
 /*
- * One worker for each kind at a time, and never none.
+ * One worker of each kind at a time, and never none.
  *
  * From 19 on the server may end a worker for good: when its database is
- * dropped, renamed, moved or copied, the postmaster terminates the worker and
- * forgets it, and nobody starts it again.  So a worker that ends leaves a
- * successor registered, and whoever finds another one in slot goes.
+ * dropped, renamed, moved or copied, the postmaster terminates the worker,
+ * forgets it, and does not start it again.  So a worker that ends leaves a
+ * replacement registered, and a worker that finds its slot taken ends.
  */
 #pragma once
 
-#include "shmem/shared_memory.h"
+#include "shmem/worker_slot.h"
 
 namespace session_guard
 {
+
+/* "session guard" */
+const char *name_of(WorkerKind kind);
 
 /* Register the workers with the postmaster.  Only while shared_preload_libraries are loaded. */
 void register_workers();
@@ -24,7 +27,7 @@ struct WorkerArgument
 };
 WorkerArgument worker_argument(Datum main_arg);
 
-/* Take the slot, or end this process because another worker holds it. */
+/* Claim the worker slot, or end this process if another worker holds it. */
 void claim_worker_slot(WorkerArgument argument);
 
 } // namespace session_guard

@@ -1,14 +1,12 @@
 /*
- * What the lives of the workers have in common (see worker.h).
+ * The life of a worker (see worker.h).
  */
 #include "worker/worker.h"
 
-#include "settings/settings.h"
-
-#include "shmem/present_time.h"
-
-#include <algorithm>
-#include <csignal>
+#include "worker/connection.h"
+#include "worker/give_way.h"
+#include "worker/nap.h"
+#include "worker/start.h"
 
 namespace session_guard
 {
@@ -16,176 +14,66 @@ namespace session_guard
 namespace
 {
 
-emit_log_hook_type previous_emit_log = nullptr;
-
-/* How long a worker must have worked for an error not to be held against its start. */
-constexpr Duration probation = 10 * second;
-/* In failed_starts: the last of them was an error at work. */
-constexpr uint32 failed_at_work = 1U << 31;
-
-uint32 failures_before = 0;
-/* By the monotonic clock. */
-Duration signed_on_at;
-
-/* SIGTERM has come, from an administrator or from a server that goes down. */
-volatile sig_atomic_t is_told_to_end = 0;
-
-/* The server's handler, and a note; which arguments a handler has depends on the server. */
-template <typename... Arguments>
-auto
-noted(void (*)(Arguments...))
+void
+start(WorkerArgument argument, const WorkerDuties &duties)
 {
-	return [](Arguments... arguments)
+	begin_worker(argument);
+	duties.adopt_before_connecting();
+	back_off(argument.kind, duties.adopt_before_connecting);
+	connect_worker(duties.lock_timeout);
+	duties.prepare();
+	sign_on(argument.kind);
+	if (duties.finish != nullptr)
+		pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+}
+
+/* End; the postmaster starts the next worker in a second, unless the server shuts down. */
+[[noreturn]] void
+leave(const WorkerDuties &duties)
+{
+	if (duties.finish != nullptr)
+		duties.finish();
+	proc_exit(1);
+}
+
+[[noreturn]] void
+loop(WorkerKind kind, const WorkerDuties &duties)
+{
+	for (;;)
 	{
-		is_told_to_end = 1;
-		die(arguments...);
-	};
-}
-
-/* Who was told to end has not failed, however far it had come. */
-void
-forgive(int, Datum kind)
-{
-	if (is_told_to_end != 0)
-		pg_atomic_write_u32(
-		    &worker_slot(static_cast<WorkerKind>(DatumGetInt32(kind))).failed_starts, 0);
-}
-
-void
-note_failure(WorkerKind kind)
-{
-	if (time_at_work() < probation && !ShutdownRequestPending)
-		pg_atomic_write_u32(&worker_slot(kind).failed_starts,
-		                    (failures_before + 1) | failed_at_work);
-}
-
-/* Say what is held against the worker. */
-void
-report_failure(WorkerKind kind, bool was_at_work, long seconds)
-{
-	if (was_at_work)
-		ereport(LOG, (errmsg("%s failed right after its start, trying again in %ld s",
-		                     name_of(kind), seconds)));
-	else
-		ereport(LOG, (errmsg("could not start the %s in database \"%s\", trying again in %ld s",
-		                     name_of(kind), guard_database(), seconds),
-		              errhint("The setting is pg_session_guard.database.")));
-}
-
-/* Keep the last error of a worker for session_guard.stats. */
-void
-note_own_error(ErrorData *message)
-{
-	if (message->elevel >= ERROR && message->sqlerrcode != ERRCODE_ADMIN_SHUTDOWN &&
-	    message->message != nullptr)
-		note_error(message->message);
-	if (previous_emit_log)
-		previous_emit_log(message);
+		if (ShutdownRequestPending)
+			leave(duties);
+		if (take_reload())
+			duties.adopt_reload();
+		/* A process that sleeps long must not hold up the queue of catalog changes. */
+		ProcessCatchupInterrupt();
+		duties.work();
+		if (must_give_way(kind))
+			leave(duties);
+		if (!ConfigReloadPending && !ShutdownRequestPending)
+			nap(pause_until_next_call(kind, duties.sleep_time()));
+	}
 }
 
 } // namespace
 
-const char *
-name_of(WorkerKind kind)
-{
-	return kind == WorkerKind::Guard ? "session guard" : "history writer";
-}
-
 void
-begin_worker(WorkerArgument argument)
+run_worker(Datum main_arg, const WorkerDuties &duties)
 {
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, noted(die));
-	BackgroundWorkerUnblockSignals();
-	claim_worker_slot(argument);
-	/* While the slot is still held. */
-	before_shmem_exit(forgive, Int32GetDatum(static_cast<int>(argument.kind)));
-	previous_emit_log = emit_log_hook;
-	emit_log_hook = note_own_error;
-}
+	WorkerArgument argument = worker_argument(main_arg);
 
-bool
-has_failed_to_start(WorkerKind kind)
-{
-	return pg_atomic_read_u32(&worker_slot(kind).failed_starts) != 0;
-}
-
-void
-back_off(WorkerKind kind, void (*adopt)())
-{
-	WorkerSlot &slot = worker_slot(kind);
-	uint32 word = pg_atomic_read_u32(&slot.failed_starts);
-	uint32 failures = word & ~failed_at_work;
-
-	if (failures > 0)
-	{
-		long seconds = failures > 6 ? 60 : std::min(1L << (failures - 1), 60L);
-		Duration until = monotonic_now() + seconds * second;
-
-		report_failure(kind, (word & failed_at_work) != 0, seconds);
-		for (Duration now = monotonic_now(); now < until; now = monotonic_now())
-		{
-			nap((until - now) / millisecond + 1);
-			if (take_reload())
-				adopt();
-		}
-	}
-	failures_before = failures;
-	pg_atomic_write_u32(&slot.failed_starts, failures + 1);
-}
-
-void
-sign_on(WorkerKind kind)
-{
-	WorkerSlot &slot = worker_slot(kind);
-
-	signed_on_at = monotonic_now();
-	pg_atomic_write_u32(&slot.failed_starts, 0);
-	pg_atomic_write_u64(&slot.worker_start, static_cast<uint64>(MyStartTimestamp));
-	pg_atomic_write_u32(&slot.worker_pid, static_cast<uint32>(MyProcPid));
-	ereport(LOG, (errmsg("%s started in database \"%s\"", name_of(kind), guard_database())));
-}
-
-Duration
-time_at_work()
-{
-	return monotonic_now() - signed_on_at;
-}
-
-void
-work(WorkerKind kind, void (*run)())
-{
+	start(argument, duties);
 	PG_TRY();
 	{
-		run();
+		loop(argument.kind, duties);
 	}
 	PG_CATCH();
 	{
-		note_failure(kind);
+		note_error_at_work(argument.kind);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	pg_unreachable();
-}
-
-void
-nap(long milliseconds)
-{
-	int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds >= 0 ? WL_TIMEOUT : 0);
-
-	(void)WaitLatch(MyLatch, events, milliseconds, own_wait_event("PgSessionGuardMain"));
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
-bool
-take_reload()
-{
-	if (!ConfigReloadPending)
-		return false;
-	ConfigReloadPending = false;
-	ProcessConfigFile(PGC_SIGHUP);
-	return true;
 }
 
 } // namespace session_guard

@@ -1,5 +1,6 @@
 /*
- * What the lives of the workers have in common: start, sleep, reload.
+ * The life of a worker, from its start to its end, and the main loop of both
+ * kinds.
  */
 #pragma once
 
@@ -8,36 +9,31 @@
 namespace session_guard
 {
 
-/* "session guard" */
-const char *name_of(WorkerKind kind);
+/* What one kind of worker does in the main loop. */
+struct WorkerDuties
+{
+	/* Take over what counts even if the worker cannot connect; at the start, and after a reload
+	 * before it has connected. */
+	void (*adopt_before_connecting)();
+	/* How long it waits for a lock at work, as the setting has it. */
+	const char *lock_timeout;
+	/* Prepare the work.  Once, when connected, outside a transaction. */
+	void (*prepare)();
+	/* Take over the settings after a reload. */
+	void (*adopt_reload)();
+	/* Do what is to be done now. */
+	void (*work)();
+	/* How long to sleep then, in milliseconds; -1: until the latch is set. */
+	long (*sleep_time)();
+	/*
+	 * Finish the work before the process ends.  A worker that has this ends between two
+	 * pieces of its work; without it, SIGTERM ends it wherever it is.
+	 */
+	void (*finish)();
+};
 
-/* Handle signals, and take the slot. */
-void begin_worker(WorkerArgument argument);
-
-/*
- * After a failed start, or an error right after one, wait 1, 2, 4 ... 60 s
- * before the next, so that the log stays readable.  A reload meanwhile is
- * answered by the function given.
- */
-void back_off(WorkerKind kind, void (*adopt)());
-
-/* Did the last start fail, or an error come right after it? */
-bool has_failed_to_start(WorkerKind kind);
-
-/* From now on the worker is at work. */
-void sign_on(WorkerKind kind);
-
-/* How long that has been. */
-Duration time_at_work();
-
-/* Do the work, which ends with the process only.  An error soon after sign_on() is a failed start.
- */
-[[noreturn]] void work(WorkerKind kind, void (*run)());
-
-/* Sleep, in no transaction, until it is time or somebody calls; -1 until somebody calls. */
-void nap(long milliseconds);
-
-/* Read the configuration again if that is asked for; true if it was. */
-bool take_reload();
+/* The life of a worker as what the postmaster hands to it says.  An error soon after the start
+ * counts as a failed start. */
+[[noreturn]] void run_worker(Datum main_arg, const WorkerDuties &duties);
 
 } // namespace session_guard

@@ -3,6 +3,7 @@
  * every session, and keeping the deadlines.
  */
 #include "core/deadlines.h"
+#include "core/decision.h"
 
 #include "unit/builders.h"
 
@@ -17,7 +18,7 @@ namespace session_guard::test
 namespace
 {
 
-/* Sessions of every kind, with tracking_states and deadlines of all limits still ahead. */
+/* Sessions of every kind, with tracking states and deadlines of all limits still ahead. */
 class Server
 {
   public:
@@ -29,7 +30,7 @@ class Server
 		{
 			sessions_.push_back(random_session(random));
 			sessions_.back().id.pid = static_cast<std::int32_t>(i + 1);
-			memos_.push_back(memo_after_look(sessions_.back(), noon));
+			tracking_.push_back(tracking_after_reading(sessions_.back(), noon));
 		}
 	}
 
@@ -51,7 +52,7 @@ class Server
 	{
 		for (std::size_t i = 0; i < sessions_.size(); i++)
 			for (Limit limit : all_limits)
-				take(i, limit, decide(limit, sessions_[i], memos_[i], policy_, noon));
+				take(i, limit, decide(limit, sessions_[i], tracking_[i], policy_, noon));
 	}
 
 	/* Make the heap anew, as after a scan. */
@@ -93,7 +94,7 @@ class Server
 	}
 
 	std::vector<Session> sessions_;
-	std::vector<TrackingState> memos_;
+	std::vector<TrackingState> tracking_;
 	std::vector<Deadline> memory_;
 	Policy policy_ = PolicyBuilder().all_limits_at(7 * day);
 };

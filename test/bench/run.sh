@@ -14,7 +14,7 @@ if [ "${1:-}" = --in ]; then
 fi
 if [ -z "$work" ]; then
 	# shellcheck disable=SC2046
-	need_packages g++ make cmake libgtest-dev libbenchmark-dev libpq-dev libkrb5-dev libssl-dev \
+	need_packages g++ make cmake libgtest-dev libbenchmark-dev libpq-dev \
 		$(server_packages)
 	find_server
 	continue_in_copy bench "$@"

@@ -578,13 +578,8 @@ sub start_refresh
 sub start_pipeline
 {
 	my ($member) = @_;
-	my $raw = $member->{raw};
 
-	$raw->parse('', "SELECT 3 /* $member->{tag} */");
-	$raw->bind('', '');
-	$raw->execute('');
-	$raw->flush;
-	$raw->read_until('C');
+	$member->{raw}->run_in_pipeline("SELECT 3 /* $member->{tag} */");
 	return;
 }
 

@@ -18,11 +18,12 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
   guard_node guard_node_without_extension standby_of set_limits require_absent_standby
-  open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard replace_guard
-  start_query wait_for_state wait_until_unchanged_for close_sessions
+  open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard wait_for_history_writer replace_guard
+  start_query wait_for_state wait_until_unchanged_for close_sessions process_exists
   wait_until wait_for_status guard_lines log_size living fates
-  place_of connect_to_place stubborn_statement create_gate create_parallel_table
-  call_verb freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
+  place_of connect_to_place stubborn_statement create_gate begin_to_connect
+  create_parallel_table create_parallel_functions parallel_workers wait_for_parallel_workers
+  run_function freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
   canceled_text terminated_text
 );
 
@@ -94,20 +95,31 @@ sub wait_until
 	return 1;
 }
 
-# Wait until a guard is connected and at work; returns its pid.
+# Wait until a guard, or a history writer, is connected and at work, and not the one
+# with that pid if one is given; returns its pid.
 sub wait_for_guard
 {
-	my ($node, $not_this_pid) = @_;
+	return wait_for_worker('worker_pid', @_);
+}
+
+sub wait_for_history_writer
+{
+	return wait_for_worker('history_pid', @_);
+}
+
+sub wait_for_worker
+{
+	my ($column, $node, $not_this_pid) = @_;
 	my $pid;
 
 	$not_this_pid //= 0;
 	wait_until(
 		sub {
 			$pid = $node->safe_psql('postgres',
-				"SELECT worker_pid FROM session_guard.stats WHERE worker_pid <> $not_this_pid");
+				"SELECT $column FROM session_guard.stats WHERE $column <> $not_this_pid");
 			return $pid ne '';
 		},
-		'the guard runs');
+		"there is a $column");
 	return $pid;
 }
 
@@ -219,6 +231,14 @@ sub close_sessions
 {
 	$_->{run}->kill_kill for @_;
 	return;
+}
+
+# Is a process there?  The operating system tells when the server lets nobody in who could be asked.
+sub process_exists
+{
+	my ($pid) = @_;
+
+	return kill(0, $pid) == 1;
 }
 
 # Is a session still there, seen from another one?
@@ -342,6 +362,22 @@ sub create_gate
 	return RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
 }
 
+# A session that has come into a database, but is not ready for so many seconds yet:
+# it holds a lock on the database from before the check whether it may connect.
+sub begin_to_connect
+{
+	my ($node, $dbname, $delay) = @_;
+	my $session = RawSession->open($node);
+
+	$session->start_up(dbname => $dbname, parameters => { options => "-c post_auth_delay=$delay" });
+	$node->poll_query_until('postgres',
+		qq{SELECT count(*) > 0 FROM pg_locks
+		  WHERE classid = 'pg_database'::regclass
+		    AND objid = (SELECT oid FROM pg_database WHERE datname = '$dbname')})
+	  or die 'nobody connects';
+	return $session;
+}
+
 # A table "big" of 40 rows, numbered by n, that "ROLE somebody" (or "ROLE ALL")
 # reads with two parallel workers, and not in the leader.
 sub create_parallel_table
@@ -363,10 +399,64 @@ sub create_parallel_table
 	return;
 }
 
-# Call a verb from a session of its own, by the role that the test runs as
+# Functions for the rows of "big".  hang() lasts for ever.  pass_gate(n) returns when
+# nobody has locked the table "gate" any more: till then the first row waits for the
+# lock, in the worker that has got it, and all others sleep, in the other worker.
+sub create_parallel_functions
+{
+	my ($node) = @_;
+
+	$node->safe_psql(
+		'postgres', q{
+		CREATE FUNCTION hang() RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS
+			'BEGIN PERFORM pg_sleep(600); RETURN 1; END';
+		CREATE TABLE gate ();
+		GRANT SELECT ON gate TO PUBLIC;
+		CREATE FUNCTION pass_gate(n int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$
+		BEGIN
+			IF n = 1 THEN
+				PERFORM FROM gate;
+			END IF;
+			WHILE EXISTS (SELECT FROM pg_locks
+				WHERE relation = 'gate'::regclass AND mode = 'AccessExclusiveLock' AND granted)
+			LOOP
+				PERFORM pg_sleep(0.05);
+			END LOOP;
+			RETURN 1;
+		END
+		$$});
+	return;
+}
+
+# The pids of the parallel workers of a session that meet a condition.
+sub parallel_workers
+{
+	my ($node, $session, $condition) = @_;
+
+	return split /\n/, $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity
+		 WHERE leader_pid = ${\ $session->pid } AND backend_type = 'parallel worker' AND $condition ORDER BY pid");
+}
+
+# Wait until there are so many of them; returns them.
+sub wait_for_parallel_workers
+{
+	my ($node, $session, $count, $condition) = @_;
+	my @workers;
+
+	wait_until(
+		sub {
+			@workers = parallel_workers($node, $session, $condition);
+			return @workers == $count;
+		},
+		"$count parallel workers meet $condition");
+	return @workers;
+}
+
+# Call a function from a session of its own, by the role that the test runs as
 # unless another is given, after statements if any are; returns psql's exit
 # status and messages, and what the rows say by pid.
-sub call_verb
+sub run_function
 {
 	my ($node, $call, %params) = @_;
 	my ($out, $err) = ('', '');
@@ -484,7 +574,7 @@ sub living
 	return join ' ', sort grep { index($there, " ${\ $sessions->{$_}->pid } ") >= 0 } keys %$sessions;
 }
 
-# Call a verb, as SQL has it; what became of the named sessions.  Others are not told of: a
+# Call a function, as SQL has it; what became of the named sessions.  Others are not told of: a
 # session of the test itself that has done its work may not be gone yet.
 sub fates
 {

@@ -397,6 +397,38 @@ sub query
 	return $self->read_result;
 }
 
+# Run simple queries one after the other; die at the first one that fails.
+sub run
+{
+	my ($self, @statements) = @_;
+
+	for my $sql (@statements)
+	{
+		$self->query($sql);
+		die "$sql: $self->{error}{message}" if $self->{error};
+	}
+	return;
+}
+
+# Run statements in a pipeline, without a Sync; the result of the last one as
+# values_of() gives it.
+sub run_in_pipeline
+{
+	my ($self, @statements) = @_;
+	my @messages;
+
+	for my $sql (@statements)
+	{
+		return if $self->{closed};
+		$self->parse('', $sql);
+		$self->bind('', '');
+		$self->execute('');
+		$self->flush;
+		@messages = $self->read_until('C');
+	}
+	return values_of(@messages);
+}
+
 # Call a function by fastpath to its end; its result.
 sub call_function
 {

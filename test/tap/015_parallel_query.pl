@@ -1,4 +1,4 @@
-# A parallel query is one session: its leader is cancelled, its workers are
+# A parallel query is one session: its leader is canceled, its workers are
 # nobody's; while a worker of it waits for a lock, the query waits; while it
 # runs, its leader is not idle.
 
@@ -18,58 +18,19 @@ my $node = guard_node(
 	'pg_session_guard.naptime' => '100ms');
 
 create_parallel_table($node, 'ROLE web');
-
-# The first row waits for the lock on the gate, in the worker that has got it, and
-# all others sleep until the gate is open, in the other worker.
-$node->safe_psql(
-	'postgres', q{
-	CREATE TABLE gate ();
-	CREATE FUNCTION pass_gate(n int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$
-	BEGIN
-		IF n = 1 THEN
-			PERFORM FROM gate;
-		END IF;
-		WHILE EXISTS (SELECT FROM pg_locks
-			WHERE relation = 'gate'::regclass AND mode = 'AccessExclusiveLock' AND granted)
-		LOOP
-			PERFORM pg_sleep(0.05);
-		END LOOP;
-		RETURN 1;
-	END
-	$$;
-	CREATE FUNCTION hang() RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS
-		'BEGIN PERFORM pg_sleep(600); RETURN 1; END';
-	GRANT SELECT ON gate TO web;
-});
+create_parallel_functions($node);
 
 my $keeper = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
 my $waiting = RawSession->connect($node);
 my $running = RawSession->connect($node);
 
-# Wait until parallel workers of a session meet a condition; returns their pids.
-sub workers_of
-{
-	my ($session, $condition) = @_;
-	my $workers;
-
-	wait_until(
-		sub {
-			$workers = $node->safe_psql('postgres',
-				"SELECT pid FROM pg_stat_activity
-				 WHERE leader_pid = ${\$session->pid} AND backend_type = 'parallel worker' AND $condition");
-			return $workers ne '';
-		},
-		"there are parallel workers with $condition");
-	return split /\n/, $workers;
-}
-
 $keeper->query('BEGIN; LOCK TABLE gate');
 $waiting->send_query('SELECT sum(pass_gate(n)) FROM big');
-my @waiting_workers = workers_of($waiting, "wait_event_type = 'Lock'");
-my @sleeping_workers = workers_of($waiting, "wait_event = 'PgSleep'");
+my @waiting_workers = wait_for_parallel_workers($node, $waiting, 1, "wait_event_type = 'Lock'");
+my @sleeping_workers = wait_for_parallel_workers($node, $waiting, 1, "wait_event = 'PgSleep'");
 wait_for_status($node, $waiting->pid, "wait_event_type <> 'Lock'");
 $running->send_query('SELECT sum(hang()) FROM big');
-my @running_workers = workers_of($running, "wait_event = 'PgSleep'");
+my @running_workers = wait_for_parallel_workers($node, $running, 2, "wait_event = 'PgSleep'");
 
 # Limits on idleness, far shorter than what these queries take.
 set_limits(
@@ -78,14 +39,14 @@ set_limits(
 	idle_in_transaction_session_timeout => '300ms');
 
 $running->read_until('E');
-is($running->sqlstate, '57014', 'a parallel query over the limit is cancelled');
+is($running->sqlstate, '57014', 'a parallel query over the limit is canceled');
 my @lines = guard_lines($node, qr/LOG:  canceling/);
 is(scalar @lines, 1, 'one line for the whole query');
 like($lines[0], qr/canceling statement of session ${\$running->pid} /, 'it names the leader');
 
 # The gate was closed before the other query began, and that was over the limit.
 wait_for_status($node, $waiting->pid, "clock_timestamp() - query_start > '4 s'");
-ok(workers_of($waiting, "wait_event_type = 'Lock'"), 'a query whose worker waits for a lock stays');
+ok(parallel_workers($node, $waiting, "wait_event_type = 'Lock'"), 'a query whose worker waits for a lock stays');
 
 $keeper->query('COMMIT');
 is($waiting->read_result, '40', 'it completes when its worker has got the lock');

@@ -28,18 +28,6 @@ $node->safe_psql(
 	GRANT ALL ON t TO web;
 });
 
-# Run a statement in a pipeline and read its result, without a Sync.
-sub run_without_sync
-{
-	my ($session, $sql) = @_;
-
-	$session->parse('', $sql);
-	$session->bind('', '');
-	$session->execute('');
-	$session->flush;
-	return RawSession::values_of($session->read_until('C'));
-}
-
 my $synced = RawSession->connect($node);
 my $continued = RawSession->connect($node);
 my $paused = RawSession->connect($node);
@@ -49,17 +37,17 @@ my $idle = RawSession->connect($node);
 my $runaway = RawSession->connect($node);
 my $is_paused = "state = 'active' AND wait_event = 'ClientRead'";
 
-is(run_without_sync($_, 'INSERT INTO t VALUES (42) RETURNING x'), '42', 'a pipeline is open')
+is($_->run_in_pipeline('INSERT INTO t VALUES (42) RETURNING x'), '42', 'a pipeline is open')
   for $synced, $continued, $paused;
 wait_for_status($node, $_->pid, $is_paused) for $synced, $continued, $paused;
 
-# Who does run something in his pipeline is cancelled.
+# What does run something in its pipeline is canceled.
 $runaway->parse('', 'SELECT pg_sleep(600)');
 $runaway->bind('', '');
 $runaway->execute('');
 $runaway->flush;
 $runaway->read_until('E');
-is($runaway->sqlstate, '57014', 'a runaway statement in a pipeline is cancelled');
+is($runaway->sqlstate, '57014', 'a runaway statement in a pipeline is canceled');
 $runaway->sync;
 $runaway->read_result;
 is($runaway->query('SELECT 42'), '42', 'its session lives on');
@@ -68,8 +56,8 @@ wait_for_status($node, $_->pid, "clock_timestamp() - query_start > '3 s'")
   for $synced, $continued, $paused;
 $synced->sync;
 $synced->read_result;
-is($synced->sqlstate, '', 'a Sync after a long pause is not cancelled');
-is(run_without_sync($continued, 'SELECT 42 FROM pg_sleep(0.4)'),
+is($synced->sqlstate, '', 'a Sync after a long pause is not canceled');
+is($continued->run_in_pipeline('SELECT 42 FROM pg_sleep(0.4)'),
 	'42', 'nor is a short statement after a long pause');
 ok(is_alive($node, $paused->pid), 'a pipeline that is still paused stays');
 is(scalar(guard_lines($node, qr/LOG:  (terminating|canceling)/)),
@@ -78,13 +66,13 @@ is(scalar(guard_lines($node, qr/LOG:  (terminating|canceling)/)),
 # The same pause is idle time within a transaction; one that begins later than
 # the busy pipeline outlasts it, if the latter is taken for one long pause.
 set_limits($node, idle_in_transaction_session_timeout => '2s', statement_timeout => '0');
-run_without_sync($busy, 'SELECT 1');
+$busy->run_in_pipeline('SELECT 1');
 wait_for_status($node, $busy->pid, $is_paused);
 wait_for_scan($node, 2);
-run_without_sync($later, 'SELECT 1');
+$later->run_in_pipeline('SELECT 1');
 wait_until(
 	sub {
-		run_without_sync($busy, 'SELECT 1');
+		$busy->run_in_pipeline('SELECT 1');
 		return !grep { is_alive($node, $_->pid) } $paused, $later;
 	},
 	'the paused pipelines are gone');
@@ -92,7 +80,7 @@ like(
 	(guard_lines($node, qr/terminating session ${\$paused->pid} /))[0],
 	qr/: idle in transaction for \d[^,]*, pg_session_guard.idle_in_transaction_session_timeout is 2 s /,
 	'a paused pipeline goes by idle_in_transaction_session_timeout');
-is(run_without_sync($busy, 'SELECT 42'), '42', 'a pipeline with short pauses stays');
+is($busy->run_in_pipeline('SELECT 42'), '42', 'a pipeline with short pauses stays');
 ok(is_alive($node, $_->pid), 'a session without an open pipeline stays') for $idle, $synced;
 
 $_->abandon for $synced, $continued, $paused, $later, $busy, $idle, $runaway;

@@ -56,7 +56,7 @@ my $offset = log_size($node);
 $locker->query_safe('BEGIN; REINDEX INDEX pg_authid_oid_index');
 $culprits[1]->query('BEGIN');
 # Nobody can connect now, so the operating system tells who lives.
-wait_until(sub { !kill(0, $culprit_pids[1]) }, 'the culprit is gone');
+wait_until(sub { !process_exists($culprit_pids[1]) }, 'the culprit is gone');
 $locker->query_safe('COMMIT');
 is(scalar guard_lines($node, qr/LOG:  terminating session $culprit_pids[1] \(user "web", database "postgres"/, $offset),
 	1, 'a culprit is ended, and the log says why');

@@ -35,16 +35,6 @@ sub open_idle
 	return RawSession->connect($node, user => $user, dbname => $dbname);
 }
 
-sub run
-{
-	for my $sql (@_)
-	{
-		$admin->query($sql);
-		die "$sql: $admin->{error}{message}" if $admin->error;
-	}
-	return;
-}
-
 # A change of this kind ends the session, which was idle before it, and not the other.
 sub check_change
 {
@@ -53,7 +43,7 @@ sub check_change
 
 	wait_until_unchanged_for($node, '350 ms', $culprit->pid, $innocent->pid);
 	my $offset = log_size($node);
-	run(@change);
+	$admin->run(@change);
 	wait_for_end($node, $culprit->pid);
 	is( scalar guard_lines($node, qr/LOG:  terminating session ${\ $culprit->pid } .*timeout is 300 ms \(\Q$source\E\)$/, $offset),
 		1,
@@ -65,7 +55,7 @@ sub check_change
 	wait_for_scan($node, 2);
 	ok(is_alive($node, $innocent->pid), 'and nobody else');
 	# Nothing is in force any more, and the guard sleeps again.
-	run('ALTER ROLE a RESET ALL', 'ALTER DATABASE shop RESET ALL', 'ALTER ROLE a IN DATABASE shop RESET ALL');
+	$admin->run('ALTER ROLE a RESET ALL', 'ALTER DATABASE shop RESET ALL', 'ALTER ROLE a IN DATABASE shop RESET ALL');
 	return;
 }
 
@@ -86,24 +76,24 @@ my @order = map { $sessions[$_] } 2, 0, 3, 1;
 $_->query('SELECT 1') for @order;
 wait_until_unchanged_for($node, '500 ms', map { $_->pid } @sessions);
 my $offset = log_size($node);
-run("ALTER ROLE a SET $limit = '300ms'");
+$admin->run("ALTER ROLE a SET $limit = '300ms'");
 wait_for_end($node, $_->pid) for @sessions;
 is_deeply(
 	[ map { /terminating session (\d+)/ } guard_lines($node, qr/LOG:  terminating session/, $offset) ],
 	[ map { $_->pid } @order ],
 	'several end oldest first');
 ok(is_alive($node, $innocent->pid), 'and nobody else');
-run("ALTER ROLE a RESET $limit");
+$admin->run("ALTER ROLE a RESET $limit");
 
 # What is rolled back or still open does not count, though the guard scans, and ends somebody.
 my $waiting = open_idle('a@postgres');
-run('BEGIN', "ALTER ROLE a SET $limit = '300ms'", 'ROLLBACK');
-run('BEGIN', 'SAVEPOINT s', "ALTER ROLE a SET $limit = '300ms'", 'ROLLBACK TO s', 'COMMIT');
-run('BEGIN', "ALTER ROLE a SET $limit = '300ms'", q(PREPARE TRANSACTION 'change'), q(ROLLBACK PREPARED 'change'));
-run('BEGIN', "ALTER ROLE a SET $limit = '300ms'", q(PREPARE TRANSACTION 'change'));
+$admin->run('BEGIN', "ALTER ROLE a SET $limit = '300ms'", 'ROLLBACK');
+$admin->run('BEGIN', 'SAVEPOINT s', "ALTER ROLE a SET $limit = '300ms'", 'ROLLBACK TO s', 'COMMIT');
+$admin->run('BEGIN', "ALTER ROLE a SET $limit = '300ms'", q(PREPARE TRANSACTION 'change'), q(ROLLBACK PREPARED 'change'));
+$admin->run('BEGIN', "ALTER ROLE a SET $limit = '300ms'", q(PREPARE TRANSACTION 'change'));
 my $culprit = open_idle('c@postgres');
 wait_until_unchanged_for($node, '350 ms', $waiting->pid);
-run("ALTER ROLE c SET $limit = '300ms'");
+$admin->run("ALTER ROLE c SET $limit = '300ms'");
 wait_for_end($node, $culprit->pid);
 wait_for_scan($node, 3);
 ok(is_alive($node, $waiting->pid), 'what was rolled back, or is only prepared, ends nobody');

@@ -1,6 +1,6 @@
 # Somebody holds the catalog of stored settings locked, so that nobody can
 # connect or read it: the guard goes on with what it has read, and says so
-# once.  He who has locked it may be the culprit himself.
+# once.  Its locker may be the culprit itself.
 
 use strict;
 use warnings FATAL => 'all';
@@ -34,73 +34,55 @@ my $admin = RawSession->connect($node, user => 'keeper');
 my @culprits = map { RawSession->connect($node, user => 'bound') } 1 .. 3;
 wait_for_scan($node, 2);
 
-# The operating system tells who lives: the server lets nobody in who could be asked.
-sub lives
-{
-	return kill(0, $_[0]->pid) == 1;
-}
-
-sub run
-{
-	my ($session, @statements) = @_;
-
-	for my $sql (@statements)
-	{
-		$session->query($sql);
-		die "$sql: $session->{error}{message}" if $session->error;
-	}
-	return;
-}
-
 sub scans
 {
 	return $admin->query('SELECT scans FROM session_guard.stats');
 }
 
-# Let the next culprit go idle in transaction, and wait until he is ended.
+# Let the next culprit go idle in transaction, and wait until it is ended.
 sub check_culprit
 {
 	my ($what) = @_;
 	my $culprit = shift @culprits;
 
-	run($culprit, 'BEGIN');
-	wait_until(sub { !lives($culprit) }, 'the culprit is gone');
+	$culprit->run('BEGIN');
+	wait_until(sub { !process_exists($culprit->pid) }, 'the culprit is gone');
 	is(scalar guard_lines($node, qr/LOG:  terminating session ${\ $culprit->pid } .*timeout is 500 ms \(role "bound"\)$/), 1, $what);
 	my $scans = scans();
 	wait_until(sub { scans() >= $scans + 2 }, 'the guard scans');
-	ok(lives($free) && lives($keeper), 'the innocent stay');
+	ok(process_exists($free->pid) && process_exists($keeper->pid), 'the innocent stay');
 	$culprit->abandon;
 	return;
 }
 
 my $offset = log_size($node);
-run($free, 'BEGIN');
-run($keeper, 'BEGIN', 'LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
+$free->run('BEGIN');
+$keeper->run('BEGIN', 'LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
 # A change of some catalog makes the guard want to read this one again.
-run($admin, 'CREATE TABLE one ()');
+$admin->run('CREATE TABLE one ()');
 check_culprit('a culprit is ended while the catalog is locked');
-run($admin, 'CREATE TABLE two ()');
+$admin->run('CREATE TABLE two ()');
 
 # What the lock's holder has changed and not committed does not count.
-run($keeper, "ALTER ROLE free SET $limit = '300ms'", "ALTER ROLE bound RESET $limit");
-check_culprit('another is ended though his limit is being changed');
+$keeper->run("ALTER ROLE free SET $limit = '300ms'", "ALTER ROLE bound RESET $limit");
+check_culprit('another is ended though its limit is being changed');
 is(scalar guard_lines($node, $locked, $offset), 1, 'the log says once that the catalog is locked');
 ok((grep { /goes on with what it read/ } guard_lines($node, qr/DETAIL:/, $offset)) == 1, 'and what that means');
 
 # Now it does, both ways.
-run($keeper, 'COMMIT');
-run($culprits[0], 'BEGIN');
-wait_until(sub { !lives($free) }, 'he whose limit was changed is gone');
+$keeper->run('COMMIT');
+$culprits[0]->run('BEGIN');
+wait_until(sub { !process_exists($free->pid) }, 'the one whose limit was changed is gone');
 is(scalar guard_lines($node, qr/LOG:  terminating session ${\ $free->pid } .*timeout is 300 ms \(role "free"\)$/),
 	1, 'what was changed counts as soon as it is committed');
 wait_until_unchanged_for($node, '800 ms', $culprits[0]->pid);
 wait_for_scan($node, 2);
 ok(is_alive($node, $culprits[0]->pid), 'who has no limit any more stays');
 
-# The culprit has locked it himself.
-run($locker, 'BEGIN; LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
-run($admin, 'CREATE TABLE three ()');
-wait_until(sub { !lives($locker) }, 'the locker is gone');
+# The culprit has locked it itself.
+$locker->run('BEGIN; LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
+$admin->run('CREATE TABLE three ()');
+wait_until(sub { !process_exists($locker->pid) }, 'the locker is gone');
 is(scalar guard_lines($node, qr/LOG:  terminating session ${\ $locker->pid } .*timeout is 500 ms \(role "locker"\)$/),
 	1, 'who has locked the catalog and does nothing is ended');
 ok(is_alive($node, $keeper->pid) && is_alive($node, $culprits[0]->pid), 'nobody else, and others can connect again');

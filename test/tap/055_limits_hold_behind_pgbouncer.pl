@@ -10,51 +10,18 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use IPC::Run;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use PgBouncer;
 use RawSession;
 use Test::More;
 
-my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin';
-plan skip_all => 'pgbouncer is not installed' if !defined $pgbouncer;
+plan skip_all => 'pgbouncer is not installed' if !defined PgBouncer->program;
 
 my $node = guard_node('main', 'pg_session_guard.naptime' => '200ms', 'log_statement' => 'all');
 my $limit = 'pg_session_guard.idle_session_timeout';
-my $folder = PostgreSQL::Test::Utils::tempdir_short();
-my $port = PostgreSQL::Test::Cluster::get_free_port();
 
 $node->safe_psql('postgres', "CREATE ROLE limited LOGIN; CREATE ROLE free LOGIN; ALTER ROLE limited SET $limit = '1h'");
-append_to_file("$folder/users", qq("limited" ""\n"free" ""\n));
-append_to_file("$folder/ini", <<"INI");
-[databases]
-postgres = host=${\ $node->host } port=${\ $node->port }
-[pgbouncer]
-listen_port = $port
-unix_socket_dir = $folder
-auth_type = trust
-auth_file = $folder/users
-pool_mode = session
-server_reset_query = DISCARD ALL
-logfile = $folder/log
-INI
-my $bouncer = IPC::Run::start([ $pgbouncer, '-q', "$folder/ini" ], '<', \undef, '>', "$folder/out", '2>&1');
-
-# Whatever becomes of the test, it is not left behind.
-END
-{
-	local $?;
-	$bouncer->kill_kill if defined $bouncer;
-}
-
-# Where a client finds it, as RawSession asks for it.
-{
-	package Pool;
-	sub host { return $_[0]{host} }
-	sub port { return $_[0]{port} }
-}
-my $pool = bless { host => $folder, port => $port }, 'Pool';
-wait_until(sub { -S "$folder/.s.PGSQL.$port" }, 'pgbouncer accepts connections');
+my $pool = PgBouncer->start($node, [ 'limited', 'free' ],
+	pool_mode => 'session', server_reset_query => 'DISCARD ALL');
 
 # Connect as a role; returns the client and the server process behind it.
 sub connect_through_pool

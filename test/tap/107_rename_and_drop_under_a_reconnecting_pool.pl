@@ -94,16 +94,7 @@ note "$sessions sessions were ended";
 # Who connects holds a lock on the database from before the check until the session is ready; here
 # that takes a moment.
 $node->safe_psql('postgres', 'CREATE DATABASE apps');
-my $late = RawSession->open($node);
-my $startup = pack('N', 3 << 16)
-  . join('', map { "$_\0" } user => 'web', database => 'apps', options => '-c post_auth_delay=2')
-  . "\0";
-$late->send_bytes(pack('N', 4 + length $startup) . $startup);
-$node->poll_query_until('postgres',
-	q{SELECT count(*) > 0 FROM pg_locks
-	  WHERE classid = 'pg_database'::regclass
-	    AND objid = (SELECT oid FROM pg_database WHERE datname = 'apps')})
-  or die 'nobody connects';
+my $late = begin_to_connect($node, 'apps', 2);
 remove('apps', 'a session is about to begin');
 $late->read_until('Z');
 ok(!defined $late->pid || !is_alive($node, $late->pid), 'and that session has ended');

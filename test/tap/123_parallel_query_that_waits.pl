@@ -59,10 +59,8 @@ $session{leader}->query('BEGIN; LOCK TABLE account');
 $session{leader}->send_query('SELECT sum(pass_gate(n)) FROM big');
 $session{waiter}->send_query('SELECT count(*) FROM account');
 wait_for_status($node, $pid{waiter}, "wait_event_type = 'Lock'");
-$node->poll_query_until('postgres',
-	"SELECT count(*) FILTER (WHERE wait_event_type = 'Lock') = 1 AND count(*) = 2 FROM pg_stat_activity
-	 WHERE leader_pid = $pid{leader} AND backend_type = 'parallel worker'")
-  or die 'no worker waits for the gate';
+wait_for_parallel_workers($node, $session{leader}, 1, "wait_event_type = 'Lock'");
+wait_for_parallel_workers($node, $session{leader}, 2, 'true');
 is( seen(), join("\n",
 		'bystander|{}|0|0', 'keeper|{}|1|0', 'leader|{keeper}|1|2', 'waiter|{leader}|0|0'),
 	'a parallel query is one session that is blocked and blocks');

@@ -9,9 +9,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
-use IPC::Run;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use PgBouncer;
 use RawSession;
 use Test::More;
 
@@ -19,67 +17,29 @@ my $node = guard_node('main');
 my $sleep = 'SELECT pg_sleep(600)';
 my $pg_sleep = $node->safe_psql('postgres', q{SELECT 'pg_sleep(float8)'::regprocedure::oid});
 
-# Start a pgbouncer before the node; returns it as RawSession asks for a node.
-my $bouncer;
-{
-	package Pool;
-	sub host { return $_[0]{host} }
-	sub port { return $_[0]{port} }
-}
-
-sub start_pool
-{
-	my ($program) = @_;
-	my $folder = PostgreSQL::Test::Utils::tempdir_short();
-	my $port = PostgreSQL::Test::Cluster::get_free_port();
-
-	append_to_file("$folder/users", qq("web" ""\n));
-	append_to_file("$folder/ini", <<"INI");
-[databases]
-postgres = host=${\ $node->host } port=${\ $node->port }
-[pgbouncer]
-listen_port = $port
-unix_socket_dir = $folder
-auth_type = trust
-auth_file = $folder/users
-pool_mode = session
-logfile = $folder/log
-INI
-	$bouncer = IPC::Run::start([ $program, '-q', "$folder/ini" ], '<', \undef, '>', "$folder/out", '2>&1');
-	wait_until(sub { -S "$folder/.s.PGSQL.$port" }, 'pgbouncer accepts connections');
-	return bless { host => $folder, port => $port }, 'Pool';
-}
-
-# Whatever becomes of the test, it is not left behind.
-END
-{
-	local $?;
-	$bouncer->kill_kill if defined $bouncer;
-}
-
 # All the time beside them.
 my $innocent = RawSession->connect($node);
 $innocent->send_query($sleep);
 
-# Order the end of what a session is at, when it meets a condition; returns the
+# Request the end of what a session is at, when it meets a condition; returns the
 # text that its client is to read.
-sub order
+sub request
 {
 	my ($action, $session, $condition) = @_;
 	my $function = $action eq 'cancel' ? 'cancel_query' : 'terminate_session';
 	my $detail = qq(Requested by role "janitor" with $function(): "spring".);
 
 	wait_for_status($node, $session->pid, $condition);
-	my $result = call_verb($node, "$function(${\ $session->pid }, reason => 'spring', timeout => '0')", user => 'janitor');
+	my $result = run_function($node, "$function(${\ $session->pid }, reason => 'spring', timeout => '0')", user => 'janitor');
 	is($result->{outcome}{ $session->pid }, 'signaled', "the $action was sent");
 	return $action eq 'cancel' ? canceled_text($detail) : terminated_text($detail);
 }
 
-# Order it, and expect that the client is told.
+# Request it, and expect that the client is told.
 sub ok_told
 {
 	my ($action, $session, $condition, $name) = @_;
-	my $expected = order($action, $session, $condition);
+	my $expected = request($action, $session, $condition);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$session->read_until($action eq 'cancel' ? 'Z' : 'E');
@@ -150,7 +110,7 @@ for my $name (sort keys %running)
 for my $try (1 .. 10)
 {
 	my $session = begin('a handler', sub { $_[0]->send_query('SELECT handles_something_else()') });
-	my $expected = order('cancel', $session, $sleeps);
+	my $expected = request('cancel', $session, $sleeps);
 
 	$session->read_result;
 	next if $session->error_text eq canceled_text() && $try < 10;
@@ -175,7 +135,7 @@ for my $name (sort keys %silent)
 {
 	my ($statement, $state) = @{ $silent{$name} };
 	my $session = begin($name, sub { $_[0]->query($statement) });
-	my $expected = order('terminate', $session, "state = '$state'");
+	my $expected = request('terminate', $session, "state = '$state'");
 
 	wait_for_end($node, $session->pid);
 	$session->send_query('SELECT 42');
@@ -188,7 +148,7 @@ my $copy_in = sub { $_[0]->send_query('COPY goods FROM STDIN'); $_[0]->read_unti
 my $copy_out =
   sub { $_[0]->send_query(q{COPY (SELECT repeat('x', 100000) FROM generate_series(1, 1000)) TO STDOUT}) };
 my $session = begin('COPY', $copy_in);
-my $expected = order('cancel', $session, $reads);
+my $expected = request('cancel', $session, $reads);
 $session->copy_data("1\n");
 $session->copy_done;
 $session->read_result;
@@ -198,10 +158,8 @@ ok_told('terminate', begin('COPY', $copy_in), $reads, 'COPY FROM STDIN');
 
 SKIP:
 {
-	my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin';
-
-	skip 'pgbouncer is not installed', 5 if !defined $pgbouncer;
-	my $pool = start_pool($pgbouncer);
+	skip 'pgbouncer is not installed', 5 if !defined PgBouncer->program;
+	my $pool = PgBouncer->start($node, ['web'], pool_mode => 'session');
 	my $client = RawSession->connect($pool);
 	# What a pool gives its clients is no process ID.
 	my $server_pid = $client->query('SELECT pg_backend_pid()');

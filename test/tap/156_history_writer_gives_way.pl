@@ -23,34 +23,18 @@ $node->safe_psql($_, 'CREATE EXTENSION pg_session_guard') for qw(postgres home);
 $node->append_conf('postgresql.conf', "pg_session_guard.database = 'home'\n");
 $node->restart;
 
-# The pid of the history writer, once there is another than that one.
-sub history_pid
-{
-	my ($not_this_pid) = @_;
-	my $pid;
-
-	wait_until(
-		sub {
-			$pid = $node->safe_psql('postgres',
-				"SELECT history_pid FROM session_guard.stats WHERE history_pid <> $not_this_pid");
-			return $pid ne '';
-		},
-		'the history is being written');
-	return $pid;
-}
-
-# Terminate a session by a verb, beside one that stays; returns its pid.
+# Terminate a session by a function, beside one that stays; returns its pid.
 sub end_somebody
 {
 	my $session = RawSession->connect($node);
 	my $pid = $session->pid;
 
-	is(call_verb($node, "terminate_session($pid)")->{outcome}{$pid}, 'terminated', 'a session is terminated');
+	is(run_function($node, "terminate_session($pid)")->{outcome}{$pid}, 'terminated', 'a session is terminated');
 	return $pid;
 }
 
 my $idle = RawSession->connect($node);
-my $first_pid = history_pid(0);
+my $first_pid = wait_for_history_writer($node);
 
 # Renamed: there is nowhere to write to, until there is again.
 $node->safe_psql('postgres', 'ALTER DATABASE home RENAME TO elsewhere');
@@ -58,7 +42,7 @@ wait_until(sub { guard_lines($node, qr/FATAL:  database "home" does not exist/) 
 is($node->safe_psql('postgres', 'SELECT history_pid IS NULL FROM session_guard.stats'), 't', 'its database can be renamed, and the writer is away');
 my $pid = end_somebody();
 $node->safe_psql('postgres', 'ALTER DATABASE elsewhere RENAME TO home');
-my $second_pid = history_pid($first_pid);
+my $second_pid = wait_for_history_writer($node, $first_pid);
 isnt($second_pid, $first_pid, 'it comes back under another pid');
 is(wait_for_row($pid), 'terminated', 'and writes what happened while it was away');
 
@@ -66,7 +50,7 @@ is(wait_for_row($pid), 'terminated', 'and writes what happened while it was away
 $node->safe_psql('postgres', 'DROP DATABASE home');
 $node->safe_psql('postgres', 'CREATE DATABASE home');
 $node->safe_psql('home', 'CREATE EXTENSION pg_session_guard');
-history_pid($second_pid);
+wait_for_history_writer($node, $second_pid);
 is(wait_for_row(end_somebody()), 'terminated', 'its database can be dropped, too, and it writes to the next of that name');
 
 is($node->safe_psql('postgres', 'SELECT events_lost, history_failures FROM session_guard.stats'), '0|0', 'nothing is lost or has failed');

@@ -30,24 +30,6 @@ my $innocent = RawSession->connect($node);
 my @culprits = map { RawSession->connect($node) } @locks;
 my $guard = wait_for_guard($node);
 
-sub run
-{
-	my ($session, @statements) = @_;
-
-	for my $sql (@statements)
-	{
-		$session->query($sql);
-		die "$sql: $session->{error}{message}" if $session->error;
-	}
-	return;
-}
-
-# The operating system tells who lives: the server lets nobody in who could be asked.
-sub lives
-{
-	return kill(0, $_[0]) == 1;
-}
-
 # More changes than the server keeps for who does not listen: who was held up forgets everything.
 my $many_changes = q{DO $$ BEGIN
 	FOR i IN 1 .. 500 LOOP
@@ -56,7 +38,7 @@ my $many_changes = q{DO $$ BEGIN
 	END LOOP;
 END $$};
 
-run($admin, 'SET client_min_messages = error', $many_changes);
+$admin->run('SET client_min_messages = error', $many_changes);
 wait_for_scan($node, 2);
 for my $lock (@locks)
 {
@@ -64,27 +46,27 @@ for my $lock (@locks)
 	my $offset = log_size($node);
 
 	freeze_asleep($admin, $guard);
-	run($admin, $many_changes, 'ALTER ROLE web CONNECTION LIMIT 50');
-	run($locker, 'BEGIN', $lock);
+	$admin->run($many_changes, 'ALTER ROLE web CONNECTION LIMIT 50');
+	$locker->run('BEGIN', $lock);
 	thaw_process($guard);
-	run($culprit, 'BEGIN');
-	wait_until(sub { !lives($culprit->pid) || !lives($guard) }, 'the culprit or the guard is gone');
+	$culprit->run('BEGIN');
+	wait_until(sub { !process_exists($culprit->pid) || !process_exists($guard) }, 'the culprit or the guard is gone');
 	is( scalar guard_lines($node, qr/\[$guard\] LOG:  terminating session ${\ $culprit->pid } \(user "web", database "postgres"/, $offset),
 		1,
 		"the culprit is ended during $lock");
-	ok(lives($innocent->pid) && lives($locker->pid), 'the innocent and the superuser stay');
+	ok(process_exists($innocent->pid) && process_exists($locker->pid), 'the innocent and the superuser stay');
 	# What cannot be read is known before it is tried.
 	is_deeply([ guard_lines($node, qr/\[$guard\] (ERROR|FATAL|LOG:  could not)/, $offset) ], [], 'no reading has failed');
 	cmp_ok(scalar guard_lines($node, qr/LOG:  catalog.* locked$/, $offset), '<=', 1, 'that catalogs are locked is said once at most');
-	run($locker, 'COMMIT');
+	$locker->run('COMMIT');
 }
 is(wait_for_guard($node), $guard, 'it is the same guard');
 ok(is_alive($node, $innocent->pid), 'who does nothing stays');
 
-# Afterwards it reads again: mercy counts.
+# Afterwards it reads again: an exemption counts.
 my $spared = RawSession->connect($node);
 $node->safe_psql('postgres', 'ALTER ROLE web SUPERUSER');
-run($spared, 'BEGIN');
+$spared->run('BEGIN');
 wait_until_unchanged_for($node, '500 ms', $spared->pid);
 wait_for_scan($node, 2);
 ok(is_alive($node, $spared->pid), 'what is changed later is read');

@@ -1,4 +1,4 @@
-# A user reads pg_class and goes idle in his transaction; behind him waits a
+# A user reads pg_class and goes idle in a transaction; behind it waits a
 # superuser's VACUUM FULL of it, and behind that everybody else: nobody can
 # connect any more.  The guard does not join the queue, it ends that very user.
 # The same for REINDEX SYSTEM, and for a superuser's own lock with the caches of
@@ -25,24 +25,6 @@ my $innocent = RawSession->connect($node);
 my $working = RawSession->connect($node);
 my $guard = wait_for_guard($node);
 
-sub run
-{
-	my ($session, @statements) = @_;
-
-	for my $sql (@statements)
-	{
-		$session->query($sql);
-		die "$sql: $session->{error}{message}" if $session->error;
-	}
-	return;
-}
-
-# The operating system tells who lives: the server lets nobody in who could be asked.
-sub lives
-{
-	return kill(0, $_[0]) == 1;
-}
-
 sub ends_of
 {
 	my ($offset, @sessions) = @_;
@@ -57,22 +39,22 @@ for my $maintenance ('VACUUM FULL pg_class', 'REINDEX SYSTEM postgres')
 	my $offset = log_size($node);
 
 	wait_for_scan($node, 2);
-	run($admin, 'VACUUM pg_authid', 'ALTER ROLE web CONNECTION LIMIT 50');
-	run($culprit, 'BEGIN', 'SELECT count(*) FROM pg_class');
+	$admin->run('VACUUM pg_authid', 'ALTER ROLE web CONNECTION LIMIT 50');
+	$culprit->run('BEGIN', 'SELECT count(*) FROM pg_class');
 	$locker->send_query($maintenance);
 	# A transaction of many short statements is never idle for long.
-	run($working, 'BEGIN');
+	$working->run('BEGIN');
 	wait_until(
 		sub {
-			run($working, 'SELECT 1');
-			return !lives($culprit->pid);
+			$working->run('SELECT 1');
+			return !process_exists($culprit->pid);
 		},
 		'the culprit is gone');
-	run($working, 'COMMIT');
+	$working->run('COMMIT');
 	is(scalar ends_of($offset, $culprit), 1, "the guard ends who is in the way of $maintenance");
 	$locker->read_until('Z');
 	is($locker->error, undef, 'which goes on');
-	ok(lives($innocent->pid) && lives($working->pid), 'the innocent stay');
+	ok(process_exists($innocent->pid) && process_exists($working->pid), 'the innocent stay');
 	is_deeply([ guard_lines($node, qr/\[$guard\] (ERROR|FATAL|LOG:  could not)/, $offset) ], [], 'no reading has failed');
 }
 
@@ -83,13 +65,13 @@ for my $lock ('pg_class', 'pg_proc', 'pg_db_role_setting')
 	my $offset = log_size($node);
 
 	wait_for_scan($node, 2);
-	run($admin, 'VACUUM pg_authid', 'ALTER ROLE web CONNECTION LIMIT 50', 'CREATE OPERATOR !!! (rightarg = int4, function = int4um)');
-	run($locker, 'BEGIN', "LOCK TABLE $lock IN ACCESS EXCLUSIVE MODE");
-	run($_, 'BEGIN') for @culprits;
-	wait_until(sub { !grep { lives($_->pid) } @culprits }, 'all culprits are gone');
-	ok(lives($innocent->pid) && lives($locker->pid), 'the innocent and the superuser stay');
-	run($locker, 'COMMIT');
-	run($admin, 'DROP OPERATOR !!! (NONE, int4)');
+	$admin->run('VACUUM pg_authid', 'ALTER ROLE web CONNECTION LIMIT 50', 'CREATE OPERATOR !!! (rightarg = int4, function = int4um)');
+	$locker->run('BEGIN', "LOCK TABLE $lock IN ACCESS EXCLUSIVE MODE");
+	$_->run('BEGIN') for @culprits;
+	wait_until(sub { !grep { process_exists($_->pid) } @culprits }, 'all culprits are gone');
+	ok(process_exists($innocent->pid) && process_exists($locker->pid), 'the innocent and the superuser stay');
+	$locker->run('COMMIT');
+	$admin->run('DROP OPERATOR !!! (NONE, int4)');
 
 	my @ends = ends_of($offset, @culprits);
 	my @times = sort { $a <=> $b } map { /^(\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+\.\d+)/ ? timegm(0, $5, $4, $3, $2 - 1, $1) + $6 : () } @ends;

@@ -29,18 +29,6 @@ $node->safe_psql('postgres', "GRANT SET ON PARAMETER $limit, pg_session_guard.ex
 my $admin = RawSession->connect($node, user => $superuser);
 my ($one, $two) = map { RawSession->connect($node, user => $_) } qw(a b);
 
-sub run
-{
-	my ($session, @statements) = @_;
-
-	for my $sql (@statements)
-	{
-		$session->query($sql);
-		die "$sql: $session->{error}{message}" if $session->error;
-	}
-	return;
-}
-
 # A statement that commits another one so many times.
 sub in_a_loop
 {
@@ -83,9 +71,9 @@ my %nobodys = (
 		# From 19 on the server refuses it.
 		die $one->{error}{message} if $one->error && $one->sqlstate ne '42501';
 	},
-	'RESET ALL by who may set nothing of ours' => sub { run($one, in_a_loop(20_000, 'ALTER ROLE CURRENT_USER RESET ALL')) },
+	'RESET ALL by who may set nothing of ours' => sub { $one->run(in_a_loop(20_000, 'ALTER ROLE CURRENT_USER RESET ALL')) },
 	'COMMIT PREPARED' => sub {
-		run($one, 'BEGIN', 'SELECT pg_current_xact_id()', q(PREPARE TRANSACTION 'a'), q(COMMIT PREPARED 'a')) for 1 .. 300;
+		$one->run('BEGIN', 'SELECT pg_current_xact_id()', q(PREPARE TRANSACTION 'a'), q(COMMIT PREPARED 'a')) for 1 .. 300;
 	});
 for my $what (sort keys %nobodys)
 {
@@ -101,11 +89,11 @@ sub idle_together
 	my ($count, $user) = @_;
 	my @sessions = map { RawSession->connect($node, user => $user) } 1 .. $count;
 
-	run($admin, 'SELECT pg_advisory_lock(1)');
+	$admin->run('SELECT pg_advisory_lock(1)');
 	$_->send_query('SELECT pg_advisory_lock_shared(1)') for @sessions;
 	wait_until(sub { $admin->query(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)) == $count },
 		'all wait');
-	run($admin, 'SELECT pg_advisory_unlock(1)');
+	$admin->run('SELECT pg_advisory_unlock(1)');
 	return @sessions;
 }
 
@@ -168,7 +156,7 @@ for my $what (sort keys %noise)
 	is(scalar guard_lines($node, qr/LOG:  left session/, $offset), 0, 'none is left alone');
 	cmp_ok($wake_ups / $seconds, '<', 300, 'the guard is not kept awake');
 	ok(is_alive($node, $innocent->pid), 'the innocent stays');
-	run($admin, 'SELECT pg_terminate_backend(' . $_->pid . ')') for @loops;
+	$admin->run('SELECT pg_terminate_backend(' . $_->pid . ')') for @loops;
 	$_->abandon for @loops, @culprits, $innocent;
 }
 
@@ -181,11 +169,11 @@ sub check_change
 
 	wait_until_unchanged_for($node, '400 ms', $culprit->pid);
 	wait_for_rest();
-	run($session, @change);
+	$session->run(@change);
 	wait_for_end($node, $culprit->pid);
 	ok(is_alive($node, $innocent->pid), "$what counts at its commit, for whom it is meant");
 	$_->abandon for $culprit, $innocent;
-	run($admin, "ALTER ROLE $whose RESET ALL");
+	$admin->run("ALTER ROLE $whose RESET ALL");
 	return;
 }
 
@@ -193,13 +181,13 @@ check_change('a name in capitals', $admin, 'other', qq(ALTER ROLE other SET "PG_
 check_change('what is prepared and committed', $admin, 'other',
 	'BEGIN', "ALTER ROLE other SET $limit = '300ms'", q(PREPARE TRANSACTION 'p'), q(COMMIT PREPARED 'p'));
 
-# Everybody is bound but who has a setting of his own, until he has none any more.
-run($admin, "ALTER ROLE $_ SET pg_session_guard.exempt = on") for qw(a b granted other);
-run($admin, "ALTER ROLE ALL SET $limit = '300ms'");
+# Every role is bound but those that have a setting of their own, until they have none.
+$admin->run("ALTER ROLE $_ SET pg_session_guard.exempt = on") for qw(a b granted other);
+$admin->run("ALTER ROLE ALL SET $limit = '300ms'");
 my $own = RawSession->connect($node, user => 'granted');
 check_change('RESET ALL by who may set one of ours', $own, 'granted', 'ALTER ROLE granted RESET ALL');
 $own->abandon;
-run($admin, 'ALTER ROLE granted SET pg_session_guard.exempt = on');
+$admin->run('ALTER ROLE granted SET pg_session_guard.exempt = on');
 $own = RawSession->connect($node, user => 'granted');
 check_change('RESET by who may set it', $own, 'granted', 'ALTER ROLE granted RESET pg_session_guard.exempt');
 check_change('RESET ALL by a superuser', $admin, 'other', 'ALTER ROLE other RESET ALL');

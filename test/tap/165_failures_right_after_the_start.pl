@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
+use PostgreSQL::Test::Utils;
 use RawSession;
 use Test::More;
 
@@ -18,22 +19,7 @@ my $node = guard_node(
 	'log_min_messages' => 'log',
 	'pg_session_guard.idle_in_transaction_session_timeout' => '300ms');
 my %name = (guard => 'session guard', history => 'history writer');
-my %column = (guard => 'worker_pid', history => 'history_pid');
-
-sub wait_for_worker
-{
-	my ($worker, $not_this_pid) = @_;
-	my $pid;
-
-	wait_until(
-		sub {
-			$pid = $node->safe_psql('postgres',
-				"SELECT $column{$worker} FROM session_guard.stats WHERE $column{$worker} <> $not_this_pid");
-			return $pid ne '';
-		},
-		"the $name{$worker} is back");
-	return $pid;
-}
+my %wait_for = (guard => \&wait_for_guard, history => \&wait_for_history_writer);
 
 # The pauses that the log announces for a worker, in seconds.
 sub pauses
@@ -45,11 +31,11 @@ sub pauses
 }
 
 # A cancel is an error like any other to it.
-my %pid = map { $_ => wait_for_worker($_, 0) } sort keys %name;
+my %pid = map { $_ => $wait_for{$_}->($node) } sort keys %name;
 for (1 .. 3)
 {
 	$node->safe_psql('postgres', 'SELECT ' . join ', ', map { "pg_cancel_backend($_)" } values %pid);
-	%pid = map { $_ => wait_for_worker($_, $pid{$_}) } sort keys %name;
+	%pid = map { $_ => $wait_for{$_}->($node, $pid{$_}) } sort keys %name;
 }
 is(pauses($_), '1 2 4', "each pause of the $name{$_} is twice the one before") for sort keys %name;
 is(scalar guard_lines($node, qr/ERROR:  canceling/), 0, 'though the log does not have the errors');
@@ -61,9 +47,9 @@ $culprit->query('BEGIN');
 wait_for_end($node, $culprit->pid);
 ok(is_alive($node, $innocent->pid), 'the guard ends whom it must, and nobody else');
 
-# An administrator's word is no failure, and he wants another try now.
+# A terminate by an administrator is no failure, and asks for another try now.
 $node->safe_psql('postgres', 'SELECT ' . join ', ', map { "pg_terminate_backend($_)" } values %pid);
-%pid = map { $_ => wait_for_worker($_, $pid{$_}) } sort keys %name;
+%pid = map { $_ => $wait_for{$_}->($node, $pid{$_}) } sort keys %name;
 is(pauses($_), '1 2 4', "the $name{$_} comes back at once when it was terminated") for sort keys %name;
 
 # Nor is it when it comes while the worker waits for its next try.
@@ -72,17 +58,19 @@ wait_until(sub { pauses('guard') eq '1 2 4 1' }, 'it failed once more');
 my $waiting = $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_session_guard'));
 if ($waiting eq '')
 {
-	# Not connected yet, it is not to be seen: the operating system knows it.
-	($waiting) = map { /(\d+)/ } grep { /pg_session_guard\s*$/ } `ps -eo pid,args | grep "[p]ostgres: main: pg_session_guard"`;
+	# Not connected yet, it is not to be seen: the operating system knows it, among those of this server.
+	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+
+	($waiting) = map { /(\d+)/ } grep { /: pg_session_guard\s*$/ } `ps -o pid,args --ppid $postmaster`;
 }
 ok($waiting && kill(TERM => $waiting), 'it is terminated while it waits');
-$pid{guard} = wait_for_worker('guard', $pid{guard});
+$pid{guard} = wait_for_guard($node, $pid{guard});
 is(pauses('guard'), '1 2 4 1', 'and comes back at once');
 
 # Whoever has worked for a while has had a good start; a successor's (19) begins two seconds late.
 $node->poll_query_until('postgres', q(SELECT worker_start < clock_timestamp() - interval '14 s' FROM session_guard.stats));
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid{guard})");
-wait_for_worker('guard', $pid{guard});
+wait_for_guard($node, $pid{guard});
 is(pauses('guard'), '1 2 4 1', 'a failure much later is not held against the start');
 
 $_->abandon for $culprit, $innocent;

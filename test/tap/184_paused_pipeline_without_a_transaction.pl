@@ -18,22 +18,6 @@ my $root = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELE
 
 $node->safe_psql('postgres', 'CREATE TABLE t (x int); GRANT ALL ON t TO web');
 
-sub run_without_sync
-{
-	my ($session, @statements) = @_;
-
-	for my $sql (@statements)
-	{
-		return if $session->is_closed;
-		$session->parse('', $sql);
-		$session->bind('', '');
-		$session->execute('');
-		$session->flush;
-		$session->read_until('C');
-	}
-	return;
-}
-
 my @committed = ('BEGIN', 'INSERT INTO t VALUES (1)', 'COMMIT');
 
 sub connect_failed
@@ -64,7 +48,7 @@ sub connect_committed
 {
 	my $session = RawSession->connect($node);
 
-	run_without_sync($session, @committed);
+	$session->run_in_pipeline(@committed);
 	return $session;
 }
 
@@ -72,7 +56,7 @@ sub connect_in_transaction
 {
 	my $session = RawSession->connect($node);
 
-	run_without_sync($session, @committed[ 0, 1 ]);
+	$session->run_in_pipeline(@committed[ 0, 1 ]);
 	return $session;
 }
 
@@ -96,7 +80,7 @@ sub wait_until_gone
 
 	return wait_until(
 		sub {
-			run_without_sync($busy, @committed);
+			$busy->run_in_pipeline(@committed);
 			return living($node, \%sessions) eq '';
 		},
 		join(', ', sort keys %sessions) . ' are gone');
@@ -116,7 +100,7 @@ my $pids = join ', ', map { $_->pid } values %outside;
 my $scans = $root->query('SELECT scans FROM session_guard.stats');
 wait_until(
 	sub {
-		run_without_sync($busy, @committed);
+		$busy->run_in_pipeline(@committed);
 		return $root->query("SELECT bool_and(clock_timestamp() - state_change > '4 s') FROM pg_stat_activity
 				WHERE pid IN ($pids)") eq 't'
 		  && $root->query('SELECT scans FROM session_guard.stats') > $scans + 5;
@@ -137,7 +121,7 @@ like($lines, qr/session ${\ $outside{$_}->pid } \([^\n]*\): idle for .*idle_sess
 $_->read_to_end, is($_->sqlstate, '57P01', 'and is told of it') for values %outside;
 wait_until(
 	sub {
-		run_without_sync($busy, @committed);
+		$busy->run_in_pipeline(@committed);
 		return $root->query('SELECT clock_timestamp() - state_change > \'3 s\' FROM pg_stat_activity WHERE pid = '
 			  . $inside{'in transaction'}->pid) eq 't';
 	},
@@ -160,7 +144,7 @@ wait_for_end($node, $busy->pid);
 $busy->read_to_end;
 is($busy->sqlstate, '57P01', 'a pipeline that works on goes between two transactions');
 is(living($node, \%inside), 'in transaction', 'and not whoever is in one');
-run_without_sync($inside{'in transaction'}, 'COMMIT');
+$inside{'in transaction'}->run_in_pipeline('COMMIT');
 is($inside{'in transaction'}->sqlstate, '', 'the transaction can be committed');
 wait_until_gone($busy, %inside);
 pass('and then it is old, and gone');

@@ -41,14 +41,10 @@ my $culprit = RawSession->connect($node);
 
 $holder->query('SELECT pg_advisory_lock(5)');
 $innocent->send_query('SELECT count(waits(n)) FROM big');
-$node->poll_query_until('postgres',
-	"SELECT count(*) = 2 FROM pg_stat_activity WHERE leader_pid = ${\ $innocent->pid } AND wait_event = 'advisory'")
-  or die 'not all of the query waits';
+wait_for_parallel_workers($node, $innocent, 2, "wait_event = 'advisory'");
 $culprit->send_query('SELECT count(one_waits(n)) FROM big');
-$node->poll_query_until('postgres',
-	"SELECT count(*) = 2 AND count(wait_event) = 1 FROM pg_stat_activity
-	 WHERE leader_pid = ${\ $culprit->pid }")
-  or die 'not one waits and another runs';
+wait_for_parallel_workers($node, $culprit, 1, "wait_event = 'advisory'");
+wait_for_parallel_workers($node, $culprit, 1, 'wait_event IS NULL');
 $culprit->read_result;
 is($culprit->sqlstate, '57014', 'a query of which one process runs is canceled');
 wait_for_status($node, $innocent->pid, "clock_timestamp() - query_start > '4 s'");

@@ -53,7 +53,7 @@ $node->safe_psql('postgres', q{SELECT FROM terminate_user_sessions('web', "timeo
 my $child = fork() // die "could not fork: $!";
 if ($child == 0)
 {
-	wait_until(sub { !kill 0 => $guard }, 'the guard has ended');
+	wait_until(sub { !process_exists($guard) }, 'the guard has ended');
 	kill CONT => $slow_to_end->pid;
 	POSIX::_exit(0);
 }

@@ -30,30 +30,12 @@ sub frozen_session
 	return $session;
 }
 
-# Somebody who has come into the database, but is not ready for so many seconds yet.
-sub begin_to_connect
-{
-	my ($delay) = @_;
-	my $session = RawSession->open($node);
-	my $body = pack('N', 3 << 16)
-	  . join('', map { "$_\0" } user => 'web', database => 'shop', options => "-c post_auth_delay=$delay")
-	  . "\0";
-
-	$session->send_bytes(pack('N', 4 + length $body) . $body);
-	$node->poll_query_until('postgres',
-		q{SELECT count(*) > 0 FROM pg_locks
-		  WHERE classid = 'pg_database'::regclass
-		    AND objid = (SELECT oid FROM pg_database WHERE datname = 'shop')})
-	  or die 'nobody connects';
-	return $session;
-}
-
 # One cannot end, and another one is long in coming.
 my $frozen = frozen_session(dbname => 'shop');
-my $slow = begin_to_connect(600);
+my $slow = begin_to_connect($node, 'shop', 600);
 my $row = $caller->query(q{
-	SELECT concat_ws('|', outcome, note, clock_timestamp() - statement_timestamp() < '4 s')
-	FROM terminate_db_sessions('shop', timeout => '2 s')});
+	SELECT concat_ws('|', outcome, note, clock_timestamp() - statement_timestamp() < '9.5 s')
+	FROM terminate_db_sessions('shop', timeout => '5 s')});
 like($row, qr/^survived\|still there after [\d.]+ s; it waits for Timeout: PgSleep\|t$/,
 	'a call waits for its timeout once');
 thaw_process($frozen->pid);
@@ -67,7 +49,7 @@ $node->poll_query_until('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_l
 
 # Who is about to come is ended when it has come, though another one cannot end yet.
 $frozen = frozen_session(dbname => 'shop');
-my $late = begin_to_connect(2);
+my $late = begin_to_connect($node, 'shop', 2);
 $caller->send_query(q{SELECT string_agg(outcome, ' ') FROM terminate_db_sessions('shop', timeout => '1 day')});
 $late->read_to_end;
 is($late->error_text, terminated_text(qq(Requested by role "$superuser" with terminate_db_sessions(dbname => 'shop').)),

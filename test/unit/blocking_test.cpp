@@ -1,8 +1,8 @@
 /*
  * Who waits for whom, who is to blame for it, and the words for what became of them.
  */
+#include "core/action.h"
 #include "core/blocking.h"
-#include "core/outcome.h"
 
 #include "unit/builders.h"
 
@@ -107,7 +107,7 @@ class Waits
 	WaitGraph graph_;
 };
 
-TEST(Waits, OfNobodyMakeNobodyGuilty)
+TEST(Waits, OfNoProcessMakeNoneBlocking)
 {
 	WaitGraph none;
 	Waits empty{};
@@ -172,7 +172,7 @@ TEST(Waits, OnTwoLocksOfOneProcessAreTwoEdges)
 	EXPECT_EQ(waits_for.blocking_since(b), noon);
 }
 
-TEST(Guilty, SinceTheWaitBegan)
+TEST(BlockingSince, TheWaitBegan)
 {
 	Waits waits_for{waits(a, b, noon)};
 
@@ -180,7 +180,7 @@ TEST(Guilty, SinceTheWaitBegan)
 	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
 }
 
-TEST(Guilty, SinceTheOldestOfSeveralWaitsWhereverItStands)
+TEST(BlockingSince, TheOldestOfSeveralWaitsWhereverItIs)
 {
 	Timestamp oldest = noon - hour;
 
@@ -194,15 +194,15 @@ TEST(Guilty, SinceTheOldestOfSeveralWaitsWhereverItStands)
 	}
 }
 
-TEST(Guilty, SinceAWaitBeforeTheYear2000)
+TEST(BlockingSince, AWaitBeforeTheYear2000)
 {
 	Waits waits_for{waits(a, b, -hour), waits(c, b, noon)};
 
 	EXPECT_EQ(waits_for.blocking_since(b), -hour);
 }
 
-/* a -> b -> c: whoever is blocked himself is a victim. */
-TEST(Guilty, IsOnlyTheRootOfAChain)
+/* a -> b -> c: a process that is blocked itself is no root. */
+TEST(BlockingSince, IsKnownOfTheRootOfAChainOnly)
 {
 	Waits waits_for{waits(a, b, noon), waits(b, c, noon + second)};
 
@@ -211,15 +211,15 @@ TEST(Guilty, IsOnlyTheRootOfAChain)
 	EXPECT_EQ(waits_for.blocking_since(c), noon + second);
 }
 
-/* The wait of a lasts longer, but it is not c for whom he waits. */
-TEST(Guilty, SinceItBlocksDirectly)
+/* The wait of a lasts longer, but a does not wait for c. */
+TEST(BlockingSince, ItBlocksDirectly)
 {
 	Waits waits_for{waits(a, b, noon - hour), waits(b, c, noon), waits(d, c, noon + second)};
 
 	EXPECT_EQ(waits_for.blocking_since(c), noon);
 }
 
-TEST(Guilty, AreAllRoots)
+TEST(BlockingSince, IsKnownOfAllRoots)
 {
 	Waits waits_for{waits(a, b, noon), waits(a, c, noon), waits(d, c, noon - second)};
 
@@ -228,7 +228,7 @@ TEST(Guilty, AreAllRoots)
 }
 
 /* A holder, and who is ahead of the third in the queue for the same lock. */
-TEST(Guilty, IsNotWhoIsAheadInTheQueue)
+TEST(BlockingSince, IsNoneForAProcessAheadInTheQueue)
 {
 	Waits waits_for{waits(b, a, noon), waits(c, b, noon + second)};
 
@@ -237,7 +237,7 @@ TEST(Guilty, IsNotWhoIsAheadInTheQueue)
 }
 
 /* The server's deadlock detector ends a cycle; whoever hangs on it waits for that. */
-TEST(Guilty, IsNobodyInACycle)
+TEST(BlockingSince, IsNoneInACycle)
 {
 	Waits waits_for{waits(a, b), waits(b, c), waits(c, a), waits(d, a)};
 
@@ -245,7 +245,7 @@ TEST(Guilty, IsNobodyInACycle)
 		EXPECT_EQ(waits_for.blocking_since(pid), std::nullopt);
 }
 
-TEST(Guilty, IsARootThatACycleWaitsForToo)
+TEST(BlockingSince, IsKnownOfARootThatACycleWaitsForToo)
 {
 	Waits waits_for{waits(a, b), waits(b, a), waits(b, d, noon + second)};
 
@@ -254,7 +254,7 @@ TEST(Guilty, IsARootThatACycleWaitsForToo)
 	EXPECT_EQ(waits_for.blocking_since(d), noon + second);
 }
 
-TEST(Guilty, IsNobodyForAWaitThatDoesNotConvict)
+TEST(BlockingSince, IsNoneForAWaitThatDoesNotCount)
 {
 	Waits waits_for{waits_by_nobodys_fault(a, b), waits_by_nobodys_fault(c, b)};
 
@@ -262,7 +262,7 @@ TEST(Guilty, IsNobodyForAWaitThatDoesNotConvict)
 	EXPECT_EQ(waits_for.waiters_of(b), (Pids{a, c}));
 }
 
-TEST(Guilty, SinceTheOldestWaitThatConvicts)
+TEST(BlockingSince, IsTheOldestWaitThatCounts)
 {
 	Waits waits_for{waits_by_nobodys_fault(a, d, noon - hour), waits(b, d, noon),
 	                waits_by_nobodys_fault(c, d, noon - minute)};
@@ -270,8 +270,8 @@ TEST(Guilty, SinceTheOldestWaitThatConvicts)
 	EXPECT_EQ(waits_for.blocking_since(d), noon);
 }
 
-/* Who waits for an advisory lock, or maintains, is no less a victim. */
-TEST(Guilty, IsNobodyWhoWaitsHimselfForWhateverItBe)
+/* A process that waits for an advisory lock, or runs maintenance, is no root either. */
+TEST(BlockingSince, IsNoneForABlockerThatWaitsForAnythingItself)
 {
 	Waits waits_for{waits(a, b, noon), waits_by_nobodys_fault(b, c, noon - hour)};
 
@@ -280,7 +280,7 @@ TEST(Guilty, IsNobodyWhoWaitsHimselfForWhateverItBe)
 }
 
 /* In the moment before the server notes when a wait began, it has lasted for no time. */
-TEST(Guilty, IsNobodyForAWaitOfUnknownStart)
+TEST(BlockingSince, IsNoneForAWaitOfUnknownStart)
 {
 	Waits waits_for{waits(a, b, unknown_time)};
 
@@ -288,14 +288,14 @@ TEST(Guilty, IsNobodyForAWaitOfUnknownStart)
 	EXPECT_EQ(waits_for.waiters_of(b), Pids{a});
 }
 
-TEST(Guilty, SinceTheOldestKnownStart)
+TEST(BlockingSince, TheOldestKnownStart)
 {
 	Waits waits_for{waits(a, d, unknown_time), waits(b, d, noon), waits(c, d, unknown_time)};
 
 	EXPECT_EQ(waits_for.blocking_since(d), noon);
 }
 
-TEST(Guilty, IsNobodyWhoWaitsHimselfSinceAnUnknownTime)
+TEST(BlockingSince, IsNoneForABlockerThatWaitsSinceAnUnknownTime)
 {
 	Waits waits_for{waits(a, b, noon), waits(b, c, unknown_time)};
 
@@ -303,7 +303,7 @@ TEST(Guilty, IsNobodyWhoWaitsHimselfSinceAnUnknownTime)
 }
 
 /* It has no process to end; but it is to blame, so that nobody ends in its place. */
-TEST(Guilty, IsAPreparedTransactionAtTheRoot)
+TEST(BlockingSince, IsKnownOfAPreparedTransactionAtTheRoot)
 {
 	Waits waits_for{waits(a, prepared_transaction, noon), waits(b, a, noon + second)};
 
@@ -313,7 +313,7 @@ TEST(Guilty, IsAPreparedTransactionAtTheRoot)
 	EXPECT_EQ(waits_for.blocking_since(a), std::nullopt);
 }
 
-TEST(Guilty, IsALivingRootBesideAPreparedTransaction)
+TEST(BlockingSince, IsKnownOfALivingRootBesideAPreparedTransaction)
 {
 	Waits waits_for{waits(a, prepared_transaction, noon - hour), waits(a, b, noon - hour),
 	                waits(c, b, noon)};
@@ -322,7 +322,7 @@ TEST(Guilty, IsALivingRootBesideAPreparedTransaction)
 	EXPECT_EQ(waits_for.blocking_since(b), noon - hour);
 }
 
-TEST(Guilty, IsFoundAmongAThousandWaiters)
+TEST(BlockingSince, IsFoundAmongAThousandWaiters)
 {
 	std::vector<WaitEdge> edges;
 
@@ -565,7 +565,8 @@ TEST(Blame, ForAnAdvisoryLockBeginsWithTheTransactionToo)
 	EXPECT_EQ(waits_for.blocking_since(b, noon + minute, Advisory::Counts), noon + minute);
 	EXPECT_EQ(waits_for.blocking_since(b, noon - minute, Advisory::Counts), noon - minute);
 	EXPECT_EQ(waits_for.blocking_since(b, noon + minute), noon + minute);
-	/* Who waits for anything is a victim, also for an advisory lock that does not count. */
+	/* A process that waits is no root, even if it waits for an advisory lock that does not count.
+	 */
 	Waits chain{of_kind(WaitedLock::Advisory, WhoWaits::Session, b, c), waits(a, b)};
 	EXPECT_EQ(chain.blocking_since(b), std::nullopt);
 	EXPECT_EQ(chain.blocking_since(c), std::nullopt);

@@ -1,12 +1,15 @@
 /*
- * Sessions and policies for tests, built up from what matters to each of them.
+ * Sessions, policies and tracking states for tests, built from what matters to
+ * each of them.
  *
- * No two stamps of a built session are the same, so that a decision taken from
- * the wrong one shows.
+ * No two stamps of a built session are the same, so that a decision based on the
+ * wrong one fails its test.
  */
 #pragma once
 
 #include "core/policy.h"
+#include "core/session.h"
+#include "core/tracking_state.h"
 
 namespace session_guard::test
 {
@@ -30,9 +33,9 @@ placed(Session session)
 }
 
 /*
- * An ordinary client, connected for three days and idle for one second until
- * told otherwise.  What its process does cannot be read until told otherwise,
- * so that an idle phase needs no look before its deadline.
+ * An ordinary client, by default connected for three days and idle for one second.
+ * By default its context switches cannot be read, so that an idle session need not
+ * be read before its deadline.
  */
 class SessionBuilder
 {
@@ -217,7 +220,7 @@ class SessionBuilder
 	Session session_{};
 };
 
-/* The defaults of the settings: nobody is bound by anything until told otherwise. */
+/* The defaults of the settings: by default no limit is set. */
 class PolicyBuilder
 {
   public:
@@ -293,7 +296,7 @@ class PolicyBuilder
 	               .limits = {}};
 };
 
-/* A tracking of a session that nobody has evaluation at. */
+/* The tracking state of a session that has not been read yet. */
 inline TrackingState
 tracking_of(const Session &session)
 {
@@ -303,14 +306,35 @@ tracking_of(const Session &session)
 	return tracking;
 }
 
-/* The tracking of a session that was evaluation at once. */
+/* The tracking state of a session that was read once. */
 inline TrackingState
-memo_after_look(const Session &session, Instant at)
+tracking_after_reading(const Session &session, Instant at)
 {
 	TrackingState tracking = tracking_of(session);
 
 	observe(tracking, session, at);
 	return tracking;
+}
+
+/* So many seconds after noon. */
+constexpr Instant
+at(Duration seconds)
+{
+	return noon + seconds * second;
+}
+
+/* A session whose statement began at noon, and its transaction a second earlier. */
+inline SessionBuilder
+running()
+{
+	return SessionBuilder().running(noon);
+}
+
+/* The same while it waits for a lock since so many seconds after noon. */
+inline SessionBuilder
+waiting(Duration since)
+{
+	return running().waiting_for_lock(at(since));
 }
 
 } // namespace session_guard::test

@@ -25,7 +25,7 @@ deadline(Instant wake, Instant due = noon, Limit limit = Limit::IdleSession, std
 
 /* Each comes before the next. */
 const std::vector<Deadline> in_order{
-    /* An earlier look, whatever else. */
+    /* An earlier wake-up, whatever else. */
     deadline(noon + 1, noon + 9, Limit::Session, 9),
     /* An earlier deadline. */
     deadline(noon + 2, noon + 1, Limit::Session, 9),
@@ -43,7 +43,7 @@ const std::vector<Deadline> in_order{
     deadline(noon + 3, noon - 1, Limit::IdleSession, 0),
 };
 
-TEST(ComesBefore, OrdersByLookDeadlineActionKindAndSlot)
+TEST(ComesBefore, OrdersByWakeDeadlineActionKindAndSlot)
 {
 	for (std::size_t i = 0; i < in_order.size(); i++)
 		for (std::size_t j = 0; j < in_order.size(); j++)

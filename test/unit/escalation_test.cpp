@@ -22,7 +22,7 @@ TEST(Escalation, HoldsNobodyOnTheGround)
 	EXPECT_FALSE(is_escalating(escalation, unknown_time));
 }
 
-TEST(Escalation, OnTheGroundIgnoresAStatementOfOld)
+TEST(Escalation, WithoutAStepIgnoresAnOldStatement)
 {
 	Escalation escalation{.step = EscalationStep::None, .statement = statement, .at = noon};
 
@@ -88,7 +88,7 @@ TEST(Escalation, CancelOfALaterStatementTakesThePlaceOfTheFirst)
 	EXPECT_EQ(escalation.at, noon + minute);
 }
 
-TEST(Escalation, NoRungHoldsNobody)
+TEST(Escalation, NoStepHoldsNoSession)
 {
 	Escalation escalation{
 	    .step = static_cast<EscalationStep>(99), .statement = statement, .at = noon};

@@ -12,35 +12,35 @@ namespace session_guard::test
 namespace
 {
 
-/* When the looks are that come until then, each as late as given. */
+/* The follow-ups until then, each as late as given. */
 std::vector<Duration>
-looks_until(Duration end, Duration naptime, Duration late)
+follow_ups_until(Duration end, Duration naptime, Duration late)
 {
-	std::vector<Duration> looks;
+	std::vector<Duration> times;
 
 	for (Duration next = first_follow_up; next <= end;
 	     next = next_follow_up_after(next + late, naptime))
-		looks.push_back(next);
-	return looks;
+		times.push_back(next);
+	return times;
 }
 
-TEST(FollowUp, LooksSoonAndThenEachSecond)
+TEST(FollowUp, IsSoonAndThenEachSecond)
 {
 	std::vector<Duration> expected{10 * millisecond, 100 * millisecond, 1 * second, 2 * second,
 	                               3 * second,       4 * second,        5 * second, 6 * second};
 
-	EXPECT_EQ(looks_until(6 * second, 10 * second, 0), expected);
-	EXPECT_EQ(looks_until(6 * second, 10 * second, 300), expected);
+	EXPECT_EQ(follow_ups_until(6 * second, 10 * second, 0), expected);
+	EXPECT_EQ(follow_ups_until(6 * second, 10 * second, 300), expected);
 	EXPECT_EQ(next_follow_up_after(0, second), 10 * millisecond);
 }
 
 TEST(FollowUp, NoEndWithinAMinuteIsSeenMoreThanASecondLate)
 {
-	std::vector<Duration> looks = looks_until(2 * minute, 10 * second, 7 * millisecond);
+	std::vector<Duration> times = follow_ups_until(2 * minute, 10 * second, 7 * millisecond);
 
-	for (std::size_t i = 1; i < looks.size(); i++)
-		EXPECT_LE(looks[i] - looks[i - 1], looks[i] <= minute ? second : 11 * second);
-	EXPECT_GT(looks.back(), minute);
+	for (std::size_t i = 1; i < times.size(); i++)
+		EXPECT_LE(times[i] - times[i - 1], times[i] <= minute ? second : 11 * second);
+	EXPECT_GT(times.back(), minute);
 }
 
 TEST(FollowUp, AfterAMinuteThereIsALookForEachScan)
@@ -53,9 +53,9 @@ TEST(FollowUp, AfterAMinuteThereIsALookForEachScan)
 
 TEST(FollowUp, WhoHasSurvivedIsKnownAtALook)
 {
-	std::vector<Duration> looks = looks_until(survival, 10 * second, 0);
+	std::vector<Duration> times = follow_ups_until(survival, 10 * second, 0);
 
-	EXPECT_EQ(looks.back(), survival);
+	EXPECT_EQ(times.back(), survival);
 }
 
 } // namespace

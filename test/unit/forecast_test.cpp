@@ -1,9 +1,10 @@
 /*
  * What is said beforehand, and what then happens.
  */
-#include "core/policy.h"
+#include "core/forecast.h"
+#include "core/stillness.h"
 
-#include "unit/builders.h"
+#include "unit/courses.h"
 
 #include <gtest/gtest.h>
 
@@ -210,7 +211,7 @@ TEST(Forecast, TellsWhyOneWithoutAnEpisodeIsSpared)
 TEST(Forecast, PutsTheDeadlineOffByWhatDoesNotCount)
 {
 	Session session = SessionBuilder().running(noon);
-	TrackingState tracking = memo_after_look(session, noon);
+	TrackingState tracking = tracking_after_reading(session, noon);
 
 	observe(tracking, SessionBuilder().running(noon).waiting_for_lock(noon + second),
 	        noon + minute);
@@ -236,7 +237,7 @@ TEST(Forecast, OfWhoIsSparedForNowIsTheEarliestMoment)
 
 	for (const Session &session : {waiting, maintaining})
 	{
-		TrackingState tracking = memo_after_look(SessionBuilder().running(noon), noon);
+		TrackingState tracking = tracking_after_reading(SessionBuilder().running(noon), noon);
 
 		observe(tracking, session, now);
 		Forecast found = forecast(Limit::Statement, session, tracking, policy, now);
@@ -255,7 +256,7 @@ TEST(Forecast, OfWhoIsSparedForNowAndOverItsLimitIsNoMoment)
 	    PolicyBuilder().limit(Limit::Statement, threshold).limit(Limit::Session, threshold);
 	Session busy = SessionBuilder().running(noon).connected(noon);
 	Session waiting = SessionBuilder().running(noon).waiting_for_lock(at_limit + second);
-	TrackingState tracking = memo_after_look(SessionBuilder().running(noon), noon);
+	TrackingState tracking = tracking_after_reading(SessionBuilder().running(noon), noon);
 
 	observe(tracking, waiting, at_limit + minute);
 	Forecast found = forecast(Limit::Statement, waiting, tracking, policy, at_limit + minute);
@@ -281,13 +282,13 @@ TEST(Forecast, OfAnIdleSessionTakesItForStill)
 
 	EXPECT_EQ(forecast(Limit::IdleSession, session, tracking, policy, noon + minute).due_at,
 	          at_limit);
-	/* Who was not asked for until then is over its limit, and only has to be evaluation at again.
+	/* A process that was not read until then exceeds its limit, and only has to be read again.
 	 */
 	EXPECT_EQ(forecast(Limit::IdleSession, session, tracking, policy, noon + hour).due_at,
 	          at_limit);
 	/* And so is at its deadline who was seen to stir shortly before it. */
 	session.switches = 7;
-	tracking = memo_after_look(session, at_limit - second / 2);
+	tracking = tracking_after_reading(session, at_limit - second / 2);
 	EXPECT_EQ(forecast(Limit::IdleSession, session, tracking, policy, at_limit - second / 2).due_at,
 	          at_limit);
 }
@@ -299,10 +300,10 @@ TEST(Forecast, TellsWhoCannotBeToldThoughInNoEpisode)
 	                PolicyBuilder().limit(Limit::IdleInTransactionSession, threshold));
 
 	EXPECT_FALSE(found.verdict);
-	EXPECT_EQ(found.spared, Spared::NotTold);
+	EXPECT_EQ(found.spared, Spared::SwitchesUnreadable);
 }
 
-/* ---- A statement that was cancelled. ---- */
+/* ---- A statement that was canceled. ---- */
 
 class ForecastAfterCancel : public testing::Test
 {
@@ -474,9 +475,9 @@ any_policy(Chance &chance)
 	return policy;
 }
 
-/* A session that was evaluation at before, and perhaps acted on. */
+/* A session that was read before, and perhaps acted on. */
 TrackingState
-any_memo(Chance &chance, const Session &session, Instant now)
+any_tracking(Chance &chance, const Session &session, Instant now)
 {
 	TrackingState tracking = tracking_of(session);
 
@@ -507,17 +508,17 @@ any_memo(Chance &chance, const Session &session, Instant now)
 	return tracking;
 }
 
-/* What the guard does: it looks, and where it is told to wait, it looks again then. */
+/* What the guard does: it reads the session, and where it is told to wait, reads it again then. */
 struct Fate
 {
 	Decision decision;
 	Instant at;
 	TrackingState tracking;
-	/* The last look that it waited for without being over the limit and only not still yet. */
+	/* The last reading that it waited for without being over the limit and only not still yet. */
 	Instant awaited;
 };
 
-/* Whose time goes on only while it does not wait is not followed by looks. */
+/* Whose time goes on only while it does not wait is not followed by readings. */
 bool
 goes_on(const Session &session)
 {
@@ -536,7 +537,7 @@ fate_of(Limit limit, Session session, TrackingState tracking, const Policy &poli
 	          .tracking = tracking,
 	          .awaited = unknown_time};
 
-	for (int looks = 0; fate.decision.outlook == Outlook::Wait && looks < 100; looks++)
+	for (int readings = 0; fate.decision.outlook == Outlook::Wait && readings < 100; readings++)
 	{
 		fate.at = fate.decision.at;
 		if (fate.decision.verdict.deadline == 0)
@@ -577,7 +578,7 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 			now = std::max(noon, session.times.state_change +
 			                         threshold_of(policy.limits, limit).value -
 			                         chance.up_to(2 * second));
-		TrackingState tracking = any_memo(chance, session, now);
+		TrackingState tracking = any_tracking(chance, session, now);
 		Policy on = policy;
 
 		if (policy.mode == Mode::Off)
@@ -605,7 +606,7 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 		ASSERT_EQ(found.verdict->threshold.value, then.threshold.value);
 		ASSERT_EQ(found.verdict->episode.start, then.episode.start);
 		ASSERT_EQ(found.verdict->episode.stamp, then.episode.stamp);
-		/* Of what is only presumed each look tells more. */
+		/* Of what is only presumed each reading tells more. */
 		Duration presumed_now = presumed(limit, then.episode.start, session, tracking, on);
 		Duration presumed_then = presumed(limit, then.episode.start, session, fate.tracking, on);
 		Duration off = excluded(limit, session, tracking, on) + presumed_now;
@@ -630,7 +631,7 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 		}
 		else if (fate.awaited != unknown_time)
 		{
-			/* The next step is due just before the look that was waited for. */
+			/* The next step is due just before the reading that was waited for. */
 			waited++;
 			unsettled += fate.at > fate.awaited ? 1 : 0;
 			ASSERT_EQ(found.due_at, fate.awaited - 1);

@@ -186,7 +186,7 @@ TEST(SparedText, SaysWhy)
 	EXPECT_EQ(spared(Spared::RoleUnknown), "its role could not be read");
 	EXPECT_EQ(spared(Spared::Superuser), "superuser");
 	EXPECT_EQ(spared(Spared::NotMeasurable), "not measurable: track_activities is off");
-	EXPECT_EQ(spared(Spared::NotTold), "not measurable: /proc cannot be read");
+	EXPECT_EQ(spared(Spared::SwitchesUnreadable), "not measurable: /proc cannot be read");
 	EXPECT_EQ(spared(Spared::Listener), "listens on a channel");
 	EXPECT_EQ(spared(Spared::Maintenance), "maintenance command");
 	EXPECT_EQ(spared(Spared::LockWait), "waits for a lock");
@@ -378,7 +378,7 @@ TEST(Repetitions, AreToldOfAfterTenfolds)
 	std::vector<std::int64_t> told;
 
 	for (std::int64_t times = 0; times <= 10000; times++)
-		if (is_to_be_told(times))
+		if (is_to_be_logged(times))
 			told.push_back(times);
 	EXPECT_EQ(told, (std::vector<std::int64_t>{0, 10, 100, 1000, 10000}));
 }

@@ -1,6 +1,8 @@
 /*
  * What the status of a session says of it.
  */
+#include "core/session.h"
+
 #include "unit/builders.h"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,9 @@
 /*
  * Who seems idle, and whether it stirs: a message may be arriving.
  */
-#include "core/policy.h"
+#include "core/decision.h"
+#include "core/forecast.h"
+#include "core/stillness.h"
 
 #include "unit/builders.h"
 
@@ -17,7 +19,7 @@ namespace
 {
 
 constexpr Duration threshold = 5 * minute;
-/* How long before its deadline to look at who must be still for a second. */
+/* How long before its deadline a session is read that must be still for a second. */
 constexpr Duration lead = second + second / 4;
 
 TEST(StillnessFor, IsASecondOrHalfOfAShortThreshold)
@@ -35,8 +37,8 @@ struct SeemingCase
 	const char *name;
 	Limit limit;
 	Session session;
-	/* Its status has no stamp of it: it counts from the first look that finds it still. */
-	bool counts_from_look;
+	/* Its status has no stamp of it: it counts from the first reading that finds it still. */
+	bool counts_from_reading;
 
 	friend std::ostream &
 	operator<<(std::ostream &out, const SeemingCase &test)
@@ -60,9 +62,9 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 	{
 		session.switches = switches_not_read;
 	}
-	/* Look as the guard does, which asks the process only if something hangs on it. */
+	/* Read it as the guard does, which reads its switches only if something depends on them. */
 	Decision
-	look(Instant now)
+	read(Instant now)
 	{
 		Session seen = session;
 
@@ -72,20 +74,20 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 		observe(tracking, seen, now);
 		return decide(limit, seen, tracking, policy, now);
 	}
-	/* Look whenever the last look said so; the first one that has another word. */
+	/* Read it whenever the last decision said so; the first one that says something else. */
 	Instant
-	look_until_no_wait(Instant now, Decision &decision)
+	read_until_no_wait(Instant now, Decision &decision)
 	{
-		decision = look(now);
-		for (int looks = 0; decision.outlook == Outlook::Wait && looks < 100; looks++)
-			decision = look(now = decision.at);
+		decision = read(now);
+		for (int readings = 0; decision.outlook == Outlook::Wait && readings < 100; readings++)
+			decision = read(now = decision.at);
 		return now;
 	}
-	/* The deadline of somebody who was evaluation at from this moment on. */
+	/* The deadline of a session that is read from this moment on. */
 	Instant
-	deadline_after(Instant first_look, Duration of = threshold) const
+	deadline_after(Instant first_reading, Duration of = threshold) const
 	{
-		return (GetParam().counts_from_look ? first_look : noon) + of;
+		return (GetParam().counts_from_reading ? first_reading : noon) + of;
 	}
 	/* Does the server say that it is idle?  Otherwise it may have paused its pipeline. */
 	bool
@@ -93,16 +95,16 @@ class Seeming : public testing::TestWithParam<SeemingCase>
 	{
 		return session.state != State::Active;
 	}
-	/* Look every so often, each time to find that it has stirred, while there is only to wait. */
+	/* Read it every so often, each time with new switches, while the decision is to wait. */
 	Instant
 	stir_until_no_wait(Instant now, Duration every, Decision &decision)
 	{
-		decision = look(now);
+		decision = read(now);
 		while (decision.outlook == Outlook::Wait && now < noon + hour)
 		{
 			switches += 3;
 			now = std::min(now + every, decision.at);
-			decision = look(now);
+			decision = read(now);
 		}
 		return now;
 	}
@@ -112,7 +114,7 @@ TEST_P(Seeming, IsDueAtItsDeadlineIfItNeverStirs)
 {
 	Decision decision{};
 
-	EXPECT_EQ(look_until_no_wait(noon + second, decision), deadline_after(noon + second) + 1);
+	EXPECT_EQ(read_until_no_wait(noon + second, decision), deadline_after(noon + second) + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	EXPECT_EQ(decision.verdict.action, Action::Terminate);
 	EXPECT_EQ(decision.verdict.deadline, deadline_after(noon + second));
@@ -122,37 +124,37 @@ TEST_P(Seeming, IsDueAtItsDeadlineIfItNeverStirs)
 
 TEST_P(Seeming, IsLookedAtAsLongBeforeItsDeadlineAsItMustBeStill)
 {
-	Decision decision = look(noon + second);
+	Decision decision = read(noon + second);
 
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	EXPECT_EQ(decision.at, deadline_after(noon + second) - lead);
-	decision = look(decision.at);
+	decision = read(decision.at);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	EXPECT_EQ(decision.at, deadline_after(noon + second) + 1);
 }
 
 TEST_P(Seeming, IsDueInTimeThoughTheLookBeforeItComesALittleLate)
 {
-	Decision decision = look(noon + second);
+	Decision decision = read(noon + second);
 
-	look(decision.at + lead - second);
-	EXPECT_EQ(look(deadline_after(noon + second) + 1).outlook, Outlook::Due);
+	read(decision.at + lead - second);
+	EXPECT_EQ(read(deadline_after(noon + second) + 1).outlook, Outlook::Due);
 }
 
 TEST_P(Seeming, IsNotDueIfItStirsBeforeItsDeadline)
 {
 	Instant deadline = deadline_after(noon + second);
 
-	look(noon + second);
-	look(deadline - second);
+	read(noon + second);
+	read(deadline - second);
 	switches += 3;
-	Decision decision = look(deadline + 1);
+	Decision decision = read(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	/* It is over its limit, and must be still for a second now. */
 	EXPECT_EQ(decision.at, deadline + 1 + second);
 	EXPECT_EQ(decision.verdict.deadline, deadline);
-	EXPECT_EQ(look(decision.at - 1).outlook, Outlook::Wait);
-	EXPECT_EQ(look_until_no_wait(decision.at, decision), deadline + 1 + second);
+	EXPECT_EQ(read(decision.at - 1).outlook, Outlook::Wait);
+	EXPECT_EQ(read_until_no_wait(decision.at, decision), deadline + 1 + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	/* What it is measured by has not begun anew, and it is not late because it stirred. */
 	EXPECT_EQ(decision.verdict.deadline, deadline);
@@ -164,12 +166,12 @@ TEST_P(Seeming, IsDueInTimeIfItStirredOnlyLongBeforeItsDeadline)
 {
 	Instant deadline = deadline_after(noon + second);
 
-	look(noon + second);
+	read(noon + second);
 	switches += 3;
-	look(noon + minute);
+	read(noon + minute);
 	switches += 3;
-	look(deadline - second);
-	Decision decision = look(deadline + 1);
+	read(deadline - second);
+	Decision decision = read(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	EXPECT_EQ(decision.verdict.due, deadline);
 }
@@ -178,26 +180,26 @@ TEST_P(Seeming, HasNotStirredIfOnlyAnInterruptWasTakenOffLater)
 {
 	Instant deadline = deadline_after(noon + second);
 
-	look(noon + second);
-	look(deadline - lead);
+	read(noon + second);
+	read(deadline - lead);
 	switches--;
-	EXPECT_EQ(look(deadline + 1).outlook, Outlook::Due);
+	EXPECT_EQ(read(deadline + 1).outlook, Outlook::Due);
 }
 
 TEST_P(Seeming, MustBeStillAnewAfterEachStir)
 {
 	Instant now = noon + second;
 
-	look(now);
+	read(now);
 	/* A message that takes its time comes in a piece every half second. */
 	for (; now < noon + threshold + minute; now += second / 2)
 	{
 		switches += 3;
-		ASSERT_EQ(look(now).outlook, Outlook::Wait);
+		ASSERT_EQ(read(now).outlook, Outlook::Wait);
 	}
 	now -= second / 2;
 	Decision decision{};
-	EXPECT_EQ(look_until_no_wait(now, decision), now + second);
+	EXPECT_EQ(read_until_no_wait(now, decision), now + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	EXPECT_EQ(decision.verdict.due, now + second);
 }
@@ -213,7 +215,7 @@ TEST_P(Seeming, DoesNotStayForEverByStirringIfItsStatusSaysThatItIsIdle)
 	{
 		EXPECT_EQ(decision.outlook, Outlook::Wait);
 		EXPECT_GE(end, noon + hour);
-		EXPECT_EQ(look_until_no_wait(end, decision), end + second);
+		EXPECT_EQ(read_until_no_wait(end, decision), end + second);
 		EXPECT_EQ(decision.verdict.deadline, deadline);
 		EXPECT_EQ(decision.verdict.due, end + second);
 	}
@@ -244,15 +246,15 @@ TEST_P(Seeming, HasAMinuteForAMessageThatHasBegunUnderAShortLimit)
 	}
 }
 
-TEST_P(Seeming, HasItsPatienceFromTheFirstLookThatComesAfterItsDeadline)
+TEST_P(Seeming, HasItsPatienceFromTheFirstReadingThatComesAfterItsDeadline)
 {
 	Instant late = noon + 2 * threshold;
 	Decision decision{};
 	Instant end = stir_until_no_wait(late, second / 2, decision);
 
-	/* A pause begins with that look. */
+	/* A pause begins with that reading. */
 	if (is_idle_by_status())
-		EXPECT_EQ(end, late + (GetParam().counts_from_look ? 2 : 1) * threshold);
+		EXPECT_EQ(end, late + (GetParam().counts_from_reading ? 2 : 1) * threshold);
 	else
 		EXPECT_GE(end, noon + hour);
 	EXPECT_EQ(decision.outlook, is_idle_by_status() ? Outlook::Due : Outlook::Wait);
@@ -262,25 +264,25 @@ TEST_P(Seeming, IsLookedAtAgainSoonIfItIsAwakeAtItsDeadline)
 {
 	Instant deadline = deadline_after(noon + second);
 
-	look(noon + second);
-	look(deadline - second);
+	read(noon + second);
+	read(deadline - second);
 	session.awake = true;
-	Decision decision = look(deadline + 1);
+	Decision decision = read(deadline + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	EXPECT_EQ(decision.at, deadline + 1 + 10 * millisecond);
 	session.awake = false;
-	EXPECT_EQ(look(decision.at).outlook, Outlook::Due);
+	EXPECT_EQ(read(decision.at).outlook, Outlook::Due);
 }
 
 TEST_P(Seeming, IsNotDueWhileItWorksOnAMessage)
 {
 	Instant deadline = deadline_after(noon + second);
-	Decision decision = look(noon + second);
+	Decision decision = read(noon + second);
 
 	session.awake = true;
 	for (Instant now = decision.at; now < deadline + threshold - second; now = decision.at)
 	{
-		decision = look(now);
+		decision = read(now);
 		ASSERT_EQ(decision.outlook, Outlook::Wait);
 	}
 }
@@ -289,10 +291,10 @@ TEST_P(Seeming, StartsOverWithEachChangeOfItsStatus)
 {
 	Instant deadline = deadline_after(noon + second);
 
-	look(noon + second);
-	look(deadline - second);
+	read(noon + second);
+	read(deadline - second);
 	session.state_change += 2;
-	EXPECT_EQ(look(deadline + 1).outlook, Outlook::Wait);
+	EXPECT_EQ(read(deadline + 1).outlook, Outlook::Wait);
 }
 
 TEST_P(Seeming, IsAskedForAtALookThatComesAfterItsDeadline)
@@ -300,8 +302,8 @@ TEST_P(Seeming, IsAskedForAtALookThatComesAfterItsDeadline)
 	Instant late = noon + 2 * threshold;
 	Decision decision{};
 
-	EXPECT_EQ(look_until_no_wait(late, decision),
-	          GetParam().counts_from_look ? late + threshold + 1 : late + second);
+	EXPECT_EQ(read_until_no_wait(late, decision),
+	          GetParam().counts_from_reading ? late + threshold + 1 : late + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	/* It has not stirred: it is late because nobody evaluation. */
 	EXPECT_EQ(decision.verdict.due, deadline_after(late));
@@ -312,32 +314,32 @@ TEST_P(Seeming, IsOnlyLoggedAndOnlyIfItIsStill)
 	Decision decision{};
 
 	policy.mode(Mode::Log);
-	EXPECT_EQ(look_until_no_wait(noon + second, decision), deadline_after(noon + second) + 1);
+	EXPECT_EQ(read_until_no_wait(noon + second, decision), deadline_after(noon + second) + 1);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
 	EXPECT_EQ(decision.verdict.action, Action::Log);
 }
 
 TEST_P(Seeming, IsForetold)
 {
-	look(noon + second);
+	read(noon + second);
 
 	Session seen = session;
-	seen.switches = GetParam().counts_from_look ? switches : switches_not_read;
+	seen.switches = GetParam().counts_from_reading ? switches : switches_not_read;
 	Forecast found = forecast(limit, seen, tracking, policy, noon + second);
 	EXPECT_EQ(found.due_at, deadline_after(noon + second));
 	EXPECT_EQ(found.spared, Spared::No);
 }
 
-TEST_P(Seeming, IsConvictedWithoutAWordOfItsProcessOnlyIfItsStatusIsEnough)
+TEST_P(Seeming, IsEndedWithoutItsSwitchesOnlyIfItsStatusIsEnough)
 {
 	Decision decision{};
 
 	switches = switches_unreadable;
-	Instant end = look_until_no_wait(noon + second, decision);
-	if (GetParam().counts_from_look)
+	Instant end = read_until_no_wait(noon + second, decision);
+	if (GetParam().counts_from_reading)
 	{
 		EXPECT_EQ(decision.outlook, Outlook::Spared);
-		EXPECT_EQ(decision.spared, Spared::NotTold);
+		EXPECT_EQ(decision.spared, Spared::SwitchesUnreadable);
 	}
 	else
 	{
@@ -418,7 +420,7 @@ TEST(WantsSwitches, NotForALimitThatNeverComes)
 	                            Asker::Evaluation));
 }
 
-/* ---- Who is asked at a scan, and who at a look. ---- */
+/* ---- Which processes are asked by a scan, and which by an evaluation. ---- */
 
 class AskedOfTheIdle : public testing::Test
 {
@@ -458,12 +460,12 @@ TEST_F(AskedOfTheIdle, AScanAsksAgainOfWhoeverHasTakenAMessageIn)
 	answer(noon + threshold);
 	session = SessionBuilder().idle(noon + minute).switches(switches_not_read);
 	EXPECT_TRUE(asks(Asker::Scan, noon + threshold + minute));
-	/* But not long before its deadline, as at a look. */
+	/* But not long before its deadline, as by an evaluation. */
 	EXPECT_FALSE(asks(Asker::Scan, noon + threshold + minute - lead - 1));
 	EXPECT_FALSE(asks(Asker::Evaluation, noon + threshold + minute - lead - 1));
 }
 
-/* Scans may follow each other so closely that no look is left between them. */
+/* Scans may follow each other so closely that no reading is left between them. */
 TEST_F(AskedOfTheIdle, AScanAsksAgainOfWhoeverWasAwake)
 {
 	Instant now = noon + threshold + minute;
@@ -522,10 +524,8 @@ TEST_F(AskedOfTheIdle, NobodyAsksOfTheSpared)
 	EXPECT_TRUE(asks(Asker::Scan, late));
 }
 
-TEST_F(AskedOfTheIdle, OfWhoeverSeemsToPauseTheSameFromItsFirstLookOn)
+TEST_F(AskedOfTheIdle, OfWhoeverSeemsToPauseTheSameFromItsFirstReadingOn)
 {
-	Instant lead = second + second / 4;
-
 	policy.limit(Limit::IdleInTransactionSession, threshold);
 	for (SessionBuilder pause :
 	     {SessionBuilder().paused(noon), SessionBuilder().idle(noon).with_transaction_id()})
@@ -553,11 +553,11 @@ class Describing : public testing::TestWithParam<bool>
 	bool is_idle = GetParam();
 	Session session = is_idle ? SessionBuilder().idle(noon).with_transaction_id().switches(7)
 	                          : SessionBuilder().idle_in_transaction(noon).switches(7);
-	TrackingState tracking = memo_after_look(session, noon);
+	TrackingState tracking = tracking_after_reading(session, noon);
 	PolicyBuilder policy = PolicyBuilder().limit(limit, threshold);
 
 	Decision
-	look(Instant now, Wait wait)
+	read(Instant now, Wait wait)
 	{
 		session.wait = wait;
 		session.wait_start = session.times.wait_start = wait == Wait::Lock ? noon + second : 0;
@@ -568,7 +568,7 @@ class Describing : public testing::TestWithParam<bool>
 
 TEST_P(Describing, IsSparedWhileItWaits)
 {
-	Decision decision = look(late, Wait::Lock);
+	Decision decision = read(late, Wait::Lock);
 
 	EXPECT_EQ(decision.outlook, Outlook::Spared);
 	EXPECT_EQ(decision.spared, Spared::LockWait);
@@ -579,14 +579,14 @@ TEST_P(Describing, IsSparedWhileItWaits)
 TEST_P(Describing, IsDueIfLockWaitersAreNotSpared)
 {
 	policy.spare_lock_waiters(false);
-	EXPECT_EQ(look(late, Wait::Lock).outlook, Outlook::Due);
+	EXPECT_EQ(read(late, Wait::Lock).outlook, Outlook::Due);
 }
 
 TEST_P(Describing, IsNotEndedWhenItGetsItsLock)
 {
-	look(late, Wait::Lock);
+	read(late, Wait::Lock);
 	session.switches += 3;
-	Decision decision = look(late + second / 2, Wait::ClientRead);
+	Decision decision = read(late + second / 2, Wait::ClientRead);
 	EXPECT_EQ(decision.outlook, Outlook::Wait);
 	/* Another pause has begun; of whoever is idle in transaction the server says since when. */
 	Instant since = is_idle ? late + second / 2 : noon;
@@ -597,19 +597,19 @@ TEST_P(Describing, IsNotEndedWhenItGetsItsLock)
 	for (Instant now = late + second; now < end; now += second / 2)
 	{
 		session.switches += 3;
-		ASSERT_EQ(look(now, Wait::ClientRead).outlook, Outlook::Wait);
+		ASSERT_EQ(read(now, Wait::ClientRead).outlook, Outlook::Wait);
 	}
 	session.switches += 3;
-	EXPECT_EQ(look(end, Wait::ClientRead).outlook, Outlook::Due);
+	EXPECT_EQ(read(end, Wait::ClientRead).outlook, Outlook::Due);
 }
 
 TEST_P(Describing, IsNotEndedWhenItGetsItsLockThoughNobodyHadAskedWhileItWaited)
 {
 	session.switches = switches_not_read;
-	look(late, Wait::Lock);
-	EXPECT_NE(look(late + second / 2, Wait::ClientRead).outlook, Outlook::Due);
+	read(late, Wait::Lock);
+	EXPECT_NE(read(late + second / 2, Wait::ClientRead).outlook, Outlook::Due);
 	session.switches = 8;
-	EXPECT_EQ(look(late + second / 2 + 1, Wait::ClientRead).outlook, Outlook::Wait);
+	EXPECT_EQ(read(late + second / 2 + 1, Wait::ClientRead).outlook, Outlook::Wait);
 }
 
 INSTANTIATE_TEST_SUITE_P(Policy, Describing, testing::Bool(),
@@ -627,7 +627,7 @@ class OldPipeline : public testing::Test
 	Policy policy = PolicyBuilder().limit(Limit::Session, threshold);
 
 	Decision
-	look(Instant now, std::int64_t switches)
+	read(Instant now, std::int64_t switches)
 	{
 		session.switches = switches;
 		observe(tracking, session, now);
@@ -639,25 +639,25 @@ TEST_F(OldPipeline, IsEndedByTheAgeOfItsSessionWhateverItStirs)
 {
 	for (std::int64_t switches :
 	     {std::int64_t{7}, std::int64_t{99}, switches_not_read, switches_unreadable})
-		EXPECT_EQ(look(noon, switches).outlook, Outlook::Due);
+		EXPECT_EQ(read(noon, switches).outlook, Outlook::Due);
 }
 
 TEST_F(OldPipeline, IsLeftAloneWithATransaction)
 {
 	session = SessionBuilder().connected(noon - day).paused(noon);
-	look(noon, 7);
-	EXPECT_EQ(look(noon + hour, 7).spared, Spared::InTransaction);
+	read(noon, 7);
+	EXPECT_EQ(read(noon + hour, 7).spared, Spared::InTransaction);
 }
 
 TEST_F(OldPipeline, IdleNeedsNoStillness)
 {
 	session = SessionBuilder().connected(noon - day).idle(noon);
-	EXPECT_EQ(look(noon + 1, switches_not_read).outlook, Outlook::Due);
+	EXPECT_EQ(read(noon + 1, switches_not_read).outlook, Outlook::Due);
 }
 
 /* ---- An idle session with a transaction is bound by both limits of transactions. ---- */
 
-TEST(IdleWithTransaction, IsBoundByTransactionTimeoutFromTheFirstLookWhateverItStirs)
+TEST(IdleWithTransaction, IsBoundByTransactionTimeoutFromTheFirstReadingWhateverItStirs)
 {
 	Session session = SessionBuilder().idle(noon).with_transaction_id();
 	TrackingState tracking = tracking_of(session);

@@ -1,6 +1,8 @@
 /*
- * What is kept in mind of a session from one look to the next.
+ * What is kept in mind of a session from one reading to the next.
  */
+#include "core/tracking_state.h"
+
 #include "unit/builders.h"
 
 #include <gtest/gtest.h>
@@ -13,24 +15,18 @@ namespace session_guard::test
 namespace
 {
 
-constexpr Instant first_look = noon + minute;
-constexpr Instant second_look = noon + 2 * minute;
-constexpr Instant third_look = noon + 3 * minute;
-
-Session
-running()
-{
-	return SessionBuilder().running(noon);
-}
+constexpr Instant first_reading = noon + minute;
+constexpr Instant second_reading = noon + 2 * minute;
+constexpr Instant third_reading = noon + 3 * minute;
 
 /* A tracking in which nothing is as in a new one. */
 TrackingState
-full_memo(const SessionId &session)
+full_tracking(const SessionId &session)
 {
 	TrackingState tracking{};
 
 	tracking.session = session;
-	tracking.looked_at = noon + 1;
+	tracking.read_at = noon + 1;
 	tracking.backend_start = {.stamp = session.backend_start, .at = 2};
 	tracking.xact_start = {.stamp = 3, .at = 4};
 	tracking.query_start = {.stamp = 5, .at = 6};
@@ -111,11 +107,11 @@ TEST(Place, ForgetsEverythingOfAnotherSession)
 
 	for (const SessionId &other : others)
 	{
-		TrackingState tracking = full_memo(other);
+		TrackingState tracking = full_tracking(other);
 
-		place(tracking, session, Clock{}, first_look);
+		place(tracking, session, Clock{}, first_reading);
 		EXPECT_EQ(tracking.session, session.id);
-		EXPECT_EQ(tracking.looked_at, unknown_time);
+		EXPECT_EQ(tracking.read_at, unknown_time);
 		EXPECT_EQ(tracking.waited_for, SeenWait::None);
 		EXPECT_FALSE(tracking.was_maintaining);
 		EXPECT_EQ(tracking.statement, unknown_time);
@@ -144,10 +140,10 @@ TEST(Place, ForgetsEverythingOfAnotherSession)
 TEST(Place, KeepsWhatWasDoneAndSaidOfTheSameSession)
 {
 	Session session = running();
-	TrackingState tracking = full_memo(session.id);
+	TrackingState tracking = full_tracking(session.id);
 
-	place(tracking, session, Clock{}, first_look);
-	observe(tracking, session, first_look);
+	place(tracking, session, Clock{}, first_reading);
+	observe(tracking, session, first_reading);
 	EXPECT_EQ(tracking.escalation.step, EscalationStep::Terminated);
 	EXPECT_EQ(tracking.escalation.statement, 6);
 	EXPECT_EQ(tracking.escalation.at, 7);
@@ -286,29 +282,29 @@ TEST_F(PlaceByClock, PutsWhatIsNewSinceTheLastLookNotBeforeIt)
 	session.state_change = noon - hour;
 	place(tracking, session, clock, noon + second);
 	EXPECT_EQ(session.times.state_change, noon - smallest_step);
-	/* Whoever was not evaluation at yet may be as old as it says. */
+	/* A session that was not read yet may be as old as its stamps say. */
 	session.id.pid++;
 	session.state_change = noon - 2 * hour;
 	place(tracking, session, clock, noon + second);
 	EXPECT_EQ(session.times.state_change, noon - 2 * hour);
 }
 
-/* ---- Waits; what of them is taken off is the matter of excluded(). ---- */
+/* ---- Waits; excluded_time() decides which of them do not count. ---- */
 
 TEST(Observe, NotesNoWaitOfWhoNeverWaited)
 {
 	TrackingState tracking = tracking_of(running());
 
-	for (Instant look : {first_look, second_look, third_look})
+	for (Instant now : {first_reading, second_reading, third_reading})
 	{
-		observe(tracking, running(), look);
-		EXPECT_EQ(tracking.looked_at, look);
+		observe(tracking, running(), now);
+		EXPECT_EQ(tracking.read_at, now);
 	}
 	EXPECT_EQ(tracking.waited_for, SeenWait::None);
 	expect_no_waits(tracking);
 }
 
-/* Waits that do not count, and from when they do not at the second look that finds one. */
+/* Waits that do not count, and from when they do not at the second reading that finds one. */
 struct WaitCase
 {
 	const char *name;
@@ -329,7 +325,7 @@ class ObserveWait : public testing::TestWithParam<WaitCase>
 	TrackingState tracking = tracking_of(running());
 
 	void
-	look(const Session &session, Instant at)
+	read(const Session &session, Instant at)
 	{
 		observe(tracking, session, at);
 	}
@@ -349,100 +345,102 @@ class ObserveWait : public testing::TestWithParam<WaitCase>
 
 TEST_P(ObserveWait, IsNoted)
 {
-	look(GetParam().waiting, first_look);
+	read(GetParam().waiting, first_reading);
 	EXPECT_EQ(tracking.waited_for, GetParam().wait);
-	look(running(), second_look);
+	read(running(), second_reading);
 	EXPECT_EQ(tracking.waited_for, SeenWait::None);
 }
 
 TEST_P(ObserveWait, CountsFromItsStartToTheLookThatSeesIt)
 {
-	look(running(), first_look);
-	look(GetParam().waiting, second_look);
-	expect_waited(second_look - GetParam().since);
-	look(GetParam().waiting, third_look);
-	expect_waited(third_look - GetParam().since);
+	read(running(), first_reading);
+	read(GetParam().waiting, second_reading);
+	expect_waited(second_reading - GetParam().since);
+	read(GetParam().waiting, third_reading);
+	expect_waited(third_reading - GetParam().since);
 }
 
-TEST_P(ObserveWait, CountsToTheFirstLookThatFindsItOver)
+TEST_P(ObserveWait, CountsToTheFirstReadingThatFindsItOver)
 {
-	look(running(), first_look);
-	look(GetParam().waiting, second_look);
-	look(running(), third_look);
-	expect_waited(third_look - GetParam().since);
-	look(running(), third_look + minute);
-	expect_waited(third_look - GetParam().since);
+	read(running(), first_reading);
+	read(GetParam().waiting, second_reading);
+	read(running(), third_reading);
+	expect_waited(third_reading - GetParam().since);
+	read(running(), third_reading + minute);
+	expect_waited(third_reading - GetParam().since);
 }
 
 TEST_P(ObserveWait, OfAnEarlierStatementIsForgotten)
 {
-	look(running(), first_look);
-	look(GetParam().waiting, second_look);
-	look(SessionBuilder().running(second_look + second), third_look);
+	read(running(), first_reading);
+	read(GetParam().waiting, second_reading);
+	read(SessionBuilder().running(second_reading + second), third_reading);
 	expect_none(tracking.statement_waits.all);
 	EXPECT_EQ(waited(tracking.transaction_waits.all, GetParam().wait),
-	          second_look + second - GetParam().since);
+	          second_reading + second - GetParam().since);
 }
 
 TEST_P(ObserveWait, OfAnEarlierTransactionIsForgotten)
 {
-	look(running(), first_look);
-	look(GetParam().waiting, second_look);
-	look(SessionBuilder().running(second_look + second).with_transaction_id(18), third_look);
+	read(running(), first_reading);
+	read(GetParam().waiting, second_reading);
+	read(SessionBuilder().running(second_reading + second).with_transaction_id(18), third_reading);
 	expect_waited(0);
 }
 
 TEST_P(ObserveWait, OfASessionBeforeItInTheSlotDoesNotCount)
 {
-	look(GetParam().waiting, first_look);
+	read(GetParam().waiting, first_reading);
 	Session other = SessionBuilder().running(noon).connected(noon - second);
 
-	place(tracking, other, Clock{}, second_look);
-	look(other, second_look);
+	place(tracking, other, Clock{}, second_reading);
+	read(other, second_reading);
 	expect_waited(0);
 }
 
 TEST_P(ObserveWait, CountsNothingForAReaderWhoseClockIsOlder)
 {
-	look(running(), first_look);
-	look(GetParam().waiting, second_look);
-	look(running(), second_look - second);
-	expect_waited(second_look - GetParam().since);
+	read(running(), first_reading);
+	read(GetParam().waiting, second_reading);
+	read(running(), second_reading - second);
+	expect_waited(second_reading - GetParam().since);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     TrackingState, ObserveWait,
     testing::Values(WaitCase{"Lock",
-                             SessionBuilder().running(noon).waiting_for_lock(second_look - 7),
-                             SeenWait::Lock, second_look - 7},
+                             SessionBuilder().running(noon).waiting_for_lock(second_reading - 7),
+                             SeenWait::Lock, second_reading - 7},
                     WaitCase{"LockNotStampedYet", SessionBuilder().running(noon).waiting_for_lock(),
-                             SeenWait::Lock, second_look},
+                             SeenWait::Lock, second_reading},
                     WaitCase{"LockOfAWorker",
                              SessionBuilder()
                                  .running(noon)
-                                 .waiting_for_lock(second_look - 7)
+                                 .waiting_for_lock(second_reading - 7)
                                  .waiting_for(Wait::Other)
                                  .worker_waiting_for_lock(),
-                             SeenWait::Lock, second_look - 7},
+                             SeenWait::Lock, second_reading - 7},
                     WaitCase{"SyncRep", SessionBuilder().running(noon).waiting_for(Wait::SyncRep),
-                             SeenWait::Standby, first_look},
+                             SeenWait::Standby, first_reading},
                     WaitCase{"Client", SessionBuilder().running(noon).waiting_for(Wait::ClientRead),
-                             SeenWait::Client, first_look}),
+                             SeenWait::Client, first_reading}),
     [](const auto &test) { return std::string(test.param.name); });
 
 TEST(ObserveWaitOfKinds, EachIsNotedByItself)
 {
 	TrackingState tracking = tracking_of(running());
 
-	observe(tracking, running(), first_look);
-	observe(tracking, SessionBuilder().running(noon).waiting_for(Wait::SyncRep), second_look);
-	observe(tracking, SessionBuilder().running(noon).waiting_for_lock(third_look - second),
-	        third_look);
+	observe(tracking, running(), first_reading);
+	observe(tracking, SessionBuilder().running(noon).waiting_for(Wait::SyncRep), second_reading);
+	observe(tracking, SessionBuilder().running(noon).waiting_for_lock(third_reading - second),
+	        third_reading);
 	/* Until a lock was waited for instead, it may have been the standby. */
-	EXPECT_EQ(waited(tracking.statement_waits.all, SeenWait::Standby), third_look - first_look);
+	EXPECT_EQ(waited(tracking.statement_waits.all, SeenWait::Standby),
+	          third_reading - first_reading);
 	EXPECT_EQ(waited(tracking.statement_waits.all, SeenWait::Lock), 0);
-	observe(tracking, running(), third_look + second);
-	EXPECT_EQ(waited(tracking.statement_waits.all, SeenWait::Standby), third_look - first_look);
+	observe(tracking, running(), third_reading + second);
+	EXPECT_EQ(waited(tracking.statement_waits.all, SeenWait::Standby),
+	          third_reading - first_reading);
 	EXPECT_EQ(waited(tracking.statement_waits.all, SeenWait::Lock), second);
 }
 
@@ -452,7 +450,7 @@ TEST(ObserveWaitOfKinds, StandbyIsToldBeforeALockOfAWorker)
 
 	observe(tracking,
 	        SessionBuilder().running(noon).waiting_for(Wait::SyncRep).worker_waiting_for_lock(),
-	        first_look);
+	        first_reading);
 	EXPECT_EQ(tracking.waited_for, SeenWait::Standby);
 }
 
@@ -461,63 +459,64 @@ TEST(ObserveWaitOfKinds, CopyThatReadsItsDataDoesNotWait)
 	TrackingState tracking = tracking_of(running());
 
 	observe(tracking, SessionBuilder().running(noon).waiting_for(Wait::ClientRead).copying(),
-	        first_look);
+	        first_reading);
 	EXPECT_EQ(tracking.waited_for, SeenWait::None);
-	observe(tracking, running(), second_look);
+	observe(tracking, running(), second_reading);
 	expect_no_waits(tracking);
 }
 
 /* ---- From when waits are known. ---- */
 
-TEST(ObserveKnownFrom, IsTheFirstLookThatFindsItRunning)
+TEST(ObserveKnownFrom, IsTheFirstReadingThatFindsItRunning)
 {
 	TrackingState tracking = tracking_of(running());
 
-	for (Instant look : {first_look, second_look, third_look})
+	for (Instant now : {first_reading, second_reading, third_reading})
 	{
-		observe(tracking, running(), look);
-		expect_known_from(tracking, first_look, first_look);
+		observe(tracking, running(), now);
+		expect_known_from(tracking, first_reading, first_reading);
 	}
 	/* A wait that comes later tells nothing of what was before. */
 	observe(tracking, SessionBuilder().running(noon).waiting_for_lock(noon + 1),
-	        third_look + second);
-	expect_known_from(tracking, first_look, first_look);
+	        third_reading + second);
+	expect_known_from(tracking, first_reading, first_reading);
 }
 
-TEST(ObserveKnownFrom, IsTheStartOfTheWaitThatTheFirstLookFinds)
+TEST(ObserveKnownFrom, IsTheStartOfTheWaitThatTheFirstReadingFinds)
 {
-	TrackingState tracking =
-	    memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon + second), first_look);
+	TrackingState tracking = tracking_after_reading(
+	    SessionBuilder().running(noon).waiting_for_lock(noon + second), first_reading);
 
 	expect_known_from(tracking, noon + second, noon + second);
-	tracking =
-	    memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon - hour), first_look);
+	tracking = tracking_after_reading(SessionBuilder().running(noon).waiting_for_lock(noon - hour),
+	                                  first_reading);
 	/* A wait that began before them is theirs from their own beginning. */
 	expect_known_from(tracking, noon, noon - second);
-	tracking = memo_after_look(SessionBuilder().running(noon).waiting_for_lock(), first_look);
-	expect_known_from(tracking, first_look, first_look);
+	tracking =
+	    tracking_after_reading(SessionBuilder().running(noon).waiting_for_lock(), first_reading);
+	expect_known_from(tracking, first_reading, first_reading);
 }
 
 TEST(ObserveKnownFrom, IsOfAnotherStatementOrTransactionTheLookThatFindsIt)
 {
-	TrackingState tracking = memo_after_look(running(), first_look);
-	SessionBuilder next = SessionBuilder().running(first_look + second).transaction_since(noon);
+	TrackingState tracking = tracking_after_reading(running(), first_reading);
+	SessionBuilder next = SessionBuilder().running(first_reading + second).transaction_since(noon);
 
-	observe(tracking, next, second_look);
-	expect_known_from(tracking, second_look, first_look);
-	next = SessionBuilder().running(second_look + second).with_transaction_id(18);
-	observe(tracking, next, third_look);
-	expect_known_from(tracking, third_look, third_look);
+	observe(tracking, next, second_reading);
+	expect_known_from(tracking, second_reading, first_reading);
+	next = SessionBuilder().running(second_reading + second).with_transaction_id(18);
+	observe(tracking, next, third_reading);
+	expect_known_from(tracking, third_reading, third_reading);
 }
 
 TEST(ObserveKnownFrom, IsNotBeforeTheWaitOfAnEarlierStatementWasOver)
 {
-	TrackingState tracking =
-	    memo_after_look(SessionBuilder().running(noon).waiting_for_lock(noon + 1), first_look);
-	SessionBuilder next = SessionBuilder().running(first_look + second).with_transaction_id(18);
+	TrackingState tracking = tracking_after_reading(
+	    SessionBuilder().running(noon).waiting_for_lock(noon + 1), first_reading);
+	SessionBuilder next = SessionBuilder().running(first_reading + second).with_transaction_id(18);
 
-	observe(tracking, next.waiting_for_lock(first_look + minute / 2), second_look);
-	expect_known_from(tracking, first_look + minute / 2, first_look + minute / 2);
+	observe(tracking, next.waiting_for_lock(first_reading + minute / 2), second_reading);
+	expect_known_from(tracking, first_reading + minute / 2, first_reading + minute / 2);
 }
 
 TEST(ObserveKnownFrom, NotesTheMaintenanceBeforeIt)
@@ -527,16 +526,16 @@ TEST(ObserveKnownFrom, NotesTheMaintenanceBeforeIt)
 	                             .running(noon)
 	                             .maintained(noon, 9 * second, 7 * second, 20 * second)
 	                             .maintaining(noon + 10 * second);
-	TrackingState tracking = memo_after_look(session, first_look);
+	TrackingState tracking = tracking_after_reading(session, first_reading);
 
 	EXPECT_EQ(tracking.statement_waits.maintained_before, 57 * second);
 	EXPECT_EQ(tracking.transaction_waits.maintained_before, 70 * second);
-	observe(tracking, session, second_look);
+	observe(tracking, session, second_reading);
 	EXPECT_EQ(tracking.statement_waits.maintained_before, 57 * second);
 	EXPECT_EQ(tracking.transaction_waits.maintained_before, 70 * second);
 
 	/* A wait within it is known from its own start, before which there were ten seconds of it. */
-	tracking = memo_after_look(session.waiting_for_lock(noon + 20 * second), first_look);
+	tracking = tracking_after_reading(session.waiting_for_lock(noon + 20 * second), first_reading);
 	EXPECT_EQ(tracking.statement_waits.maintained_before, 17 * second);
 	EXPECT_EQ(tracking.transaction_waits.maintained_before, 30 * second);
 }
@@ -550,20 +549,20 @@ asleep(std::int64_t switches)
 	return SessionBuilder().idle(noon).switches(switches);
 }
 
-TEST(ObserveStillness, BeginsAtTheFirstLookThatAsks)
+TEST(ObserveStillness, BeginsAtTheFirstReadingThatAsks)
 {
 	TrackingState tracking = tracking_of(asleep(0));
 
-	observe(tracking, asleep(switches_not_read), first_look);
-	EXPECT_EQ(tracking.still.unchanged_since, first_look);
+	observe(tracking, asleep(switches_not_read), first_reading);
+	EXPECT_EQ(tracking.still.unchanged_since, first_reading);
 	EXPECT_EQ(tracking.still.asked_since, unknown_time);
 	EXPECT_EQ(tracking.still.since, unknown_time);
-	observe(tracking, asleep(0), second_look);
-	EXPECT_EQ(tracking.still.unchanged_since, first_look);
-	EXPECT_EQ(tracking.still.asked_since, second_look);
-	EXPECT_EQ(tracking.still.since, second_look);
-	observe(tracking, asleep(0), third_look);
-	EXPECT_EQ(tracking.still.since, second_look);
+	observe(tracking, asleep(0), second_reading);
+	EXPECT_EQ(tracking.still.unchanged_since, first_reading);
+	EXPECT_EQ(tracking.still.asked_since, second_reading);
+	EXPECT_EQ(tracking.still.since, second_reading);
+	observe(tracking, asleep(0), third_reading);
+	EXPECT_EQ(tracking.still.since, second_reading);
 }
 
 TEST(ObserveStillness, StartsOverWhenTheProcessIsWoken)
@@ -572,59 +571,59 @@ TEST(ObserveStillness, StartsOverWhenTheProcessIsWoken)
 	Session woken = SessionBuilder().paused(noon).switches(8);
 	TrackingState tracking = tracking_of(pause);
 
-	observe(tracking, pause, first_look);
-	observe(tracking, woken, second_look);
-	EXPECT_EQ(tracking.still.since, second_look);
-	observe(tracking, woken, third_look);
-	EXPECT_EQ(tracking.still.since, second_look);
+	observe(tracking, pause, first_reading);
+	observe(tracking, woken, second_reading);
+	EXPECT_EQ(tracking.still.since, second_reading);
+	observe(tracking, woken, third_reading);
+	EXPECT_EQ(tracking.still.since, second_reading);
 	/* No message was taken in all the time. */
-	EXPECT_EQ(tracking.still.unchanged_since, first_look);
-	EXPECT_EQ(tracking.still.asked_since, first_look);
+	EXPECT_EQ(tracking.still.unchanged_since, first_reading);
+	EXPECT_EQ(tracking.still.asked_since, first_reading);
 }
 
 TEST(ObserveStillness, OfTheIdleStartsOverWhenItIsWokenMoreOftenThanByInterrupts)
 {
 	TrackingState tracking = tracking_of(asleep(7));
 
-	observe(tracking, asleep(7), first_look);
-	observe(tracking, asleep(9), second_look);
-	EXPECT_EQ(tracking.still.since, first_look);
-	observe(tracking, asleep(10), third_look);
-	EXPECT_EQ(tracking.still.since, third_look);
+	observe(tracking, asleep(7), first_reading);
+	observe(tracking, asleep(9), second_reading);
+	EXPECT_EQ(tracking.still.since, first_reading);
+	observe(tracking, asleep(10), third_reading);
+	EXPECT_EQ(tracking.still.since, third_reading);
 }
 
 TEST(ObserveStillness, GoesOnWhenASignalIsTakenOffLaterThanItWasCounted)
 {
 	TrackingState tracking = tracking_of(asleep(7));
 
-	observe(tracking, asleep(7), first_look);
-	observe(tracking, asleep(6), second_look);
-	EXPECT_EQ(tracking.still.since, first_look);
-	observe(tracking, asleep(7), third_look);
-	EXPECT_EQ(tracking.still.since, first_look);
+	observe(tracking, asleep(7), first_reading);
+	observe(tracking, asleep(6), second_reading);
+	EXPECT_EQ(tracking.still.since, first_reading);
+	observe(tracking, asleep(7), third_reading);
+	EXPECT_EQ(tracking.still.since, first_reading);
 }
 
 TEST(ObserveStillness, EndsWithPiecesAfterSignalsThatWereReadWithoutASleep)
 {
 	TrackingState tracking = tracking_of(asleep(1000));
 
-	observe(tracking, asleep(1000), first_look);
+	observe(tracking, asleep(1000), first_reading);
 	/* A burst of signals that found the process awake. */
-	observe(tracking, asleep(900), second_look);
-	EXPECT_EQ(tracking.still.since, first_look);
+	observe(tracking, asleep(900), second_reading);
+	EXPECT_EQ(tracking.still.since, first_reading);
 	/* Far fewer pieces than there were signals. */
-	observe(tracking, asleep(910), third_look);
-	EXPECT_EQ(tracking.still.since, third_look);
+	observe(tracking, asleep(910), third_reading);
+	EXPECT_EQ(tracking.still.since, third_reading);
 }
 
 TEST(ObserveStillness, OfAPauseIsNotKnownAfterABurstOfSignals)
 {
 	TrackingState tracking = tracking_of(SessionBuilder().paused(noon));
 
-	observe(tracking, SessionBuilder().paused(noon).switches(1000), first_look);
-	observe(tracking, SessionBuilder().paused(noon).switches(900), second_look);
-	EXPECT_EQ(tracking.still.since, second_look);
-	EXPECT_EQ(tracking.still.unchanged_since, first_look);
+	observe(tracking, SessionBuilder().paused(noon).switches(1000), first_reading);
+	observe(tracking, SessionBuilder().paused(noon).switches(900), second_reading);
+	EXPECT_EQ(tracking.still.since, second_reading);
+	EXPECT_EQ(tracking.still.unchanged_since, first_reading);
 }
 
 TEST(ObserveStillness, IsNotLearnedOfWhoIsAwake)
@@ -633,18 +632,18 @@ TEST(ObserveStillness, IsNotLearnedOfWhoIsAwake)
 	TrackingState tracking = tracking_of(asleep(7));
 
 	awake.awake = true;
-	observe(tracking, awake, first_look);
+	observe(tracking, awake, first_reading);
 	EXPECT_TRUE(tracking.still.is_awake);
-	EXPECT_EQ(tracking.still.asked_since, first_look);
+	EXPECT_EQ(tracking.still.asked_since, first_reading);
 	EXPECT_EQ(tracking.still.since, unknown_time);
-	observe(tracking, asleep(7), second_look);
+	observe(tracking, asleep(7), second_reading);
 	EXPECT_FALSE(tracking.still.is_awake);
-	EXPECT_EQ(tracking.still.since, second_look);
-	observe(tracking, awake, third_look);
+	EXPECT_EQ(tracking.still.since, second_reading);
+	observe(tracking, awake, third_reading);
 	EXPECT_TRUE(tracking.still.is_awake);
-	EXPECT_EQ(tracking.still.since, second_look);
-	observe(tracking, asleep(7), third_look + second);
-	EXPECT_EQ(tracking.still.since, second_look);
+	EXPECT_EQ(tracking.still.since, second_reading);
+	observe(tracking, asleep(7), third_reading + second);
+	EXPECT_EQ(tracking.still.since, second_reading);
 }
 
 TEST(ObserveStillness, IsAnotherWithAnotherMessageOrTransaction)
@@ -658,10 +657,10 @@ TEST(ObserveStillness, IsAnotherWithAnotherMessageOrTransaction)
 	{
 		TrackingState tracking = tracking_of(session);
 
-		observe(tracking, asleep(7), first_look);
-		observe(tracking, session, second_look);
-		EXPECT_EQ(tracking.still.since, second_look);
-		EXPECT_EQ(tracking.still.unchanged_since, second_look);
+		observe(tracking, asleep(7), first_reading);
+		observe(tracking, session, second_reading);
+		EXPECT_EQ(tracking.still.since, second_reading);
+		EXPECT_EQ(tracking.still.unchanged_since, second_reading);
 	}
 }
 
@@ -669,16 +668,16 @@ TEST(ObserveStillness, IsNoneOfWhoRuns)
 {
 	TrackingState tracking = tracking_of(running());
 
-	for (Instant look : {first_look, second_look})
+	for (Instant now : {first_reading, second_reading})
 	{
-		observe(tracking, running(), look);
+		observe(tracking, running(), now);
 		EXPECT_EQ(tracking.still.unchanged_since, unknown_time);
 	}
 	/* The state that a pause is shown in began with the message before it. */
 	Session pause = running();
 	pause.wait = Wait::ClientRead;
-	observe(tracking, pause, third_look);
-	EXPECT_EQ(tracking.still.unchanged_since, third_look);
+	observe(tracking, pause, third_reading);
+	EXPECT_EQ(tracking.still.unchanged_since, third_reading);
 }
 
 TEST(ObserveStillness, OfAPauseIsKeptOverAnInterruptThatIsServedInIt)
@@ -688,13 +687,13 @@ TEST(ObserveStillness, OfAPauseIsKeptOverAnInterruptThatIsServedInIt)
 	TrackingState tracking = tracking_of(pause);
 
 	serving.wait = Wait::Other;
-	observe(tracking, pause, first_look);
-	observe(tracking, serving, second_look);
-	observe(tracking, pause, third_look);
-	EXPECT_EQ(tracking.still.unchanged_since, first_look);
+	observe(tracking, pause, first_reading);
+	observe(tracking, serving, second_reading);
+	observe(tracking, pause, third_reading);
+	EXPECT_EQ(tracking.still.unchanged_since, first_reading);
 	/* The next message is another matter. */
 	serving.state_change += second;
-	observe(tracking, serving, third_look + second);
+	observe(tracking, serving, third_reading + second);
 	EXPECT_EQ(tracking.still.unchanged_since, unknown_time);
 }
 
@@ -702,21 +701,21 @@ TEST(ObserveStillness, IsKeptOverALookThatDoesNotAsk)
 {
 	TrackingState tracking = tracking_of(asleep(7));
 
-	observe(tracking, asleep(7), first_look);
-	observe(tracking, asleep(switches_not_read), second_look);
-	EXPECT_EQ(tracking.still.since, first_look);
+	observe(tracking, asleep(7), first_reading);
+	observe(tracking, asleep(switches_not_read), second_reading);
+	EXPECT_EQ(tracking.still.since, first_reading);
 	EXPECT_EQ(tracking.still.switches, 7);
-	observe(tracking, asleep(7), third_look);
-	EXPECT_EQ(tracking.still.since, first_look);
+	observe(tracking, asleep(7), third_reading);
+	EXPECT_EQ(tracking.still.since, first_reading);
 }
 
 TEST(ObserveStillness, IsForgottenByALookThatDoesNotAskAboutAnotherMessage)
 {
 	TrackingState tracking = tracking_of(asleep(7));
 
-	observe(tracking, asleep(7), first_look);
+	observe(tracking, asleep(7), first_reading);
 	observe(tracking, SessionBuilder().idle(noon + second).switches(switches_not_read),
-	        second_look);
+	        second_reading);
 	EXPECT_EQ(tracking.still.since, unknown_time);
 }
 
@@ -724,14 +723,14 @@ TEST(ObserveStillness, IsUnknownAfterALookThatCouldNotRead)
 {
 	TrackingState tracking = tracking_of(asleep(7));
 
-	observe(tracking, asleep(7), first_look);
-	observe(tracking, asleep(switches_unreadable), second_look);
+	observe(tracking, asleep(7), first_reading);
+	observe(tracking, asleep(switches_unreadable), second_reading);
 	EXPECT_EQ(tracking.still.since, unknown_time);
 	EXPECT_EQ(tracking.still.asked_since, unknown_time);
-	EXPECT_EQ(tracking.still.unchanged_since, first_look);
-	observe(tracking, asleep(7), third_look);
-	EXPECT_EQ(tracking.still.since, third_look);
-	EXPECT_EQ(tracking.still.asked_since, third_look);
+	EXPECT_EQ(tracking.still.unchanged_since, first_reading);
+	observe(tracking, asleep(7), third_reading);
+	EXPECT_EQ(tracking.still.since, third_reading);
+	EXPECT_EQ(tracking.still.asked_since, third_reading);
 }
 
 /* ---- Transactions. ---- */
@@ -743,14 +742,14 @@ in_transaction(std::uint32_t id, Timestamp xact_start = noon)
 	return SessionBuilder().running(noon).transaction_since(xact_start).with_transaction_id(id);
 }
 
-TEST(ObserveTransaction, BeginsAtTheFirstLookThatSeesIt)
+TEST(ObserveTransaction, BeginsAtTheFirstReadingThatSeesIt)
 {
 	TrackingState tracking = tracking_of(in_transaction(1));
 
-	observe(tracking, in_transaction(1), first_look);
-	observe(tracking, in_transaction(1), second_look);
+	observe(tracking, in_transaction(1), first_reading);
+	observe(tracking, in_transaction(1), second_reading);
 	EXPECT_EQ(tracking.transaction, 1U);
-	EXPECT_EQ(tracking.transaction_seen, first_look);
+	EXPECT_EQ(tracking.transaction_seen, first_reading);
 	EXPECT_FALSE(tracking.transaction_restarted);
 }
 
@@ -758,12 +757,12 @@ TEST(ObserveTransaction, AnotherUnderTheSameStampIsARestart)
 {
 	TrackingState tracking = tracking_of(in_transaction(1));
 
-	observe(tracking, in_transaction(1), first_look);
-	observe(tracking, in_transaction(2), second_look);
-	EXPECT_EQ(tracking.transaction_seen, second_look);
+	observe(tracking, in_transaction(1), first_reading);
+	observe(tracking, in_transaction(2), second_reading);
+	EXPECT_EQ(tracking.transaction_seen, second_reading);
 	EXPECT_TRUE(tracking.transaction_restarted);
-	observe(tracking, in_transaction(2), third_look);
-	EXPECT_EQ(tracking.transaction_seen, second_look);
+	observe(tracking, in_transaction(2), third_reading);
+	EXPECT_EQ(tracking.transaction_seen, second_reading);
 	EXPECT_TRUE(tracking.transaction_restarted);
 }
 
@@ -771,9 +770,9 @@ TEST(ObserveTransaction, AnotherWithAStampOfItsOwnIsNone)
 {
 	TrackingState tracking = tracking_of(in_transaction(1));
 
-	observe(tracking, in_transaction(1), first_look);
-	observe(tracking, in_transaction(2, noon + 1), second_look);
-	EXPECT_EQ(tracking.transaction_seen, second_look);
+	observe(tracking, in_transaction(1), first_reading);
+	observe(tracking, in_transaction(2, noon + 1), second_reading);
+	EXPECT_EQ(tracking.transaction_seen, second_reading);
 	EXPECT_FALSE(tracking.transaction_restarted);
 }
 
@@ -782,11 +781,11 @@ TEST(ObserveTransaction, IsRememberedBetweenTwo)
 	TrackingState tracking = tracking_of(in_transaction(1));
 	Session between = SessionBuilder().running(noon).transaction_since(unknown_time);
 
-	observe(tracking, in_transaction(1), first_look);
-	observe(tracking, between, second_look);
-	EXPECT_EQ(tracking.transaction_seen, first_look);
-	observe(tracking, in_transaction(2), third_look);
-	EXPECT_EQ(tracking.transaction_seen, third_look);
+	observe(tracking, in_transaction(1), first_reading);
+	observe(tracking, between, second_reading);
+	EXPECT_EQ(tracking.transaction_seen, first_reading);
+	observe(tracking, in_transaction(2), third_reading);
+	EXPECT_EQ(tracking.transaction_seen, third_reading);
 	EXPECT_TRUE(tracking.transaction_restarted);
 }
 

@@ -517,7 +517,7 @@ TEST_P(RandomSteps, WhoWasLookedAtBeforeIsPlacedAfterThatLook)
 	observe(tracking, session, monotonic);
 	for (int i = 0; i < 2000; i++)
 	{
-		Instant last_look = monotonic;
+		Instant last_read_at = monotonic;
 
 		made.clear();
 		pass_to_next_reading(4);
@@ -528,7 +528,7 @@ TEST_P(RandomSteps, WhoWasLookedAtBeforeIsPlacedAfterThatLook)
 
 			seen.state_change = one.stamp;
 			place(evaluation, seen, clock, monotonic);
-			ASSERT_GE(seen.times.state_change, last_look - smallest_step) << "reading " << i;
+			ASSERT_GE(seen.times.state_change, last_read_at - smallest_step) << "reading " << i;
 			ASSERT_LE(seen.times.state_change, monotonic) << "reading " << i;
 		}
 		session.state_change = made.back().stamp;

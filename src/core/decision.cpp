@@ -1,0 +1,134 @@
+/*
+ * What follows for one session from one limit (see decision.h).
+ */
+#include "core/decision.h"
+
+#include "core/excluded_time.h"
+#include "core/stillness.h"
+
+#include <algorithm>
+#include <array>
+
+namespace session_guard
+{
+
+namespace
+{
+
+constexpr Decision nothing{
+    .outlook = Outlook::Nothing, .spared = Spared::No, .at = never, .verdict = {}};
+
+Decision
+wait_until(Instant at)
+{
+	return {.outlook = Outlook::Wait, .spared = Spared::No, .at = at, .verdict = {}};
+}
+
+Decision
+wait_for_deadline(const Verdict &verdict, const Session &session, Instant now)
+{
+	/* A reading shortly before the deadline shows whether the session is still. */
+	Instant before = verdict.deadline - reading_before_deadline(verdict.threshold.value);
+	bool is_read_before = measures_wait_for_client(verdict.limit) &&
+	                      session.switches != switches_unreadable && now < before;
+
+	return wait_until(is_read_before ? before : later(verdict.deadline, 1));
+}
+
+/* What is due for a session that exceeds a limit, after the steps already taken. */
+Decision
+decide_step(const Decision &due, const Session &session, const TrackingState &tracking,
+            const Policy &policy, Instant now)
+{
+	if (policy.mode == Mode::Log)
+		return tracking.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
+		                                                                                 : due;
+	if (!is_escalating(tracking.escalation, running_statement(session)))
+		return due;
+	if (tracking.escalation.step == EscalationStep::Terminated)
+		return nothing;
+
+	/* One action at a time: the grace of the cancel comes first, whatever else is due. */
+	bool again = due.verdict.action == Action::Cancel;
+	if (policy.cancel_grace == 0)
+		return again ? nothing : due;
+	Instant end_of_grace = later(tracking.escalation.at, policy.cancel_grace);
+	if (now <= end_of_grace)
+		return wait_until(later(end_of_grace, 1));
+
+	Decision next = due;
+	next.verdict.action = Action::Terminate;
+	next.verdict.due = std::max(end_of_grace, next.verdict.deadline);
+	next.verdict.since_cancel = again ? now - tracking.escalation.at : 0;
+	return next;
+}
+
+} // namespace
+
+Verdict
+first_verdict(Limit limit, const Episode &episode, const Session &session,
+              const TrackingState &tracking, const Policy &policy, Instant now)
+{
+	Threshold threshold = threshold_of(policy.limits, limit);
+	Duration excluded = excluded_time(limit, episode.start, session, tracking, policy).total();
+	Instant deadline = later(episode.start + excluded, threshold.value);
+
+	return {.limit = limit,
+	        .threshold = threshold,
+	        .episode = episode,
+	        .deadline = deadline,
+	        .due = deadline,
+	        .measured = std::max<Duration>(0, now - episode.start - excluded),
+	        .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
+	        .since_cancel = 0};
+}
+
+Decision
+decide(Limit limit, const Session &session, const TrackingState &tracking, const Policy &policy,
+       Instant now)
+{
+	if (!is_set(policy, limit))
+		return nothing;
+
+	std::optional<Episode> episode = episode_of(limit, session, tracking);
+	if (!episode)
+		return nothing;
+
+	/* "Longer than" is strict: at the deadline itself nothing is due yet. */
+	Verdict verdict = first_verdict(limit, *episode, session, tracking, policy, now);
+	if (verdict.deadline == never)
+		return nothing;
+	if (now <= verdict.deadline)
+		return wait_for_deadline(verdict, session, now);
+
+	Spared spared = spared_from(limit, session, tracking, policy);
+	if (spared != Spared::No)
+		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
+	Instant settled =
+	    still_enough_at(limit, verdict.threshold.value, verdict.deadline, session, tracking, now);
+	if (settled > now)
+		return {.outlook = Outlook::Wait, .spared = Spared::No, .at = settled, .verdict = verdict};
+	/* A session that was woken around its deadline became due only when it was still again. */
+	if (tracking.still.since > tracking.still.asked_since)
+		verdict.due = std::max(verdict.due, settled);
+	return decide_step(
+	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
+	    session, tracking, policy, now);
+}
+
+Duration
+pause_before_reading_again(Spared spared, std::int32_t times)
+{
+	constexpr std::array<Duration, 3> pauses{10 * millisecond, 100 * millisecond, second};
+	auto count = static_cast<std::size_t>(times);
+
+	/*
+	 * A busy session is between two transactions for microseconds only, and whether a
+	 * reading hits that moment is chance: there are many readings at first, then fewer.
+	 */
+	if (spared == Spared::InTransaction)
+		return std::min(10 * millisecond + times * (millisecond / 5), second);
+	return pauses[std::min(count, pauses.size() - 1)];
+}
+
+} // namespace session_guard

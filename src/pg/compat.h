@@ -1,0 +1,310 @@
+/*
+ * What differs between the server's versions: the newest API is the norm, and
+ * older servers get a shim.
+ */
+#pragma once
+
+#include "pg/pg.h"
+
+/* 18: a module says its name and version to the server. */
+#if PG_VERSION_NUM >= 180000
+#define SESSION_GUARD_MODULE_MAGIC(module, its_version)                                            \
+	PG_MODULE_MAGIC_EXT(.name = module, .version = its_version)
+#else
+#define SESSION_GUARD_MODULE_MAGIC(module, its_version) PG_MODULE_MAGIC
+#endif
+
+/* 19: a worker can give way to CREATE, ALTER and DROP DATABASE. */
+#if PG_VERSION_NUM < 190000
+#define BGWORKER_INTERRUPTIBLE 0
+#endif
+
+#include <optional>
+
+namespace session_guard
+{
+
+/* The class of a wait event (wait_event.h); the rest tells which of its class it is. */
+inline constexpr uint32 wait_class_mask = 0xFF000000U;
+
+/* Does the server have workers leave the database that such a command is about? */
+inline constexpr bool server_calls_workers_off = BGWORKER_INTERRUPTIBLE != 0;
+
+/* 19 has a type of its own for the number of a system cache. */
+#if PG_VERSION_NUM >= 190000
+using CacheId = SysCacheIdentifier;
+#else
+using CacheId = int;
+#endif
+
+/*
+ * Where the own entry stands in the backend-status array.
+ *
+ * backend_status.c: 15 and 16 put it at MyBackendId - 1, from 17 on at
+ * MyProcNumber.  Client backends are in the first MaxBackends places.
+ */
+inline int
+own_status_slot()
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber;
+#else
+	return MyBackendId - 1;
+#endif
+}
+
+/* The process in a place of the backend-status array; nullptr if there is none. */
+inline PGPROC *
+proc_in_slot(int slot)
+{
+#if PG_VERSION_NUM >= 170000
+	return ProcNumberGetProc(slot);
+#else
+	return BackendIdGetProc(slot + 1);
+#endif
+}
+
+/* The process of a transaction; nullptr if it has none, being prepared, or none any more. */
+inline const PGPROC *
+proc_of(const VirtualTransactionId &transaction)
+{
+#if PG_VERSION_NUM >= 170000
+	return ProcNumberGetProc(transaction.procNumber);
+#else
+	return BackendIdGetProc(transaction.backendId);
+#endif
+}
+
+/* The place of a process that has one in the backend-status array. */
+inline int
+slot_of_proc(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return static_cast<int>(GetNumberFromPGProc(proc));
+#else
+	return proc->backendId - 1;
+#endif
+}
+
+/*
+ * The queue of a lock, and the claims on it: of each process that holds it or
+ * waits for it, which modes it holds.  nullptr is the end.  The lock's partition
+ * must be locked.
+ *
+ * 15 has lists of its own kind for that; 19 has a link for the queue only.
+ */
+#if PG_VERSION_NUM >= 160000
+using LockLink = dlist_node;
+#else
+using LockLink = SHM_QUEUE;
+#endif
+
+inline const LockLink *
+queue_head(const LOCK *lock)
+{
+#if PG_VERSION_NUM >= 160000
+	return &lock->waitProcs.dlist.head;
+#else
+	return &lock->waitProcs.links;
+#endif
+}
+
+inline const LockLink *
+claims_head(const LOCK *lock)
+{
+#if PG_VERSION_NUM >= 160000
+	return &lock->procLocks.head;
+#else
+	return &lock->procLocks;
+#endif
+}
+
+#if PG_VERSION_NUM >= 190000
+inline constexpr std::size_t queue_link_offset = offsetof(PGPROC, waitLink);
+#else
+inline constexpr std::size_t queue_link_offset = offsetof(PGPROC, links);
+#endif
+
+template <typename T>
+const T *
+next_in_list(const LockLink *head, const LockLink *link, std::size_t link_offset)
+{
+	if (link->next == head)
+		return nullptr;
+	return reinterpret_cast<const T *>(reinterpret_cast<const char *>(link->next) - link_offset);
+}
+
+inline const PGPROC *
+first_in_queue(const LOCK *lock)
+{
+	return next_in_list<PGPROC>(queue_head(lock), queue_head(lock), queue_link_offset);
+}
+
+inline const PGPROC *
+next_in_queue(const LOCK *lock, const PGPROC *process)
+{
+	auto link = reinterpret_cast<const LockLink *>(reinterpret_cast<const char *>(process) +
+	                                               queue_link_offset);
+
+	return next_in_list<PGPROC>(queue_head(lock), link, queue_link_offset);
+}
+
+inline const PROCLOCK *
+first_claim(const LOCK *lock)
+{
+	return next_in_list<PROCLOCK>(claims_head(lock), claims_head(lock),
+	                              offsetof(PROCLOCK, lockLink));
+}
+
+inline const PROCLOCK *
+next_claim(const LOCK *lock, const PROCLOCK *claim)
+{
+	return next_in_list<PROCLOCK>(claims_head(lock), &claim->lockLink,
+	                              offsetof(PROCLOCK, lockLink));
+}
+
+/* The local part of the virtual transaction id.  From 17 on it is in a struct of its own. */
+inline LocalTransactionId
+local_transaction(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return proc->vxid.lxid;
+#else
+	return proc->lxid;
+#endif
+}
+
+/*
+ * The table that a CLUSTER or REPACK names, nullptr if it names none; none at
+ * all for another command.  REPACK came with 19 and does CLUSTER's work, too.
+ */
+inline std::optional<const RangeVar *>
+clustered_relation(const Node *node)
+{
+#if PG_VERSION_NUM >= 190000
+	if (!IsA(node, RepackStmt))
+		return std::nullopt;
+	const VacuumRelation *table = reinterpret_cast<const RepackStmt *>(node)->relation;
+	return table != nullptr ? table->relation : nullptr;
+#else
+	if (!IsA(node, ClusterStmt))
+		return std::nullopt;
+	return reinterpret_cast<const ClusterStmt *>(node)->relation;
+#endif
+}
+
+/* 17: the expression of a generated column can be changed, which computes it anew. */
+inline bool
+sets_expression(AlterTableType command)
+{
+#if PG_VERSION_NUM >= 170000
+	return command == AT_SetExpression;
+#else
+	(void)command;
+	return false;
+#endif
+}
+
+/* Is a command that names such a table (above) REPACK, and not CLUSTER? */
+inline bool
+is_repack(const Node *node)
+{
+#if PG_VERSION_NUM >= 190000
+	return reinterpret_cast<const RepackStmt *>(node)->command != REPACK_COMMAND_CLUSTER;
+#else
+	(void)node;
+	return false;
+#endif
+}
+
+/* 18 shows a backend that still authenticates; before, it has no entry yet. */
+inline bool
+is_starting(BackendState state)
+{
+#if PG_VERSION_NUM >= 180000
+	return state == STATE_STARTING;
+#else
+	(void)state;
+	return false;
+#endif
+}
+
+/* A wait event of our own, where extensions can have one (17). */
+inline uint32
+own_wait_event(const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	return WaitEventExtensionNew(name);
+#else
+	(void)name;
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/* 19: each kind of process has a level of its own. */
+inline int
+own_log_level()
+{
+#if PG_VERSION_NUM >= 190000
+	return log_min_messages[MyBackendType];
+#else
+	return log_min_messages;
+#endif
+}
+
+/* The least that client sessions write to the log, unless they were told otherwise. */
+inline int
+client_log_level()
+{
+#if PG_VERSION_NUM >= 190000
+	return log_min_messages[B_BACKEND];
+#else
+	return log_min_messages;
+#endif
+}
+
+/* May a role call a function?  From 16 on one function serves all kinds of object. */
+inline bool
+may_execute(Oid function, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+/*
+ * 18: the role whose members may signal a process that has no role, or a
+ * superuser's: autovacuum workers have one.  InvalidOid if there is none.
+ */
+inline Oid
+signaler_of(const PGPROC &process)
+{
+#if PG_VERSION_NUM >= 190000
+	return process.backendType == B_AUTOVAC_WORKER ? ROLE_PG_SIGNAL_AUTOVACUUM_WORKER : InvalidOid;
+#elif PG_VERSION_NUM >= 180000
+	BackendType type = pgstat_get_backend_type_by_proc_number(
+	    static_cast<ProcNumber>(GetNumberFromPGProc(&process)));
+	return type == B_AUTOVAC_WORKER ? ROLE_PG_SIGNAL_AUTOVACUUM_WORKER : InvalidOid;
+#else
+	(void)process;
+	return InvalidOid;
+#endif
+}
+
+/* A tranche for LWLocks of our own; in the postmaster, from which all processes have its name. */
+inline int
+new_lwlock_tranche(const char *name)
+{
+#if PG_VERSION_NUM >= 190000
+	return LWLockNewTrancheId(name);
+#else
+	int tranche = LWLockNewTrancheId();
+
+	LWLockRegisterTranche(tranche, name);
+	return tranche;
+#endif
+}
+
+} // namespace session_guard

@@ -1,0 +1,51 @@
+/*
+ * How each limit is set.
+ */
+#pragma once
+
+#include "core/limits.h"
+
+#include "pg/pg.h"
+
+#include <array>
+
+namespace session_guard
+{
+
+/* How a limit is set: its own words and unit beside what core/limits.h knows. */
+struct LimitSetting
+{
+	const char *name;
+	const char *description;
+	const char *long_description;
+	int flags;
+	Duration unit;
+};
+
+inline constexpr std::array<LimitSetting, limit_count> limit_settings{{
+    {"pg_session_guard.idle_session_timeout",
+     "Sets the maximum time a session may stay idle outside a transaction.",
+     "0 disables the limit. A session over it is terminated.", GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.idle_in_transaction_session_timeout",
+     "Sets the maximum time a session may stay idle in a transaction.",
+     "0 disables the limit. A session over it is terminated.", GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.statement_timeout", "Sets the maximum time a statement may run.",
+     "0 disables the limit. Waiting for a lock does not count. A statement over it is canceled, "
+     "and its session terminated if it still runs after pg_session_guard.cancel_grace.",
+     GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.transaction_timeout", "Sets the maximum time a transaction may last.",
+     "0 disables the limit. Waiting for a lock does not count. A session over it is terminated.",
+     GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.maintenance_timeout",
+     "Sets the maximum time a statement may spend on maintenance commands.",
+     "0 disables the limit. It bounds what is spared from the statement and transaction limits as "
+     "maintenance. Waiting for a lock does not count. A statement over it is canceled, and its "
+     "session terminated if it still runs after pg_session_guard.cancel_grace.",
+     GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.session_timeout", "Sets the maximum time a session may last.",
+     "0 disables the limit. A session over it is terminated as soon as it is found outside a "
+     "transaction.",
+     GUC_UNIT_S, second},
+}};
+
+} // namespace session_guard

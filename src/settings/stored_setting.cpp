@@ -1,0 +1,86 @@
+/*
+ * Settings as they are stored for roles and databases (see stored_setting.h).
+ */
+#include "settings/stored_setting.h"
+
+#include "settings/limit_settings.h"
+#include "settings/number_value.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+namespace session_guard
+{
+
+namespace
+{
+
+std::optional<bool>
+parse_switch(const char *text)
+{
+	bool on;
+
+	return parse_bool(text, &on) ? std::optional(on) : std::nullopt;
+}
+
+std::optional<Duration>
+parse_limit(Limit limit, const char *text)
+{
+	const LimitSetting &setting = limit_settings[index_of(limit)];
+
+	return parse_duration(text, setting.flags, setting.unit);
+}
+
+/* Take a value over; false if there is none. */
+template <typename T>
+bool
+take_over(std::optional<T> value, std::optional<T> &stored)
+{
+	if (value)
+		stored = value;
+	return value.has_value();
+}
+
+} // namespace
+
+bool
+store(const char *name, const char *value, RoleDatabaseSettings &stored)
+{
+	if (strcmp(name, "exempt") == 0)
+		return take_over(parse_switch(value), stored.exempt);
+	if (strcmp(name, "cancel_grace") == 0)
+		return take_over(parse_duration(value, GUC_UNIT_MS, millisecond), stored.cancel_grace);
+	for (Limit limit : all_limits)
+		if (facts(limit).name == name)
+			return take_over(parse_limit(limit, value), stored.limits[index_of(limit)]);
+	/* It cannot be stored for a role or database, and the server applies it to no session. */
+	return true;
+}
+
+bool
+is_our_setting(const char *name)
+{
+	constexpr std::string_view prefix = "pg_session_guard.";
+
+	return pg_strncasecmp(name, prefix.data(), prefix.size()) == 0;
+}
+
+std::optional<Limit>
+limit_put_in_force(const char *name, const char *value)
+{
+	for (Limit limit : all_limits)
+		if (pg_strcasecmp(name, limit_settings[index_of(limit)].name) == 0)
+			return parse_limit(limit, value).value_or(0) != 0 ? std::optional(limit) : std::nullopt;
+	return std::nullopt;
+}
+
+bool
+any_storable_setting(bool (*condition)(const char *name))
+{
+	return condition("pg_session_guard.exempt") || condition("pg_session_guard.cancel_grace") ||
+	       std::ranges::any_of(limit_settings, [&](const LimitSetting &setting)
+	                           { return condition(setting.name); });
+}
+
+} // namespace session_guard

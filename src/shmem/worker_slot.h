@@ -1,0 +1,47 @@
+/*
+ * Which process is the worker of a kind.
+ */
+#pragma once
+
+#include "pg/pg.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace session_guard
+{
+
+enum class WorkerKind : std::uint8_t
+{
+	Guard,
+	History,
+};
+inline constexpr std::size_t worker_kind_count = 2;
+
+/* One worker at a time owns the slot of its kind. */
+struct WorkerSlot
+{
+	/* The process that owns it, or is about to; 0 if none does. */
+	pg_atomic_uint32 owner;
+	/* The worker that is connected and at work; 0 if none is. */
+	pg_atomic_uint32 worker_pid;
+	pg_atomic_uint64 worker_start;
+	/* How often in a row a worker has failed at its start, or soon after (worker/worker.cpp). */
+	pg_atomic_uint32 failed_starts;
+	/* 1 from the call that wakes the worker to give way (worker/give_way.h) until it looks. */
+	pg_atomic_uint32 is_called_off;
+};
+
+Size worker_slots_size();
+void worker_slots_init(void *memory, bool found);
+
+/* Only where there is shared memory. */
+WorkerSlot &worker_slot(WorkerKind kind);
+
+/* Is the process one of the workers, connected and at work? */
+bool is_worker(int pid);
+
+/* Wake the worker of a kind, if one is at work. */
+void wake(WorkerKind kind);
+
+} // namespace session_guard

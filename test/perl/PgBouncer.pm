@@ -1,0 +1,78 @@
+# A pgbouncer in front of a server, listening on a Unix-domain socket.  RawSession
+# takes it for a node.
+package PgBouncer;
+
+use strict;
+use warnings FATAL => 'all';
+
+use IPC::Run;
+use GuardTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+# The program; undef if it is not installed.
+sub program
+{
+	my ($found) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin';
+
+	return $found;
+}
+
+# Start one for database postgres of a node, for roles that log in without a
+# password, with further settings; returns it when it accepts connections.
+my @running;
+
+sub start
+{
+	my ($class, $node, $roles, %settings) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir_short();
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $self = bless { host => $folder, port => $port }, $class;
+
+	append_to_file("$folder/users", join '', map { qq("$_" ""\n) } @$roles);
+	append_to_file("$folder/ini", <<"INI" . join '', map { "$_ = $settings{$_}\n" } sort keys %settings);
+[databases]
+postgres = host=${\ $node->host } port=${\ $node->port }
+[pgbouncer]
+listen_port = $port
+unix_socket_dir = $folder
+auth_type = trust
+auth_file = $folder/users
+logfile = $folder/log
+INI
+	$self->{run} = IPC::Run::start([ program(), '-q', "$folder/ini" ], '<', \undef, '>', "$folder/out", '2>&1');
+	push @running, $self;
+	wait_until(sub { -S "$folder/.s.PGSQL.$port" }, 'pgbouncer accepts connections');
+	return $self;
+}
+
+sub host
+{
+	my ($self) = @_;
+
+	return $self->{host};
+}
+
+sub port
+{
+	my ($self) = @_;
+
+	return $self->{port};
+}
+
+sub stop
+{
+	my ($self) = @_;
+
+	(delete $self->{run})->kill_kill if $self->{run};
+	return;
+}
+
+# Whatever becomes of the test, none is left behind.
+END
+{
+	local $?;
+	$_->stop for @running;
+}
+
+1;
