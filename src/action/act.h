@@ -1,17 +1,17 @@
 /*
  * The one way to act on a backend, for the guard and for the SQL functions.
  *
- * The order of the steps is what keeps the innocent alive and the log true:
+ * The order of the steps is what keeps innocent sessions alive and the log true:
  *
  *   announce   Write the line.  That takes time, and more if this process loses the processor.
- *   recheck    Whoever has moved on meanwhile is left alone.  Nothing that can wait comes
+ *   recheck    A session that has moved on meanwhile is left alone.  Nothing that can wait comes
  *              between this and the signal.
  *   publish    Leave the message for the client, so that what lies in a slot always belongs to
  *              a signal.
  *   signal     By the server's own function, which asks for the right to it once more, or
  *              directly, after another recheck, where catalogs are locked.
  *   note       In the same breath: the step, that the message stays, the event.  Noted before,
- *              whoever is ended in between would have noted a signal that nobody has sent.
+ *              an actor that is ended in between would have noted a signal that nobody has sent.
  *   leave      If no signal was sent: take the message back, give the line its end, say why in
  *              an event.
  *
@@ -45,7 +45,7 @@ struct LeftAlone
 	bool is_recorded;
 };
 
-/* What is to be done to a backend, and what that means to whoever does it. */
+/* What is to be done to a backend, and what that means to its actor. */
 template <typename T>
 concept Intent = requires(T intent, Event &event, Outcome outcome)
 {

@@ -1,5 +1,5 @@
 /*
- * Events as those see them who act (see events.h).
+ * Events as the actors see them (see events.h).
  */
 #include "action/events.h"
 

@@ -69,7 +69,7 @@ add_process(Holders &holders, const Targets &targets, const BackendSnapshot &sna
 	const Target *target = target_in(targets, snapshot);
 	if (target == nullptr)
 		holders.has_new_sessions = true;
-	/* Who has just been signaled is on his way out. */
+	/* What has just been signaled is on its way out. */
 	else if (target->outcome == Outcome::Signaled)
 		return;
 	add_holder(holders, "session", snapshot.backend.id.pid);

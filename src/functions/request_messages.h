@@ -17,7 +17,7 @@ namespace session_guard
 Origin origin_of(const Request &request);
 
 /*
- * Write who ends what, by which function and why, and how often that was done
+ * Write what is done to the target, at whose request and why, and how often that was done
  * before.  The target is announced as soon as the line may be written, in case
  * that the call is interrupted by then.
  */

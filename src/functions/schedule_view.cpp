@@ -1,6 +1,6 @@
 /*
- * The function behind the view session_guard.schedule: who would be ended, when
- * and why, or why not.
+ * The function behind the view session_guard.schedule: which sessions would be
+ * ended, when and why, or why not.
  *
  * It asks the code that the guard decides with, about the configuration that
  * the guard has published, so it cannot disagree with it; the reader's own
@@ -126,7 +126,7 @@ shown_start(const Entry &entry, const Episode &episode)
 	return std::abs(computed - episode.stamp) < smallest_step ? episode.stamp : computed;
 }
 
-/* What is shown to whom pg_stat_activity shows it. */
+/* What is shown to those to whom pg_stat_activity shows it. */
 void
 set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast)
 {

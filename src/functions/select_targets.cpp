@@ -74,11 +74,11 @@ add_matching(const Request &request, FilterMatcher &matcher, Targets &targets, C
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		BackendSnapshot snapshot;
-		ReadResult sight =
+		ReadResult result =
 		    read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
 
 		CHECK_FOR_INTERRUPTS();
-		if (sight != ReadResult::Read || !is_candidate(request, snapshot) || !condition(snapshot))
+		if (result != ReadResult::Read || !is_candidate(request, snapshot) || !condition(snapshot))
 			continue;
 
 		Match match = matcher.compare(snapshot);
@@ -106,7 +106,7 @@ notice_starting(int pid)
 	ereport(NOTICE, (errmsg("process %d is still starting", pid)));
 }
 
-/* Tell who may signal it what kind of process it is, as far as pg_stat_activity would. */
+/* Tell a caller that may signal it what kind of process it is, as far as pg_stat_activity would. */
 void
 notice_kind(const BackendSnapshot &snapshot)
 {
@@ -188,8 +188,8 @@ select_process(const Request &request, FilterMatcher &matcher)
 	if (slot < 0)
 		return request.backend_start ? gone(request, "no session has this process ID and start")
 		                             : unlisted(request, process);
-	ReadResult sight = read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
-	if (sight == ReadResult::Gone || snapshot.backend.id.pid != *request.pid)
+	ReadResult result = read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
+	if (result == ReadResult::Gone || snapshot.backend.id.pid != *request.pid)
 		return gone(request, "it has just ended");
 	if (request.backend_start && snapshot.backend.id.backend_start != *request.backend_start)
 		return gone(request, "the process ID belongs to another session now");

@@ -1,6 +1,6 @@
 /*
- * The function behind the view session_guard.session: who is there, what he is
- * at, and who stands in whose way.
+ * The function behind the view session_guard.session: which sessions are there,
+ * what each is at, and which stand in the way of others.
  *
  * It reads the status array itself, so that it shows the present also inside a
  * transaction, and the lock table once, if anybody waits for a lock at all.
@@ -147,9 +147,9 @@ struct AllSeen
 	bool anybody_waits;
 };
 
-/* Read the status array; the text of a query is copied for those only who may see it. */
+/* Read the status array; the text of a query is copied only if the caller may see it. */
 AllSeen
-look_at_all()
+read_all()
 {
 	auto slots = static_cast<std::size_t>(slot_count());
 	AllSeen all{.first = static_cast<Seen *>(palloc(slots * sizeof(Seen))),
@@ -207,7 +207,7 @@ session_guard_sessions(PG_FUNCTION_ARGS)
 
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
-	AllSeen all = look_at_all();
+	AllSeen all = read_all();
 	WaitGraph graph = all.anybody_waits ? read_wait_graph() : WaitGraph{};
 	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 	for (const Seen &seen : std::span(all.first, all.count))

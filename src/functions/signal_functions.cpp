@@ -5,7 +5,7 @@
  *
  * Whatever arguments a function has of its own come first; then, where it is about
  * many sessions, include_sync_rep, and include_spared where it names a condition;
- * then timeout, reason and dry_run; last, where it is about many, who is excepted.
+ * then timeout, reason and dry_run; last, where it is about many, what is excepted.
  */
 #include "pg/result_row.h"
 
@@ -147,7 +147,7 @@ request_to(Action action)
 	return request;
 }
 
-/* Terminate who has been in certain states for longer than the first argument says. */
+/* Terminate sessions that have been in certain states for longer than the first argument says. */
 Datum
 terminate_in_states(FunctionCallInfo fcinfo, std::uint32_t states, Condition condition)
 {

@@ -55,7 +55,7 @@ is_announced(const Evaluation &evaluation)
 	       verdict.episode.stamp;
 }
 
-/* Write what is about to be done, to whom and why. */
+/* Write what is about to be done to which session, and why. */
 void
 write_line(const Evaluation &evaluation)
 {
@@ -144,7 +144,7 @@ count_lateness(LimitCounters &counters, Duration late)
 class VerdictIntent
 {
   public:
-	/* Whoever holds the locks on the catalogs may be the very session to be ended. */
+	/* The session to be ended may be the very one that holds locks on the catalogs. */
 	static constexpr bool signals_directly = true;
 
 	VerdictIntent(const Evaluation &evaluation, bool is_punctual)

@@ -62,7 +62,7 @@ count_outcome(const Followed &followed, pg_atomic_uint64 LimitCounters::*counter
 		count(shared_counters().limits[index_of(*followed.limit)].*counter);
 }
 
-/* Note the end of it, unless whoever has made the request has found out before. */
+/* Note the end of it, unless the request's own call has found out before. */
 void
 settle(Followed &followed, Outcome outcome, const char *note = nullptr)
 {
@@ -148,7 +148,7 @@ read_again(Followed &followed, Instant now)
 		followed.is_done = true;
 		return;
 	}
-	/* Whoever has made the request may have said so. */
+	/* The request's own call may have said so. */
 	if (state && state->outcome == Outcome::Survived)
 		followed.has_survived = true;
 	if (Effect effect = effect_of(followed.signal); effect != Effect::NotSeen)
@@ -217,7 +217,7 @@ follow(const Event &event)
 {
 	SentSignal signal = signal_of(event);
 
-	/* Whoever has requested it may have seen its effect already. */
+	/* The request's own call may have seen its effect already. */
 	if (signal.action == Action::Terminate && signal.sent_at != 0)
 		settle_cancels(signal.backend.id, signal.statement);
 	if (!event.is_open)

@@ -35,7 +35,7 @@ struct Actor
 	std::array<char, filters_room> filters;
 };
 
-/* Whoever has given an order and waits for its effect. */
+/* The call of a function that waits for the effect. */
 struct Waiter
 {
 	/* The call is over when the process has left this transaction; nullptr if nobody waits. */
