@@ -163,7 +163,7 @@ sed 's/^/    /' "$work/verb.out"
 wait || true
 
 say "The server's log tells who, and why:"
-grep -E 'LOG:  .*(session guard|pg_session_guard\.|ordered by)' "$log" | sed 's/^/    /'
+grep -E 'LOG:  .*(session guard|pg_session_guard\.|requested by)' "$log" | sed 's/^/    /'
 
 say "And so does the history, with what became of each:"
 PGDATABASE=postgres wait_for "SELECT count(*) = 7 FROM session_guard.history"
@@ -174,7 +174,7 @@ sed 's/^/    /' "$work/history.out"
 
 say "What the guard counted:"
 "$bindir/psql" -X -U postgres -d postgres \
-	-c 'SELECT canceled, terminated, ordered, late_max, scans, looks, wake_ups FROM session_guard.stats' |
+	-c 'SELECT canceled, terminated, requests, late_max, scans, evaluations, wake_ups FROM session_guard.stats' |
 	sed 's/^/    /'
 
 # The demo is a promise: do not end well unless it was kept.

@@ -61,7 +61,7 @@ TRUNCATE session_guard.history;
 SELECT session_guard.reset_stats();
 RESET ROLE;
 SELECT session_guard.reset_stats();
-SELECT stats_reset > worker_start AS is_reset, deadlines_met, ordered FROM session_guard.stats;
+SELECT stats_reset > worker_start AS is_reset, deadlines_met, requests FROM session_guard.stats;
 DROP ROLE regress_nobody;
 DROP ROLE regress_watcher;
 

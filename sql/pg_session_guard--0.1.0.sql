@@ -17,7 +17,7 @@ CREATE FUNCTION session_guard.get_stats(
 	OUT wake_ups bigint,
 	OUT scans bigint,
 	OUT scan_time double precision,
-	OUT looks bigint,
+	OUT evaluations bigint,
 	OUT last_scan timestamp with time zone,
 	OUT next_scan timestamp with time zone,
 	OUT sessions bigint,
@@ -33,7 +33,7 @@ CREATE FUNCTION session_guard.get_stats(
 	OUT survived bigint,
 	OUT gone bigint,
 	OUT raced bigint,
-	OUT ordered bigint,
+	OUT requests bigint,
 	OUT late_p50 interval,
 	OUT late_p99 interval,
 	OUT late_max interval,
@@ -65,10 +65,10 @@ COMMENT ON COLUMN session_guard.stats.limits IS
 	'limits that are in force, for the server or for some roles or databases; null while no guard runs';
 COMMENT ON COLUMN session_guard.stats.last_heartbeat IS
 	'when a guard last gave a sign of life, which it does at least once a second';
-COMMENT ON COLUMN session_guard.stats.wake_ups IS 'times the guard woke up to scan or to look';
+COMMENT ON COLUMN session_guard.stats.wake_ups IS 'times the guard woke up to scan or to evaluate a session';
 COMMENT ON COLUMN session_guard.stats.scans IS 'full reads of backend status';
 COMMENT ON COLUMN session_guard.stats.scan_time IS 'time spent in scans, in milliseconds';
-COMMENT ON COLUMN session_guard.stats.looks IS 'fresh reads of one session, at its deadline';
+COMMENT ON COLUMN session_guard.stats.evaluations IS 'fresh reads of one session, at its deadline';
 COMMENT ON COLUMN session_guard.stats.last_scan IS 'time of the last scan';
 COMMENT ON COLUMN session_guard.stats.next_scan IS
 	'when the next one is due; infinity if no limit is in force, null while no guard runs';
@@ -90,8 +90,8 @@ COMMENT ON COLUMN session_guard.stats.survived IS
 COMMENT ON COLUMN session_guard.stats.gone IS 'sessions that had ended before the guard''s signal';
 COMMENT ON COLUMN session_guard.stats.raced IS
 	'sessions left alone since they had moved on between the decision and the signal';
-COMMENT ON COLUMN session_guard.stats.ordered IS
-	'signals sent by functions that were called by name';
+COMMENT ON COLUMN session_guard.stats.requests IS
+	'signals sent at the request of somebody who called a function';
 COMMENT ON COLUMN session_guard.stats.late_p50 IS
 	'how late the guard''s punctual actions were: the median';
 COMMENT ON COLUMN session_guard.stats.late_p99 IS 'how late 99 percent of them were at most';

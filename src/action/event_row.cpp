@@ -136,10 +136,12 @@ constexpr std::array<EventColumn, event_column_count> columns{{
      always<[](const Event &event) { return found_value(event.actor.function); }>},
     {"filters", TEXTOID, is_fixed,
      always<[](const Event &event) { return found_value(event.actor.filters); }>},
-    {"pid", INT4OID, is_fixed,
-     always<[](const Event &event) -> Value { return Int32GetDatum(event.subject.id.pid); }>},
-    {"backend_start", TIMESTAMPTZOID, is_fixed,
-     if_known<[](const Event &event) { return timestamp_value(event.subject.id.backend_start); }>},
+    {"pid", INT4OID, is_fixed, always<[](const Event &event) -> Value {
+	     return Int32GetDatum(event.subject.backend.id.pid);
+     }>},
+    {"backend_start", TIMESTAMPTZOID, is_fixed, if_known<[](const Event &event) {
+	     return timestamp_value(event.subject.backend.id.backend_start);
+     }>},
     {"datname", TEXTOID, is_fixed,
      if_known<[](const Event &event) { return found_value(event.subject.database); }>},
     {"usename", TEXTOID, is_fixed,

@@ -1,5 +1,5 @@
 /*
- * Events as those see them who act (see events.h).
+ * Events as the actors see them (see events.h).
  */
 #include "action/events.h"
 
@@ -31,9 +31,7 @@ subject_of(const BackendSnapshot &snapshot, const char *user, const char *databa
 {
 	Subject subject{};
 
-	subject.id = snapshot.session.id;
-	subject.slot = snapshot.slot;
-	subject.process = snapshot.process;
+	subject.backend = snapshot.backend;
 	subject.statement = running_statement(snapshot.session);
 	subject.is_known = true;
 	subject.is_client = is_client_backend(snapshot);

@@ -1,5 +1,5 @@
 /*
- * Events as those see them who act: recorded, followed, settled.  How they are
+ * Events as the actors see them: recorded, followed, settled.  How they are
  * kept is in shmem/event_ring.h.
  */
 #pragma once
@@ -11,7 +11,7 @@
 namespace session_guard
 {
 
-/* Describe a process as a look has found it; names that it has not are nullptr. */
+/* Describe a process as it was read; names that it has not are nullptr. */
 Subject subject_of(const BackendSnapshot &snapshot, const char *user, const char *database,
                    const char *query);
 

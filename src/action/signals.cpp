@@ -83,7 +83,7 @@ report_left_alone(int pid, const char *why)
 void
 append_session(Text &text, const BackendSnapshot &snapshot, const Names &names)
 {
-	text.append(snapshot.session.id.pid)
+	text.append(snapshot.backend.id.pid)
 	    .append(" (user ")
 	    .append_quoted(names.role)
 	    .append(", database ")

@@ -24,7 +24,7 @@ bool signal_process(int pid, Action action);
 /* Write, to the log only, that a signal has had no effect, and what its receiver is at. */
 void report_survivor(int pid, const char *note);
 
-/* Write that who was announced has not been signaled, and why. */
+/* Write that a session whose end was announced has not been signaled, and why. */
 void report_left_alone(int pid, const char *why);
 
 /* 4808 (user "web", database "shop", application "billing", client 10.1.2.3) */

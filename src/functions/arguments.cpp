@@ -83,12 +83,11 @@ duration_of(Datum interval, const char *name)
 	return microseconds;
 }
 
-/* An error about a name that does not exist.  The HINT is for who meant a list of names. */
-[[noreturn]] void
-report_unknown(const char *kind, int error, const char *name)
+/* A HINT for those who meant a list of names. */
+int
+hint_at_list(const char *name)
 {
-	ereport(ERROR, (errcode(error), errmsg("%s \"%s\" does not exist", kind, name),
-	                *name == '{' ? errhint("For a list, write ARRAY['one', 'other'].") : 0));
+	return *name == '{' ? errhint("For a list, write ARRAY['one', 'other'].") : 0;
 }
 
 Oid
@@ -97,7 +96,8 @@ database_named(const char *name)
 	Oid database = get_database_oid(name, true);
 
 	if (!OidIsValid(database))
-		report_unknown("database", ERRCODE_UNDEFINED_DATABASE, name);
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_DATABASE),
+		                errmsg("database \"%s\" does not exist", name), hint_at_list(name)));
 	return database;
 }
 
@@ -107,7 +107,8 @@ role_named(const char *name)
 	Oid role = get_role_oid(name, true);
 
 	if (!OidIsValid(role))
-		report_unknown("role", ERRCODE_UNDEFINED_OBJECT, name);
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+		                errmsg("role \"%s\" does not exist", name), hint_at_list(name)));
 	return role;
 }
 
@@ -229,14 +230,20 @@ Arguments::reason()
 	return reason[strspn(reason, " \t\r\n")] != '\0' ? reason : nullptr;
 }
 
+bool
+Arguments::skip_if_not_given()
+{
+	bool is_skipped = call_->args[index_].isnull && next_is_not_given();
+
+	index_ += is_skipped ? 1 : 0;
+	return is_skipped;
+}
+
 std::optional<Datum>
 Arguments::filter(const char *name)
 {
-	if (call_->args[index_].isnull && next_is_not_given())
-	{
-		index_++;
+	if (skip_if_not_given())
 		return std::nullopt;
-	}
 	bool is_varlena = get_typlen(get_fn_expr_argtype(call_->flinfo, index_)) == -1;
 	Datum value = next(name);
 
@@ -247,12 +254,7 @@ Arguments::filter(const char *name)
 std::span<const Datum>
 Arguments::texts_if_given(const char *name)
 {
-	if (call_->args[index_].isnull && next_is_not_given())
-	{
-		index_++;
-		return {};
-	}
-	return texts(name);
+	return skip_if_not_given() ? std::span<const Datum>{} : texts(name);
 }
 
 std::span<const Oid>

@@ -2,8 +2,8 @@
  * The arguments of a function, checked: a NULL is an error and never "all", a name
  * must exist, a duration is not negative.
  *
- * They are taken in the request of the SQL function, which also states the
- * defaults.  Those that say whom the function is about are kept as they were given.
+ * They are taken in the order of the SQL function, which also states the
+ * defaults.  Those that say which sessions the function is about are kept as they were given.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ class Arguments
 	{
 	}
 
-	/* The function, as who called it knows it. */
+	/* The function, by its name. */
 	const char *function() const;
 
 	/* The OIDs of one or many databases, or roles, that must exist. */
@@ -60,7 +60,7 @@ class Arguments
 	std::optional<Datum> text_if_given(const char *name);
 	Duration duration_if_given(const char *name);
 
-	/* The arguments that say whom the function is about, as they were given. */
+	/* The arguments that say which sessions the function is about, as they were given. */
 	const char *
 	given() const
 	{
@@ -70,6 +70,8 @@ class Arguments
   private:
 	/* Is the next argument the call of session_guard.not_given()? */
 	bool next_is_not_given() const;
+	/* Skip it then. */
+	bool skip_if_not_given();
 	/* Take the next argument, which must not be NULL. */
 	Datum next(const char *name);
 	/* Take what may be one or many. */

@@ -53,7 +53,7 @@ const Target *
 target_in(const Targets &targets, const BackendSnapshot &snapshot)
 {
 	for (const Target &target : targets.all())
-		if (target.snapshot.session.id == snapshot.session.id)
+		if (target.snapshot.backend.id == snapshot.backend.id)
 			return &target;
 	return nullptr;
 }
@@ -64,22 +64,22 @@ add_process(Holders &holders, const Targets &targets, const BackendSnapshot &sna
 	/* pg_stat_activity does not tell everybody what kind of process it is. */
 	if (!is_client_backend(snapshot))
 		return add_holder(holders, may_see(snapshot.role) ? kind_of(snapshot) : "process",
-		                  snapshot.session.id.pid);
+		                  snapshot.backend.id.pid);
 
 	const Target *target = target_in(targets, snapshot);
 	if (target == nullptr)
 		holders.has_new_sessions = true;
-	/* Who has just been signaled is on his way out. */
+	/* What has just been signaled is on its way out. */
 	else if (target->outcome == Outcome::Signaled)
 		return;
-	add_holder(holders, "session", snapshot.session.id.pid);
+	add_holder(holders, "session", snapshot.backend.id.pid);
 }
 
 /* Does it leave by itself when the database is needed? */
 bool
 gives_way(const BackendSnapshot &snapshot)
 {
-	return snapshot.kind == B_AUTOVAC_WORKER || is_worker(snapshot.session.id.pid);
+	return snapshot.kind == B_AUTOVAC_WORKER || is_worker(snapshot.backend.id.pid);
 }
 
 void
@@ -96,7 +96,7 @@ add_processes(Holders &holders, Oid database, const Targets &targets, const Conn
 		}
 		if (read_backend_in_slot(slot, snapshot, Patience::Unlimited) == ReadResult::Read &&
 		    snapshot.database == database && !gives_way(snapshot) &&
-		    snapshot.session.id.pid != MyProcPid)
+		    snapshot.backend.id.pid != MyProcPid)
 			add_process(holders, targets, snapshot);
 	}
 }

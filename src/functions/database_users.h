@@ -3,7 +3,8 @@
  */
 #pragma once
 
-#include "functions/targets.h"
+#include "functions/connecting.h"
+#include "functions/request.h"
 
 namespace session_guard
 {

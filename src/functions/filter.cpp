@@ -85,12 +85,13 @@ passes_blocking(const Filter &filter, const BackendSnapshot &snapshot, const Pre
 	const Session &session = snapshot.session;
 	Timestamp busy_since =
 	    session.xact_start != unknown_time ? session.xact_start : session.state_change;
-	/* Who is denied anyway is not to learn when that began. */
-	std::optional<Timestamp> guilty = present.graph.blocking_since(
+	/* A caller that is denied anyway is not to learn when that began. */
+	std::optional<Timestamp> blocking_since = present.graph.blocking_since(
 	    session.id.pid, may_see_activity_of(snapshot.role) ? busy_since : unknown_time,
 	    filter.counts_advisory ? Advisory::Counts : Advisory::Ignored);
 
-	return guilty && !waits_for_lock(session) && is_longer(*guilty, *filter.blocking_for, present);
+	return blocking_since && !waits_for_lock(session) &&
+	       is_longer(*blocking_since, *filter.blocking_for, present);
 }
 
 /* What the session is at, and for how long. */

@@ -55,7 +55,7 @@ struct Present
 	Instant now;
 	/* Steps of the wall clock, which are not time passed. */
 	Clock clock;
-	/* Who waits for whom; empty unless the filter is about blocking. */
+	/* Which processes wait for which; empty unless the filter is about blocking. */
 	WaitGraph graph;
 };
 

@@ -1,5 +1,5 @@
 /*
- * What looking at many sessions needs (see filter_matcher.h).
+ * Comparing many sessions with a filter (see filter_matcher.h).
  */
 #include "functions/filter_matcher.h"
 
@@ -14,11 +14,12 @@ namespace session_guard
 
 FilterMatcher::FilterMatcher(const Filter &filter)
     : filter_(filter), query_(static_cast<char *>(palloc0(query_size()))),
-      scratch_(AllocSetContextCreate(CurrentMemoryContext, "session guard look",
+      scratch_(AllocSetContextCreate(CurrentMemoryContext, "session guard comparison",
                                      ALLOCSET_DEFAULT_SIZES)),
       graph_context_(AllocSetContextCreate(CurrentMemoryContext, "session guard wait graph",
                                            ALLOCSET_DEFAULT_SIZES))
 {
+	check_patterns(filter);
 }
 
 const Present &

@@ -1,5 +1,5 @@
 /*
- * What looking at many sessions needs, for the time of one request.
+ * What it takes to compare many sessions with a filter, for the time of one request.
  */
 #pragma once
 
@@ -14,6 +14,7 @@ namespace session_guard
 class FilterMatcher
 {
   public:
+	/* Stop with an error unless the patterns can be compared with anything. */
 	explicit FilterMatcher(const Filter &filter);
 
 	/* Space for the text of a query. */
@@ -23,7 +24,7 @@ class FilterMatcher
 		return query_;
 	}
 
-	/* Compare a session that was just evaluation at, with the text of its query, with the filter.
+	/* Compare a session that was just read, with the text of its query, with the filter.
 	 */
 	Match compare(const BackendSnapshot &snapshot);
 	/*

@@ -1,8 +1,6 @@
 /*
- * An request: what a DBA's function asks for, and how it is carried out.
- *
- * All sessions of a request are evaluation at again and signaled first, then
- * awaited together, so that the whole takes as long as the slowest of them.
+ * A request: what a DBA asks for by a function, and the processes that it is
+ * about.  Plain data; execute_request.h carries it out.
  */
 #pragma once
 
@@ -14,12 +12,10 @@
 
 #include "functions/filter.h"
 
-#include <span>
-
 namespace session_guard
 {
 
-/* Who gave a request, by which function and what for; worded once for all of its targets. */
+/* Who has made a request, by which function and what for; worded once for all of its targets. */
 struct Origin
 {
 	/* role "dba" */
@@ -37,7 +33,7 @@ struct Request
 	Action action;
 	/* How long to wait for the effect, for all targets together; 0 does not wait. */
 	Duration timeout;
-	/* Whom it is about, as the caller has put it: the filters that were given. */
+	/* Which sessions it is about, as the caller has put it: the filters that were given. */
 	const char *given;
 	/* What the caller says of it, no longer than an event keeps; nullptr if nothing. */
 	const char *reason;
@@ -47,7 +43,7 @@ struct Request
 	bool except_self = true;
 	/* Also sessions that wait for a synchronous standby. */
 	bool include_sync_rep = false;
-	/* The condition that the function names; whoever its limit spares is spared. */
+	/* The condition that the function names; what its limit spares is spared. */
 	std::optional<Condition> condition;
 	bool include_spared = false;
 	/* Say what still uses the filter's databases when all is done. */
@@ -69,10 +65,10 @@ struct Request
 	Instant deadline;
 };
 
-/* One process of a request, and what became of it. */
+/* One process that a request is about, and what became of it. */
 struct Target
 {
-	/* Of a process without a status entry only the pid is known. */
+	/* Of a process without a status entry only the backend is known, and of that no start. */
 	bool is_known;
 	BackendSnapshot snapshot;
 	/* The text of its query when it was selected. */
@@ -83,23 +79,39 @@ struct Target
 	/* Its line is in the log, but neither a signal nor another line has followed. */
 	bool is_announced;
 	bool is_signaled;
-	/* By the monotonic clock. */
+	/* By the monotonic clock; and until when the effect is waited for. */
 	Instant signaled_at;
+	Instant awaited_until;
 	/* The number of the event of its signal; 0 if there is none. */
 	std::uint64_t event;
 	/* None while it is yet to be signaled, or its effect to be awaited. */
 	std::optional<Outcome> outcome;
 	/* Static, or in the memory context of the call; nullptr if there is nothing to add. */
 	const char *note;
+
+	/* Is it the process that has made the request? */
+	bool
+	is_self() const
+	{
+		return snapshot.backend.id.pid == MyProcPid;
+	}
+
+	/* Has it been signaled, and is the effect not known yet? */
+	bool
+	is_awaited() const
+	{
+		return is_signaled && !outcome;
+	}
+
+	void
+	settle(Outcome became, const char *why = nullptr)
+	{
+		outcome = became;
+		note = why;
+	}
 };
 
 /* The targets of a request, in the memory context of the call. */
 using Targets = GrowingArray<Target>;
-
-/* Carry out a request; the targets are sorted by the age of their session. */
-Targets execute(const Request &request);
-
-/* Is it the process that gave the request? */
-bool is_self(const Target &target);
 
 } // namespace session_guard

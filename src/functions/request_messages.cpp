@@ -5,9 +5,9 @@
 
 #include "core/messages.h"
 
-#include "status/sql_values.h"
-
 #include "action/signals.h"
+
+#include "functions/session_columns.h"
 
 #include <array>
 
@@ -17,9 +17,7 @@ namespace session_guard
 namespace
 {
 
-/* Who gave the request: the role with whose rights the function runs, and who logged in if not the
- * same.
- */
+/* The role with whose rights the function runs, and the one that has logged in if it is another. */
 const char *
 name_of_caller(Converter *shown)
 {
@@ -31,30 +29,18 @@ name_of_caller(Converter *shown)
 	                quoted(shown(name_or_mark(GetUserNameFromId(GetSessionUserId(), true)))));
 }
 
-/* Who gave the request, by which function, and what for. */
 const char *
 shown_origin(const Request &request, Converter *shown)
 {
-	return psprintf("%s with %s(%s)%s%s", name_of_caller(shown), shown(request.function),
-	                shown(request.given), request.reason != nullptr ? ": " : "",
-	                request.reason != nullptr ? quoted(shown(request.reason)) : "");
+	const char *caller = name_of_caller(shown);
+
+	if (request.reason == nullptr)
+		return psprintf("%s with %s(%s)", caller, shown(request.function), shown(request.given));
+	return psprintf("%s with %s(%s): %s", caller, shown(request.function), shown(request.given),
+	                quoted(shown(request.reason)));
 }
 
-Names
-names_of(const Target &target, Converter *shown)
-{
-	return {.role = shown(name_or_mark(GetUserNameFromId(target.snapshot.role, true))),
-	        .database = shown(name_or_mark(get_database_name(target.snapshot.database)))};
-}
-
-/* The text of a target's query as the last look has found it, or as it was when it was selected. */
-const char *
-query_of(const FilterMatcher &matcher, const Target &target)
-{
-	return *matcher.query() != '\0' ? matcher.query() : text_to_cstring(target.query);
-}
-
-/* Has this statement of the caller's written a line?  Its text is to be in the log once. */
+/* Is it the first line of this statement of the caller's, whose text is to be in the log once? */
 bool
 is_first_line()
 {
@@ -76,66 +62,65 @@ origin_of(const Request &request)
 }
 
 void
-announce(const Request &request, Target &target, std::int64_t times_before)
+write_line(const Request &request, Target &target, std::int64_t times_before)
 {
 	std::array<char, 1024> buffer;
-	std::array<char, 64> repeated_buffer;
 	Text session(buffer);
-	Text repeated(repeated_buffer);
+	const char *action = announcement_of(target.action).data();
+	bool is_first = is_first_line();
 
 	if (target.is_known)
-		append_session(session, target.snapshot, names_of(target, on_one_line));
+		append_session(session, target.snapshot, names_of(target.snapshot, on_one_line));
 	else
-		session.append(target.snapshot.session.id.pid);
-	if (times_before > 0)
-		repeated.append(" (repeated ").append(times_before).append(" times)");
+		session.append(target.snapshot.backend.id.pid);
 	target.is_announced = true;
-	ereport(LOG_SERVER_ONLY,
-	        (errmsg_internal("%s %s: ordered by %s%s", announcement_of(target.action).data(),
-	                         session.c_str(), request.origin.in_log, repeated.c_str()),
-	         errhidestmt(!is_first_line()), errhidecontext(true)));
+	if (times_before == 0)
+		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s %s: requested by %s", action, session.c_str(),
+		                                          request.origin.in_log),
+		                          errhidestmt(!is_first), errhidecontext(true)));
+	else
+		ereport(LOG_SERVER_ONLY,
+		        (errmsg_internal("%s %s: requested by %s (repeated " INT64_FORMAT " times)", action,
+		                         session.c_str(), request.origin.in_log, times_before),
+		         errhidestmt(!is_first), errhidecontext(true)));
 }
 
 ClientMessage
 client_message_for(const Request &request, const Target &target)
 {
-	ClientMessage reason{};
-	Text detail(reason.detail);
+	ClientMessage message{};
+	Text detail(message.detail);
 
-	reason.session = target.snapshot.session.id;
-	reason.action = target.action;
-	reason.statement = target.statement;
-	detail.append("Ordered by ").append(request.origin.for_client);
+	message.session = target.snapshot.backend.id;
+	message.action = target.action;
+	message.statement = target.statement;
+	detail.append("Requested by ").append(request.origin.for_client);
 	/* The reason may be a sentence of its own. */
 	if (!detail.view().ends_with(".\""))
 		detail.append(".");
 	detail.mark_cut();
-	return reason;
+	return message;
 }
 
 Event
-event_of(const Request &request, const FilterMatcher &matcher, const Target &target)
+event_of(const Request &request, const Target &target)
 {
+	const BackendSnapshot &snapshot = target.snapshot;
 	Event event{};
 
-	event.at = GetCurrentTimestamp();
 	copy_text(event.actor.role, request.origin.caller);
 	copy_text(event.actor.function, request.function);
 	copy_text(event.actor.filters, request.given);
 	copy_text(event.reason, request.reason);
-	event.subject.id = target.snapshot.session.id;
-	event.subject.slot = target.snapshot.slot;
-	event.subject.process = target.snapshot.process;
+	event.subject.backend = snapshot.backend;
 	if (target.is_known)
 		event.subject =
-		    subject_of(target.snapshot, GetUserNameFromId(target.snapshot.role, true),
-		               get_database_name(target.snapshot.database), query_of(matcher, target));
+		    subject_of(snapshot, GetUserNameFromId(snapshot.role, true),
+		               get_database_name(snapshot.database), text_to_cstring(target.query));
 	event.action = target.action;
-	event.outcome = target.outcome.value_or(Outcome::Signaled);
-	copy_text(event.note, target.note);
+	event.outcome = Outcome::Signaled;
 	/* What a process that is no session does with a cancel cannot be told. */
-	event.is_open =
-	    !target.outcome && (target.action == Action::Terminate || event.subject.is_client);
+	event.is_open = target.action == Action::Terminate || event.subject.is_client;
 	return event;
 }
 

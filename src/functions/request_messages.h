@@ -1,6 +1,6 @@
 /*
- * What is said of a request: to the log, to the client of its target, and to the
- * history.
+ * What is written about a request: to the log, to the client of its target, and to
+ * the history.
  */
 #pragma once
 
@@ -8,26 +8,25 @@
 
 #include "action/events.h"
 
-#include "functions/filter_matcher.h"
 #include "functions/request.h"
 
 namespace session_guard
 {
 
-/* Who gave a request, by which function and what for. */
+/* Who has made the request, by which function and what for. */
 Origin origin_of(const Request &request);
 
 /*
- * Write who ends whom, by which function and why, and how often that was done
- * before.  The target is announced as soon as the line may be written, for
- * whoever is interrupted by then.
+ * Write what is done to the target, at whose request and why, and how often that was done
+ * before.  The target is announced as soon as the line may be written, in case
+ * that the call is interrupted by then.
  */
-void announce(const Request &request, Target &target, std::int64_t times_before);
+void write_line(const Request &request, Target &target, std::int64_t times_before);
 
 /* What the client of a target is told. */
 ClientMessage client_message_for(const Request &request, const Target &target);
 
-/* The event of what is done, or was not done, to a target that was announced. */
-Event event_of(const Request &request, const FilterMatcher &matcher, const Target &target);
+/* The event of a target that is to be signaled, with its query as it was when it was selected. */
+Event event_of(const Request &request, const Target &target);
 
 } // namespace session_guard

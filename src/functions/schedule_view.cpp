@@ -1,6 +1,6 @@
 /*
- * The function behind the view session_guard.schedule: who would be ended, when
- * and why, or why not.
+ * The function behind the view session_guard.schedule: which sessions would be
+ * ended, when and why, or why not.
  *
  * It asks the code that the guard decides with, about the configuration that
  * the guard has published, so it cannot disagree with it; the reader's own
@@ -12,17 +12,17 @@
 #include "core/spared.h"
 #include "core/stillness.h"
 
-#include "pg/privileges.h"
 #include "pg/result_row.h"
 
 #include "shmem/present_time.h"
 #include "shmem/shared_memory.h"
 #include "shmem/tracking.h"
 
-#include "status/sql_values.h"
 #include "status/switches.h"
 
 #include "policy/present_policies.h"
+
+#include "functions/session_columns.h"
 
 #include <array>
 #include <cstdlib>
@@ -60,22 +60,23 @@ enum Column
 
 using ScheduleRow = ResultRow<ColumnCount>;
 
+constexpr SessionColumns session_columns{.pid = Pid,
+                                         .backend_start = BackendStart,
+                                         .database = DatabaseName,
+                                         .role = UserName,
+                                         .application_name = ApplicationName,
+                                         .client_address = std::nullopt,
+                                         .state = StateName};
+
 /* One session, and all that is to be said of it. */
 struct Entry
 {
 	BackendSnapshot snapshot;
 	Policy policy;
-	const char *role;
-	const char *database;
+	Names names;
 	/* To show when something was, or will be, by the wall clock. */
 	Clock clock;
 };
-
-Names
-names_of(const Entry &entry)
-{
-	return {.role = name_or_mark(entry.role), .database = name_or_mark(entry.database)};
-}
 
 const char *
 source_text(const Entry &entry, Source source)
@@ -83,7 +84,7 @@ source_text(const Entry &entry, Source source)
 	std::array<char, 320> buffer;
 	Text text(buffer);
 
-	append_source(text, source, names_of(entry));
+	append_source(text, source, entry.names);
 	return pstrdup(text.c_str());
 }
 
@@ -103,7 +104,7 @@ spared_text(const Entry &entry, const Forecast &forecast)
 	if (forecast.spared == Spared::Maintenance)
 		text.append(name_of(entry.snapshot.session.maintenance.command));
 	else
-		append_spared(text, forecast.spared, entry.policy, names_of(entry));
+		append_spared(text, forecast.spared, entry.policy, entry.names);
 	return text.view().empty() ? nullptr : pstrdup(text.c_str());
 }
 
@@ -125,12 +126,10 @@ shown_start(const Entry &entry, const Episode &episode)
 	return std::abs(computed - episode.stamp) < smallest_step ? episode.stamp : computed;
 }
 
-/* What is shown to whom pg_stat_activity shows it. */
+/* What is shown to those to whom pg_stat_activity shows it. */
 void
 set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast)
 {
-	row.set(BackendStart, TimestampTzGetDatum(entry.snapshot.session.id.backend_start));
-	row.set_text(StateName, state_name_of(entry.snapshot.session.state));
 	row.set_text(SparedBy, spared_text(entry, forecast));
 	row.set_text(ActionName, action_text(entry, forecast.verdict ? forecast.verdict->action
 	                                                             : facts(limit).first_action));
@@ -150,14 +149,12 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 	const Threshold &threshold = threshold_of(entry.policy.limits, limit);
 	ScheduleRow row;
 
-	row.set(Pid, Int32GetDatum(entry.snapshot.session.id.pid));
-	row.set_name(DatabaseName, entry.database);
-	row.set_name(UserName, entry.role);
-	row.set(ApplicationName, PointerGetDatum(sql_text(entry.snapshot.application_name)));
+	bool is_visible = set_session(row, session_columns, entry.snapshot);
+
 	row.set_text(LimitName, facts(limit).name.data());
 	row.set(ThresholdValue, sql_interval(threshold.value));
 	row.set_text(SourceName, source_text(entry, threshold.source));
-	if (may_see(entry.snapshot.role))
+	if (is_visible)
 		set_forecast(row, entry, limit, forecast);
 	return row;
 }
@@ -167,12 +164,11 @@ void
 put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies)
 {
 	PresentClock present = present_clock();
-	TrackingState tracking = read_tracking(snapshot.slot);
+	TrackingState tracking = read_tracking(snapshot.backend.slot);
 	Superuser superuser = superuser_now(snapshot.role);
 	Entry entry{.snapshot = snapshot,
 	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),
-	            .role = GetUserNameFromId(snapshot.role, true),
-	            .database = get_database_name(snapshot.database),
+	            .names = names_of(snapshot),
 	            .clock = present.clock};
 
 	entry.snapshot.session.superuser = superuser;

@@ -1,15 +1,15 @@
 /*
- * The function behind the view session_guard.session: who is there, what he is
- * at, and who stands in whose way.
+ * The function behind the view session_guard.session: which sessions are there,
+ * what each is at, and which stand in the way of others.
  *
  * It reads the status array itself, so that it shows the present also inside a
  * transaction, and the lock table once, if anybody waits for a lock at all.
  */
-#include "pg/privileges.h"
 #include "pg/result_row.h"
 
 #include "status/locks.h"
-#include "status/sql_values.h"
+
+#include "functions/session_columns.h"
 
 #include <algorithm>
 
@@ -50,6 +50,14 @@ enum Column
 };
 
 using SessionRow = ResultRow<ColumnCount>;
+
+constexpr SessionColumns session_columns{.pid = Pid,
+                                         .backend_start = BackendStart,
+                                         .database = DatabaseName,
+                                         .role = UserName,
+                                         .application_name = ApplicationName,
+                                         .client_address = ClientAddress,
+                                         .state = StateName};
 
 /* Set how long ago something was; the server's clock may have been set back since. */
 void
@@ -112,10 +120,6 @@ set_activity(SessionRow &row, const BackendSnapshot &snapshot, text *query)
 {
 	const Session &session = snapshot.session;
 
-	row.set(BackendStart, TimestampTzGetDatum(session.id.backend_start));
-	if (std::optional<Datum> address = sql_address(snapshot.client_address))
-		row.set(ClientAddress, *address);
-	row.set_text(StateName, state_name_of(session.state));
 	set_age(row, StateAge, session.state_change);
 	if (is_running(session))
 		set_age(row, QueryAge, statement_stamp(session));
@@ -143,9 +147,9 @@ struct AllSeen
 	bool anybody_waits;
 };
 
-/* Read the status array; the text of a query is copied for those only who may see it. */
+/* Read the status array; the text of a query is copied only if the caller may see it. */
 AllSeen
-look_at_all()
+read_all()
 {
 	auto slots = static_cast<std::size_t>(slot_count());
 	AllSeen all{.first = static_cast<Seen *>(palloc(slots * sizeof(Seen))),
@@ -176,16 +180,15 @@ SessionRow
 row_of(const Seen &seen, const WaitGraph &graph)
 {
 	const BackendSnapshot &snapshot = seen.snapshot;
-	int pid = snapshot.session.id.pid;
+	int pid = snapshot.backend.id.pid;
 	SessionRow row;
 
-	row.set(Pid, Int32GetDatum(pid));
+	bool is_visible = set_session(row, session_columns, snapshot);
+
 	row.set(IsSelf, BoolGetDatum(pid == MyProcPid));
-	row.set_name(DatabaseName, get_database_name(snapshot.database));
-	row.set_name(UserName, GetUserNameFromId(snapshot.role, true));
-	row.set(ApplicationName, PointerGetDatum(sql_text(snapshot.application_name)));
 	set_blocking(row, pid, graph);
-	if (seen.query != nullptr)
+	/* The text was copied before, if the caller might see it then. */
+	if (is_visible && seen.query != nullptr)
 		set_activity(row, snapshot, seen.query);
 	else
 		row.set_text(Query, "<insufficient privilege>");
@@ -204,7 +207,7 @@ session_guard_sessions(PG_FUNCTION_ARGS)
 
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
-	AllSeen all = look_at_all();
+	AllSeen all = read_all();
 	WaitGraph graph = all.anybody_waits ? read_wait_graph() : WaitGraph{};
 	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 	for (const Seen &seen : std::span(all.first, all.count))

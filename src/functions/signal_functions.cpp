@@ -5,15 +5,13 @@
  *
  * Whatever arguments a function has of its own come first; then, where it is about
  * many sessions, include_sync_rep, and include_spared where it names a condition;
- * then timeout, reason and dry_run; last, where it is about many, who is excepted.
+ * then timeout, reason and dry_run; last, where it is about many, what is excepted.
  */
-#include "pg/privileges.h"
 #include "pg/result_row.h"
 
-#include "status/sql_values.h"
-
 #include "functions/arguments.h"
-#include "functions/request.h"
+#include "functions/execute_request.h"
+#include "functions/session_columns.h"
 
 extern "C"
 {
@@ -62,33 +60,25 @@ enum Column
 
 using SignalRow = ResultRow<ColumnCount>;
 
-/* Show what pg_stat_activity would show of the session. */
-void
-show_session(SignalRow &row, const Target &target)
-{
-	const BackendSnapshot &snapshot = target.snapshot;
-
-	row.set_name(DatabaseName, get_database_name(snapshot.database));
-	row.set_name(UserName, GetUserNameFromId(snapshot.role, true));
-	row.set(ApplicationName, PointerGetDatum(sql_text(snapshot.application_name)));
-	if (!may_see(snapshot.role))
-		return row.set_text(Query, "<insufficient privilege>");
-
-	row.set(BackendStart, TimestampTzGetDatum(snapshot.session.id.backend_start));
-	if (std::optional<Datum> address = sql_address(snapshot.client_address))
-		row.set(ClientAddress, *address);
-	row.set_text(StateName, state_name_of(snapshot.session.state));
-	row.set(Query, PointerGetDatum(target.query));
-}
+constexpr SessionColumns session_columns{.pid = Pid,
+                                         .backend_start = BackendStart,
+                                         .database = DatabaseName,
+                                         .role = UserName,
+                                         .application_name = ApplicationName,
+                                         .client_address = ClientAddress,
+                                         .state = StateName};
 
 SignalRow
 row_of(const Target &target)
 {
 	SignalRow row;
 
-	row.set(Pid, Int32GetDatum(target.snapshot.session.id.pid));
-	if (target.is_known)
-		show_session(row, target);
+	if (!target.is_known)
+		row.set(Pid, Int32GetDatum(target.snapshot.backend.id.pid));
+	else if (set_session(row, session_columns, target.snapshot))
+		row.set(Query, PointerGetDatum(target.query));
+	else
+		row.set_text(Query, "<insufficient privilege>");
 	row.set_text(ActionName, name_of(target.action).data());
 	/* Only the caller's own session can be without an outcome: its signal is on the way. */
 	row.set_text(OutcomeName, name_of(target.outcome.value_or(Outcome::Signaled)).data());
@@ -157,7 +147,7 @@ request_to(Action action)
 	return request;
 }
 
-/* Terminate who has been in certain states for longer than the first argument says. */
+/* Terminate sessions that have been in certain states for longer than the first argument says. */
 Datum
 terminate_in_states(FunctionCallInfo fcinfo, std::uint32_t states, Condition condition)
 {

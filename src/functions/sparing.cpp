@@ -1,5 +1,5 @@
 /*
- * Whom a function spares that names a condition (see sparing.h).
+ * What a function spares that names a condition (see sparing.h).
  */
 #include "functions/sparing.h"
 
@@ -10,7 +10,7 @@
 #include "shmem/present_time.h"
 #include "shmem/tracking.h"
 
-#include "status/sql_values.h"
+#include "functions/session_columns.h"
 
 #include <array>
 
@@ -22,7 +22,7 @@ namespace
 
 /* What the guard keeps in mind of a session, with what was seen of it now. */
 TrackingState
-memo_with(Session &session, int slot)
+tracking_with(Session &session, int slot)
 {
 	PresentClock present = present_clock();
 	TrackingState tracking = read_tracking(slot);
@@ -49,9 +49,7 @@ words_for(Spared spared, const BackendSnapshot &snapshot, const Policy &policy)
 		return "spared as by the limit of this condition";
 	if (spared == Spared::Maintenance)
 		return name_of(snapshot.session.maintenance.command).data();
-	append_spared(text, spared, policy,
-	              {.role = name_or_mark(GetUserNameFromId(snapshot.role, true)),
-	               .database = name_or_mark(get_database_name(snapshot.database))});
+	append_spared(text, spared, policy, names_of(snapshot));
 	return pstrdup(converted_string(text.c_str()));
 }
 
@@ -74,8 +72,8 @@ Sparing::why_spared(Condition condition, Duration longer_than,
 
 	session.superuser = superuser_now(snapshot.role);
 	Policy policy = policies_->policy_of(session.superuser, snapshot.role, snapshot.database);
-	TrackingState tracking = memo_with(session, snapshot.slot);
-	/* Who waits for a standby is not spared here, nor for that time: there is an argument for that.
+	TrackingState tracking = tracking_with(session, snapshot.backend.slot);
+	/* A wait for a standby does not spare here, nor does its time: there is an argument for that.
 	 */
 	bool waits_for_standby = session.wait == Wait::SyncRep;
 	if (waits_for_standby)

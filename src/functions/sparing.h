@@ -18,11 +18,12 @@ namespace session_guard
 class Sparing
 {
   public:
-	/* Bring the policies up to date; to be called before the look, since it may have to wait. */
+	/* Bring the policies up to date; to be called before the session is read, since it may have to
+	 * wait. */
 	void refresh();
 
 	/*
-	 * Why a session that was just evaluation at, and has met the condition for longer
+	 * Why a session that was just read, and has met the condition for longer
 	 * than this, is spared now: nullptr if it is not.  Who may not see what the
 	 * session does is told no more than that.
 	 */

@@ -41,7 +41,7 @@ enum Column
 	WakeUps,
 	Scans,
 	ScanTime,
-	Looks,
+	Evaluations,
 	LastScan,
 	NextScan,
 	Sessions,
@@ -57,7 +57,7 @@ enum Column
 	Survived,
 	Gone,
 	Raced,
-	Ordered,
+	Requests,
 	LateP50,
 	LateP99,
 	LateMax,
@@ -173,9 +173,9 @@ set_time(StatsRow &row, Column column, std::uint64_t time)
 }
 
 void
-set_worker(StatsRow &row, WorkerKind post, Column pid_column, Column start_column)
+set_worker(StatsRow &row, WorkerKind kind, Column pid_column, Column start_column)
 {
-	WorkerSlot &slot = worker_slot(post);
+	WorkerSlot &slot = worker_slot(kind);
 	uint32 pid = pg_atomic_read_u32(&slot.worker_pid);
 
 	if (pid == 0)
@@ -234,7 +234,7 @@ set_work(StatsRow &row)
 	row.set(Scans, number(read(counters.scans)));
 	row.set(ScanTime,
 	        Float8GetDatum(static_cast<double>(read(counters.scan_microseconds)) / 1000.0));
-	row.set(Looks, number(read(counters.looks)));
+	row.set(Evaluations, number(read(counters.evaluations)));
 	row.set(LockSkips, number(read(counters.lock_skips)));
 	set_time(row, PolicyTime, read(gauges.policy_time));
 	set_time(row, LastScan, read(gauges.last_scan));
@@ -252,7 +252,7 @@ set_actions(StatsRow &row)
 
 	for (const CountedByLimit &counted : counted_by_limit)
 		row.set(counted.column, number(sum(counted.counter)));
-	row.set(Ordered, number(read(shared_counters().ordered)));
+	row.set(Requests, number(read(shared_counters().requests)));
 	for (LimitCounters &limit : shared_counters().limits)
 		lateness.add(limit);
 	set_lateness(row, LateP50, lateness);

@@ -86,7 +86,7 @@ add_prepared(Causes &causes)
 const char *
 name_of_process(const BackendSnapshot &snapshot)
 {
-	int pid = snapshot.session.id.pid;
+	int pid = snapshot.backend.id.pid;
 
 	if (is_client_backend(snapshot))
 		return pid == MyProcPid ? "this session" : psprintf("session %d", pid);
@@ -94,12 +94,12 @@ name_of_process(const BackendSnapshot &snapshot)
 }
 
 bool
-look_at_process(int pid, BackendSnapshot &snapshot)
+read_process(int pid, BackendSnapshot &snapshot)
 {
 	int slot = slot_of(pid);
 
 	return slot >= 0 && read_backend_in_slot(slot, snapshot, Patience::None) == ReadResult::Read &&
-	       snapshot.session.id.pid == pid;
+	       snapshot.backend.id.pid == pid;
 }
 
 /* Why the wait makes nobody a culprit, as far as the caller is shown it; empty if it does. */
@@ -110,7 +110,7 @@ innocence_of(const WaitEdge &edge)
 
 	if (edge.kind == WhoWaits::NoSession)
 		return ", for which no session waits";
-	if (edge.kind == WhoWaits::Maintenance && look_at_process(edge.waiter, waiter) &&
+	if (edge.kind == WhoWaits::Maintenance && read_process(edge.waiter, waiter) &&
 	    may_see(waiter.role))
 		return ", for which only maintenance waits";
 	return "";
@@ -155,7 +155,7 @@ add_edge(Causes &causes, const Filter &filter, FilterMatcher &others, const Wait
 
 	if (edge.blocker == prepared_transaction)
 		causes.has_prepared = true;
-	else if (look_at_process(edge.blocker, blocker))
+	else if (read_process(edge.blocker, blocker))
 	{
 		causes.has_advisory =
 		    causes.has_advisory || (edge.lock == WaitedLock::Advisory && !filter.counts_advisory);
@@ -199,26 +199,30 @@ list_of(std::span<const char *> words)
 	return list.data;
 }
 
+int
+hint_for(const Causes &causes)
+{
+	if (causes.has_advisory && causes.has_prepared)
+		return errhint("include_advisory => true ends who holds advisory locks. "
+		               "COMMIT PREPARED or ROLLBACK PREPARED ends a prepared transaction.");
+	if (causes.has_advisory)
+		return errhint("include_advisory => true ends who holds advisory locks.");
+	if (causes.has_prepared)
+		return errhint("COMMIT PREPARED or ROLLBACK PREPARED ends a prepared transaction.");
+	return 0;
+}
+
 } // namespace
 
 void
 notice_waits(const Filter &filter)
 {
 	Causes causes = causes_in(read_wait_graph(), filter);
-	const char *advisory =
-	    causes.has_advisory ? "include_advisory => true ends who holds advisory locks." : "";
-	const char *prepared = causes.has_prepared
-	                           ? "COMMIT PREPARED or ROLLBACK PREPARED ends a prepared transaction."
-	                           : "";
-	const char *separator = causes.has_advisory && causes.has_prepared ? " " : "";
-
 	if (causes.words.count() == 0)
 		return;
-	ereport(NOTICE, (errmsg("no session is to blame for those that wait"),
-	                 errdetail("They wait for: %s.", list_of(causes.words.all())),
-	                 causes.has_advisory || causes.has_prepared
-	                     ? errhint("%s%s%s", advisory, separator, prepared)
-	                     : 0));
+	ereport(NOTICE,
+	        (errmsg("no session is to blame for those that wait"),
+	         errdetail("They wait for: %s.", list_of(causes.words.all())), hint_for(causes)));
 }
 
 } // namespace session_guard

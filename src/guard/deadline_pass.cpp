@@ -91,7 +91,7 @@ act(const Deadline &deadline, const Evaluation &evaluation, bool was_throttled)
 	}
 
 	bool is_punctual = !is_late && !was_throttled && was_in_time(deadline, evaluation);
-	switch (carry_out(evaluation, is_punctual))
+	switch (enforce(evaluation, is_punctual))
 	{
 		case Outcome::Gone:
 			return;
@@ -126,7 +126,7 @@ handle(const Deadline &deadline, bool was_throttled)
 {
 	Evaluation evaluation = evaluate(deadline.limit, deadline.slot, deadline.session);
 
-	count(shared_counters().looks);
+	count(shared_counters().evaluations);
 	switch (evaluation.result)
 	{
 		case ReadResult::Gone:

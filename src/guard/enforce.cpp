@@ -9,7 +9,6 @@
 #include "pg/monotonic_clock.h"
 
 #include "shmem/action_budget.h"
-#include "shmem/client_message.h"
 #include "shmem/counters.h"
 #include "shmem/tracking.h"
 
@@ -18,8 +17,7 @@
 
 #include "policy/policy_cache.h"
 
-#include "action/events.h"
-#include "action/signals.h"
+#include "action/act.h"
 
 #include "guard/follow.h"
 #include "guard/logged_episodes.h"
@@ -47,9 +45,19 @@ counters_of(const Verdict &verdict)
 	return shared_counters().limits[index_of(verdict.limit)];
 }
 
-/* Write what is about to be done, to whom and why. */
+/* Does the log say already that this episode is to be ended? */
+bool
+is_announced(const Evaluation &evaluation)
+{
+	const Verdict &verdict = evaluation.decision.verdict;
+
+	return tracking_of(evaluation.snapshot.backend.slot).announced[index_of(verdict.limit)] ==
+	       verdict.episode.stamp;
+}
+
+/* Write what is about to be done to which session, and why. */
 void
-announce(const Evaluation &evaluation)
+write_line(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
 	Names names = names_of(evaluation.snapshot, on_one_line);
@@ -59,25 +67,8 @@ announce(const Evaluation &evaluation)
 	text.append(announcement_of(verdict)).append(" ");
 	append_session(text, evaluation.snapshot, names);
 	append_reason(text.append(": "), verdict, evaluation.policy, names);
+	count(counters_of(verdict).deadlines_met);
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
-}
-
-/* What the client is told of a verdict. */
-ClientMessage
-client_message_for(const Evaluation &evaluation)
-{
-	const Verdict &verdict = evaluation.decision.verdict;
-	ClientMessage reason{};
-	Text detail(reason.detail);
-	Text hint(reason.hint);
-
-	reason.session = evaluation.snapshot.session.id;
-	reason.action = verdict.action;
-	reason.statement = statement_stamp(evaluation.snapshot.session);
-	append_detail(detail, verdict, evaluation.policy, names_of(evaluation.snapshot, as_ascii));
-	detail.mark_cut();
-	hint.append(facts(verdict.limit).hint);
-	return reason;
 }
 
 /* The event of what is done, or was not done, about a verdict. */
@@ -101,13 +92,7 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 	return event;
 }
 
-/*
- * The last look, after the line was written and right before the signal.
- *
- * Writing the line takes its time, and more if this process loses the
- * processor.  Whoever has moved on meanwhile is not ended: no statement that
- * began before the line dies by it.
- */
+/* Is a verdict still due, by what the policy says now? */
 bool
 is_still_due(const Verdict &verdict, const Evaluation &again)
 {
@@ -117,40 +102,24 @@ is_still_due(const Verdict &verdict, const Evaluation &again)
 	       again.decision.verdict.episode.stamp == verdict.episode.stamp;
 }
 
-/* What became of a verdict that is not due any more. */
-Outcome
-outcome_without_signal(const Evaluation &again)
-{
-	return again.result == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
-}
-
-/* Was the end of this episode announced already? */
-bool
-was_announced(const Evaluation &evaluation)
-{
-	const Verdict &verdict = evaluation.decision.verdict;
-
-	return tracking_of(evaluation.snapshot.slot).announced[index_of(verdict.limit)] ==
-	       verdict.episode.stamp;
-}
-
+/* Note that the log says of an episode that it is to be ended. */
 void
 note_announced(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
 
-	change_tracking(evaluation.snapshot.slot, [&](TrackingState &tracking)
+	change_tracking(evaluation.snapshot.backend.slot, [&](TrackingState &tracking)
 	                { tracking.announced[index_of(verdict.limit)] = verdict.episode.stamp; });
 }
 
-/* Note the step that was taken this moment, before anything can end the guard. */
+/* Note the step that was taken this moment. */
 void
 note_step(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
 	Instant now = monotonic_now();
 
-	change_tracking(evaluation.snapshot.slot,
+	change_tracking(evaluation.snapshot.backend.slot,
 	                [&](TrackingState &tracking)
 	                {
 		                tracking.announced[index_of(verdict.limit)] = unknown_time;
@@ -171,56 +140,146 @@ count_lateness(LimitCounters &counters, Duration late)
 		pg_atomic_write_u64(&counters.greatest_lateness, static_cast<uint64>(late));
 }
 
-/* Note all that follows from a signal that was sent this moment. */
-void
-note_signal(const Evaluation &evaluation, bool is_punctual, Event &event)
+/* A verdict to be carried out (action/act.h). */
+class VerdictIntent
 {
-	const Verdict &verdict = evaluation.decision.verdict;
-	LimitCounters &counters = counters_of(verdict);
-	bool cancels = verdict.action == Action::Cancel;
+  public:
+	/* The session to be ended may be the very one that holds locks on the catalogs. */
+	static constexpr bool signals_directly = true;
 
-	note_step(evaluation);
-	keep_message();
-	event.signaled_at = monotonic_now();
-	if (is_punctual)
+	VerdictIntent(const Evaluation &evaluation, bool is_punctual)
+	    : asked_(evaluation), last_due_(evaluation), is_punctual_(is_punctual),
+	      is_first_try_(!is_announced(evaluation))
 	{
-		event.late = std::max<Duration>(0, lateness_of(verdict, evaluation.policy));
-		count_lateness(counters, *event.late);
 	}
-	count(cancels ? counters.cancels_sent : counters.terminates_sent);
-	(void)record_event(event);
-	follow_new_events();
-}
 
-/*
- * Note that who was announced has moved on, or has ended.  A busy session may
- * move on many times; once is enough to be said.
- */
-Outcome
-leave_alone(const Evaluation &evaluation, Outcome outcome, bool is_first_try)
-{
-	LimitCounters &counters = counters_of(evaluation.decision.verdict);
-	bool is_gone = outcome == Outcome::Gone;
+	BackendRef
+	backend() const
+	{
+		return asked_.snapshot.backend;
+	}
 
-	if (!is_gone && !is_first_try)
-		return outcome;
-	count(is_gone ? counters.gone : counters.raced);
-	report_left_alone(evaluation.snapshot.session.id.pid,
-	                  is_gone ? "it has ended" : "it has moved on");
-	(void)record_event(event_of(evaluation, outcome));
-	return outcome;
-}
+	Action
+	action() const
+	{
+		return verdict().action;
+	}
 
+	/* A busy session may have to be tried many times; one line is enough. */
+	void
+	announce()
+	{
+		if (is_first_try_)
+			write_line(asked_);
+		note_announced(asked_);
+	}
+
+	ClientMessage
+	client_message() const
+	{
+		const BackendSnapshot &snapshot = asked_.snapshot;
+		ClientMessage message{};
+		Text detail(message.detail);
+		Text hint(message.hint);
+
+		message.session = snapshot.backend.id;
+		message.action = verdict().action;
+		message.statement = statement_stamp(snapshot.session);
+		append_detail(detail, verdict(), asked_.policy, names_of(snapshot, as_ascii));
+		detail.mark_cut();
+		hint.append(facts(verdict().limit).hint);
+		return message;
+	}
+
+	/* No statement that began after the line was written dies by it. */
+	std::optional<Outcome>
+	recheck()
+	{
+		Evaluation again = evaluate(verdict().limit, backend().slot, backend().id);
+
+		if (!is_still_due(verdict(), again))
+			return again.result == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
+		last_due_ = again;
+		return std::nullopt;
+	}
+
+	Event
+	event(Outcome outcome) const
+	{
+		return event_of(last_due_, outcome);
+	}
+
+	template <typename Work>
+	bool
+	call_server(Work work)
+	{
+		return catalogs_are_free() && with_catalogs(signaling, work);
+	}
+
+	/* The step comes first: nothing may end the guard before it is noted. */
+	void
+	note_signal(Event &event)
+	{
+		note_step(asked_);
+		if (is_punctual_)
+		{
+			event.late =
+			    std::max<Duration>(0, lateness_of(last_due_.decision.verdict, last_due_.policy));
+			count_lateness(counters(), *event.late);
+		}
+		count(action() == Action::Cancel ? counters().cancels_sent : counters().terminates_sent);
+	}
+
+	/* A busy session may move on many times; once is enough to be said. */
+	LeftAlone
+	note_left_alone(Outcome outcome)
+	{
+		if (outcome == Outcome::Gone)
+		{
+			count(counters().gone);
+			return {.end_of_line = "it has ended", .is_recorded = true};
+		}
+		if (!is_first_try_)
+			return {.end_of_line = nullptr, .is_recorded = false};
+		count(counters().raced);
+		return {.end_of_line = "it has moved on", .is_recorded = true};
+	}
+
+  private:
+	const Verdict &
+	verdict() const
+	{
+		return asked_.decision.verdict;
+	}
+
+	LimitCounters &
+	counters() const
+	{
+		return counters_of(verdict());
+	}
+
+	const Evaluation &asked_;
+	/* What the latest evaluation has found by which the verdict was due. */
+	Evaluation last_due_;
+	bool is_punctual_;
+	bool is_first_try_;
+};
+static_assert(Intent<VerdictIntent>);
+
+/* With mode = log: say what would be done, once for each episode. */
 Outcome
 log_only(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
+	int slot = evaluation.snapshot.backend.slot;
 
-	change_tracking(evaluation.snapshot.slot, [&](TrackingState &tracking)
+	if (!is_announced(evaluation))
+		write_line(evaluation);
+	change_tracking(slot, [&](TrackingState &tracking)
 	                { tracking.logged[index_of(verdict.limit)] = verdict.episode.stamp; });
 	count(counters_of(verdict).logged);
 	std::uint64_t event = record_event(event_of(evaluation, Outcome::DryRun));
-	change_tracking(evaluation.snapshot.slot, [&](TrackingState &tracking)
+	change_tracking(slot, [&](TrackingState &tracking)
 	                { follow_logged(tracking, verdict.limit, event, verdict.measured); });
 	return Outcome::DryRun;
 }
@@ -228,52 +287,16 @@ log_only(const Evaluation &evaluation)
 } // namespace
 
 Outcome
-carry_out(const Evaluation &evaluation, bool is_punctual)
+enforce(const Evaluation &evaluation, bool is_punctual)
 {
-	const Verdict &verdict = evaluation.decision.verdict;
-	SessionId id = evaluation.snapshot.session.id;
-	int slot = evaluation.snapshot.slot;
-	bool is_signaled = false;
-
-	/* A busy session may have to be tried many times; one line is enough. */
-	bool is_first_try = !was_announced(evaluation);
-	if (is_first_try)
-	{
-		count(counters_of(verdict).deadlines_met);
-		announce(evaluation);
-	}
-	if (verdict.action == Action::Log)
+	if (evaluation.decision.verdict.action == Action::Log)
 		return log_only(evaluation);
-	note_announced(evaluation);
 
-	ClientMessage reason = client_message_for(evaluation);
-	Evaluation again = evaluate(verdict.limit, slot, id);
-	if (!is_still_due(verdict, again))
-		return leave_alone(evaluation, outcome_without_signal(again), is_first_try);
-
-	Event event = event_of(again, Outcome::Signaled);
-	auto send_by = [&](auto send)
-	{
-		publish_message(slot, reason);
-		is_signaled = send(id.pid, verdict.action);
-		if (is_signaled)
-			note_signal(again, is_punctual, event);
-		else
-			withdraw_message();
-	};
-	if (!catalogs_are_free() || !with_catalogs(signaling, [&] { send_by(signal_by_server); }))
-	{
-		/* Whatever has failed after it, a signal is not sent twice. */
-		if (is_signaled)
-			return Outcome::Signaled;
-		/* The lock that was in the way has taken its time, too. */
-		again = evaluate(verdict.limit, slot, id);
-		if (!is_still_due(verdict, again))
-			return leave_alone(evaluation, outcome_without_signal(again), is_first_try);
-		event = event_of(again, Outcome::Signaled);
-		send_by(signal_process);
-	}
-	return is_signaled ? Outcome::Signaled : leave_alone(again, Outcome::Gone, true);
+	VerdictIntent intent(evaluation, is_punctual);
+	Outcome outcome = act(intent).outcome;
+	if (outcome == Outcome::Signaled)
+		follow_new_events();
+	return outcome;
 }
 
 } // namespace session_guard

@@ -1,6 +1,5 @@
 /*
- * From a verdict to a signal: the line in the log, one last look, the reason
- * for the client, the server's own function, the step and the event noted.
+ * From a verdict to a signal, by the one way to act (action/act.h).
  */
 #pragma once
 
@@ -12,10 +11,10 @@ namespace session_guard
 {
 
 /*
- * Carry out the verdict of a look, in a transaction.  Signaled, raced, gone, or
- * a dry run with mode = log.  Who is punctual was not made to wait by anything
- * but the guard itself.
+ * Carry out the verdict of an evaluation, in a transaction.  Signaled, raced, gone,
+ * or a dry run with mode = log.  Punctual is what nothing but the guard itself has
+ * delayed.
  */
-Outcome carry_out(const Evaluation &evaluation, bool is_punctual);
+Outcome enforce(const Evaluation &evaluation, bool is_punctual);
 
 } // namespace session_guard

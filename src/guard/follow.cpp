@@ -1,5 +1,5 @@
 /*
- * Following through (see follow.h).
+ * Which signals the guard follows, and when it reads their sessions (see follow.h).
  *
  * What is followed is kept here, so that what the guard has signaled is counted
  * even if its event has given way in the meantime.
@@ -7,7 +7,6 @@
 #include "guard/follow.h"
 
 #include "core/follow_up.h"
-#include "core/text.h"
 
 #include "pg/compat.h"
 #include "pg/monotonic_clock.h"
@@ -16,13 +15,12 @@
 
 #include "shmem/counters.h"
 
-#include "status/sql_values.h"
+#include "status/backend_status.h"
 
+#include "action/confirmation.h"
 #include "action/events.h"
-#include "action/signals.h"
 
 #include <algorithm>
-#include <array>
 #include <span>
 
 namespace session_guard
@@ -34,28 +32,21 @@ namespace
 /* A signal whose effect has not been seen.  Times are by the monotonic clock. */
 struct Followed
 {
-	/* Of its event. */
-	std::uint64_t number;
-	SessionId session;
-	int slot;
-	const PGPROC *process;
-	Timestamp statement;
-	Action action;
+	SentSignal signal;
 	/* Of the guard only. */
 	std::optional<Limit> limit;
-	Duration signaled_at;
 	Waiter waiter;
 	bool has_survived;
-	/* A look has found the session of a cancel gone. */
+	/* The session of a cancel was found gone once. */
 	bool was_gone;
-	Duration next;
+	Instant next;
 	bool is_done;
 };
 
 Followed *memory = nullptr;
 std::size_t capacity = 0;
 std::size_t followed_count = 0;
-/* The number of the last event that was taken in. */
+/* The last event that was taken in, by its number. */
 std::uint64_t last_taken = 0;
 
 std::span<Followed>
@@ -71,137 +62,100 @@ count_outcome(const Followed &followed, pg_atomic_uint64 LimitCounters::*counter
 		count(shared_counters().limits[index_of(*followed.limit)].*counter);
 }
 
-/* Note the end of it, unless whoever has given the order has found out before. */
+/* Note the end of it, unless the request's own call has found out before. */
 void
 settle(Followed &followed, Outcome outcome, const char *note = nullptr)
 {
 	followed.is_done = true;
-	(void)settle_event(followed.number, outcome, note);
+	(void)conclude(followed.signal, outcome, note);
 	if (outcome == Outcome::Terminated)
 		count_outcome(followed, &LimitCounters::terminated);
 	if (outcome == Outcome::Canceled)
 		count_outcome(followed, &LimitCounters::canceled);
 }
 
-/* What has been found of a signal. */
-struct Effect
-{
-	Outcome outcome;
-	/*
-	 * A cancel's session is gone.  Whoever has terminated it may be about to
-	 * record that, and then the cancel has had no effect.
-	 */
-	bool is_uncertain;
-};
-
-/* The effect of a signal if it can be seen. */
-std::optional<Effect>
-effect_of(const Followed &followed)
-{
-	BackendSnapshot snapshot;
-
-	if (followed.action == Action::Terminate)
-	{
-		if (has_left(followed.session, followed.slot, followed.process))
-			return Effect{.outcome = Outcome::Terminated, .is_uncertain = false};
-		return std::nullopt;
-	}
-	switch (read_session(followed.slot, followed.session, snapshot, Patience::None))
-	{
-		case ReadResult::Unreadable:
-			return std::nullopt;
-		case ReadResult::Gone:
-			/* It was not the cancel that has ended a statement that had survived it. */
-			if (followed.has_survived)
-				return Effect{.outcome = Outcome::Survived, .is_uncertain = false};
-			return Effect{.outcome = Outcome::Canceled, .is_uncertain = true};
-		case ReadResult::Read:
-			break;
-	}
-	if (running_statement(snapshot.session) == followed.statement)
-		return std::nullopt;
-	return Effect{.outcome = Outcome::Canceled, .is_uncertain = false};
-}
-
-/* Settle by what was found, or look once more. */
+/* Settle by what was seen; of a cancel whose session is gone only if it is seen once more. */
 void
-conclude(Followed &followed, const Effect &effect, Duration now)
+settle_by(Followed &followed, Effect effect, Instant now)
 {
-	if (!effect.is_uncertain)
-		return settle(followed, effect.outcome);
+	Outcome outcome = outcome_of(followed.signal, effect, followed.has_survived);
+
+	if (effect == Effect::Seen || outcome == Outcome::Survived)
+		return settle(followed, outcome);
 	if (followed.was_gone)
-		return settle(followed, effect.outcome, "its session has ended");
+		return settle(followed, outcome, "its session has ended");
 	followed.was_gone = true;
 	followed.next = now + second;
 }
 
 /* Say of a session or statement that its signal has had no effect. */
 void
-give_up(Followed &followed, Duration now)
+give_up(Followed &followed, Instant now)
 {
-	std::array<char, 256> buffer;
-	Text note(buffer);
+	Duration waited = std::max(survival, now - followed.signal.sent_at);
 
-	note.append("still there after ")
-	    .append_duration(std::max(survival, now - followed.signaled_at))
-	    .append("; it waits for ")
-	    .append(wait_of(followed.process));
+	SurvivorNote note;
+
+	if (conclude_survived(followed.signal, waited, note) != Outcome::Survived)
+		return;
 	followed.has_survived = true;
 	count_outcome(followed, &LimitCounters::survived);
-	(void)settle_event(followed.number, Outcome::Survived, note.c_str(), true);
-	report_survivor(followed.session.pid, note.c_str());
 }
 
-/* Does whoever has given the order still wait?  Then he says himself what becomes of it. */
+/* Does a call still wait for it?  Then that call says what becomes of it. */
 bool
-is_awaited(const Waiter &waiter, Duration now)
+is_awaited(const Waiter &waiter, Instant now)
 {
 	return waiter.process != nullptr && waiter.process->pid == waiter.pid &&
 	       local_transaction(waiter.process) == waiter.transaction &&
 	       now < later(waiter.until, second);
 }
 
-/* Is it time to say of who is still there that he has survived? */
+/* Is it time to say that it has survived? */
 bool
-is_overdue(const Followed &followed, Duration now)
+is_overdue(const Followed &followed, Instant now)
 {
-	return !followed.has_survived && now - followed.signaled_at >= survival &&
+	return !followed.has_survived && now - followed.signal.sent_at >= survival &&
 	       !is_awaited(followed.waiter, now);
 }
 
-/* When to look the next time. */
-Duration
-next_look(const Followed &followed, Duration now)
+/* When to read it the next time. */
+Instant
+next_reading(const Followed &followed, Instant now)
 {
-	return followed.signaled_at + next_follow_up_after(now - followed.signaled_at, naptime());
+	Instant sent_at = followed.signal.sent_at;
+
+	return sent_at + next_follow_up_after(now - sent_at, naptime());
 }
 
-/* Has the event of a function given way, so that nobody asks what became of the signal?  Those of
- * the guard are counted all the same. */
+/*
+ * Has the event of a function given way, so that nobody asks what became of the
+ * signal?  Those of the guard are counted all the same.
+ */
 bool
 is_forgotten(const Followed &followed)
 {
-	return !followed.limit && !state_of_event(followed.number);
+	return !followed.limit && !state_of_event(followed.signal.event);
 }
 
 void
-look_after(Followed &followed, Duration now)
+read_again(Followed &followed, Instant now)
 {
-	std::optional<EventState> state = state_of_event(followed.number);
+	std::optional<EventState> state = state_of_event(followed.signal.event);
 
 	if ((state && !state->is_open) || is_forgotten(followed))
 	{
 		followed.is_done = true;
 		return;
 	}
-	/* It may be that whoever has given the order has said so. */
+	/* The request's own call may have said so. */
 	if (state && state->outcome == Outcome::Survived)
 		followed.has_survived = true;
-	if (std::optional<Effect> effect = effect_of(followed))
-		return conclude(followed, *effect, now);
+	if (Effect effect = effect_of(followed.signal); effect != Effect::NotSeen)
+		return settle_by(followed, effect, now);
 	if (is_overdue(followed, now))
 		give_up(followed, now);
-	followed.next = next_look(followed, now);
+	followed.next = next_reading(followed, now);
 }
 
 /* Settle a cancel whose session is terminated now. */
@@ -211,21 +165,22 @@ settle_cancel(Followed &followed, bool goes_on)
 	if (!goes_on)
 		return settle(followed, Outcome::Canceled);
 	followed.is_done = true;
-	(void)settle_event(followed.number, Outcome::Survived, "its session was terminated");
+	conclude_cancel_before_terminate(followed.signal.event);
 	if (!followed.has_survived)
 		count_outcome(followed, &LimitCounters::survived);
 }
 
 /*
- * Settle the cancels of a session that was terminated, in which this statement
- * ran; unknown_time if none did.
+ * Settle the cancels of a session that was terminated while this statement ran
+ * in it; unknown_time if none did.
  */
 void
 settle_cancels(SessionId session, Timestamp statement)
 {
 	for (Followed &followed : all_followed())
-		if (followed.session == session && followed.action == Action::Cancel && !followed.is_done)
-			settle_cancel(followed, followed.statement == statement);
+		if (followed.signal.backend.id == session && followed.signal.action == Action::Cancel &&
+		    !followed.is_done)
+			settle_cancel(followed, followed.signal.statement == statement);
 }
 
 void
@@ -237,7 +192,7 @@ forget_done()
 	followed_count = static_cast<std::size_t>(end - memory);
 }
 
-/* Make room for one more: who was signaled first is most likely to be gone. */
+/* Make room for one more: what was signaled first is most likely to be gone. */
 void
 make_room()
 {
@@ -249,34 +204,31 @@ make_room()
 	forget_done();
 	if (followed_count < capacity)
 		return;
-	Followed &oldest = *std::ranges::min_element(all_followed(), {}, &Followed::number);
-	(void)settle_event(oldest.number, oldest.has_survived ? Outcome::Survived : Outcome::Signaled,
-	                   "not followed any further");
+	Followed &oldest = *std::ranges::min_element(
+	    all_followed(), {}, [](const Followed &followed) { return followed.signal.event; });
+	(void)conclude(oldest.signal, oldest.has_survived ? Outcome::Survived : Outcome::Signaled,
+	               "not followed any further");
 	oldest.is_done = true;
 	forget_done();
 }
 
 void
-track(const Event &event)
+follow(const Event &event)
 {
-	/* Whoever has ordered it may have seen its effect already. */
-	if (event.action == Action::Terminate && event.signaled_at != 0)
-		settle_cancels(event.subject.id, event.subject.statement);
+	SentSignal signal = signal_of(event);
+
+	/* The request's own call may have seen its effect already. */
+	if (signal.action == Action::Terminate && signal.sent_at != 0)
+		settle_cancels(signal.backend.id, signal.statement);
 	if (!event.is_open)
 		return;
 	make_room();
-	memory[followed_count++] = {.number = event.number,
-	                            .session = event.subject.id,
-	                            .slot = event.subject.slot,
-	                            .process = event.subject.process,
-	                            .statement = event.subject.statement,
-	                            .action = event.action,
+	memory[followed_count++] = {.signal = signal,
 	                            .limit = event.limit,
-	                            .signaled_at = event.signaled_at,
 	                            .waiter = event.waiter,
 	                            .has_survived = event.outcome == Outcome::Survived,
 	                            .was_gone = false,
-	                            .next = event.signaled_at + first_follow_up,
+	                            .next = signal.sent_at + first_follow_up,
 	                            .is_done = false};
 }
 
@@ -291,7 +243,7 @@ take_in_all()
 	for (std::uint64_t number : std::span(numbers, all_events({numbers, room})))
 		if (EventEntry entry; read_event(number, entry))
 		{
-			track(entry.event);
+			follow(entry.event);
 			last_taken = std::max(last_taken, number);
 		}
 	pfree(numbers);
@@ -302,7 +254,7 @@ take_in_all()
 void
 prepare_following()
 {
-	/* A cancel and a terminate of each session, and what is left of a burst of orders. */
+	/* A cancel and a terminate of each session, and what is left of a burst of requests. */
 	capacity = 2 * static_cast<std::size_t>(slot_count()) + history_buffer();
 	memory =
 	    static_cast<Followed *>(MemoryContextAlloc(TopMemoryContext, capacity * sizeof(Followed)));
@@ -316,7 +268,7 @@ follow_new_events()
 
 	for (std::uint64_t number = last_taken + 1; number <= latest; number++)
 		if (EventEntry entry; read_event(number, entry))
-			track(entry.event);
+			follow(entry.event);
 	last_taken = latest;
 }
 
@@ -333,11 +285,11 @@ next_follow_up()
 void
 follow_up()
 {
-	Duration now = monotonic_now();
+	Instant now = monotonic_now();
 
 	for (Followed &followed : all_followed())
 		if (followed.next <= now)
-			look_after(followed, now);
+			read_again(followed, now);
 	forget_done();
 }
 

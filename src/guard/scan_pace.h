@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/policy.h"
+#include "core/scan_pauses.h"
 #include "core/session.h"
 #include "core/tracking_state.h"
 

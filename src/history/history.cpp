@@ -16,7 +16,7 @@
 
 #include "status/shutdown.h"
 
-#include "action/events.h"
+#include "action/confirmation.h"
 
 #include "worker/nap.h"
 
@@ -166,30 +166,23 @@ write_batch(bool takes_all)
 }
 
 /*
- * Has a signal had its effect, as far as that can be known while the server is shut
- * down?  It cannot of a statement whose session has ended.
+ * Settle the open events whose signals have had their effect: the guard has ended already.
+ * While the server is shut down it cannot be known what became of a statement whose
+ * session has ended.
  */
-bool
-had_effect(const Event &event)
-{
-	const Subject &subject = event.subject;
-	BackendSnapshot snapshot;
-
-	if (event.action == Action::Terminate)
-		return has_left(subject.id, subject.slot, subject.process);
-	return read_session(subject.slot, subject.id, snapshot, Patience::None) == ReadResult::Read &&
-	       running_statement(snapshot.session) != subject.statement;
-}
-
-/* Settle the open events whose signals have had their effect: the guard has ended already. */
 void
 settle_ended()
 {
 	EventEntry entry;
 
 	for (std::uint64_t number : numbers.first(open_events(numbers)))
-		if (read_event(number, entry) && had_effect(entry.event))
-			(void)settle_event(number, confirmed_outcome_of(entry.event.action), nullptr);
+	{
+		if (!read_event(number, entry))
+			continue;
+		SentSignal signal = signal_of(entry.event);
+		if (effect_of(signal) == Effect::Seen)
+			(void)conclude(signal, outcome_of(signal, Effect::Seen, false));
+	}
 }
 
 /* Log how many events will be lost with the memory. */

@@ -26,8 +26,8 @@ void
 for_each_counter(Counters &counters, Use use)
 {
 	for (pg_atomic_uint64 *counter :
-	     {&counters.wake_ups, &counters.scans, &counters.scan_microseconds, &counters.looks,
-	      &counters.lock_skips, &counters.ordered, &counters.events_lost, &counters.history_rows,
+	     {&counters.wake_ups, &counters.scans, &counters.scan_microseconds, &counters.evaluations,
+	      &counters.lock_skips, &counters.requests, &counters.events_lost, &counters.history_rows,
 	      &counters.history_failures})
 		use(counter);
 	for (LimitCounters &limit : counters.limits)

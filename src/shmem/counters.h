@@ -40,12 +40,12 @@ struct Counters
 	pg_atomic_uint64 wake_ups;
 	pg_atomic_uint64 scans;
 	pg_atomic_uint64 scan_microseconds;
-	pg_atomic_uint64 looks;
+	pg_atomic_uint64 evaluations;
 	/* How often a worker found a catalog locked and went on without. */
 	pg_atomic_uint64 lock_skips;
 	std::array<LimitCounters, limit_count> limits;
 	/* By the functions. */
-	pg_atomic_uint64 ordered;
+	pg_atomic_uint64 requests;
 	/* Events that have given way before they were in the history. */
 	pg_atomic_uint64 events_lost;
 	/* By the history writer. */

@@ -12,6 +12,8 @@
 
 #include "pg/pg.h"
 
+#include "shmem/backend_ref.h"
+
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -23,7 +25,7 @@ namespace session_guard
 /* How long the filters of a call get at most, their terminating NUL included. */
 inline constexpr std::size_t filters_room = 256;
 
-/* The guard, or the role and the function by which it has acted. */
+/* Who has acted. */
 struct Actor
 {
 	bool is_guard;
@@ -33,7 +35,7 @@ struct Actor
 	std::array<char, filters_room> filters;
 };
 
-/* The process that has called a function and waits for its effect. */
+/* The call of a function that waits for the effect. */
 struct Waiter
 {
 	/* The call is over when the process has left this transaction; nullptr if nobody waits. */
@@ -47,10 +49,7 @@ struct Waiter
 /* The session or process that was acted on. */
 struct Subject
 {
-	SessionId id;
-	/* Its place in the backend-status array, or -1; and its process while it has this pid. */
-	int slot;
-	const PGPROC *process;
+	BackendRef backend;
 	/* The stamp of the statement that it ran; unknown_time if it ran none. */
 	Timestamp statement;
 	/* Of a process without a status entry only the pid is known. */
@@ -80,18 +79,18 @@ struct Event
 	std::optional<Limit> limit;
 	Threshold threshold;
 	Duration measured;
-	/* None if something kept the guard from being in time. */
+	/* None if nobody could have been in time. */
 	std::optional<Duration> late;
 	Action action;
 	Outcome outcome;
-	/* The effect is not known yet, and has to be looked for. */
+	/* The effect is not known yet: somebody has to look. */
 	bool is_open;
 	/* From the signal until the effect was seen. */
 	std::optional<Duration> gone_after;
 	/* How often the same was done again, and when last (see is_repetition()). */
 	std::uint32_t repetitions;
 	Timestamp repeated_at;
-	/* The reason that the caller of a function has given; empty if none. */
+	/* What the caller of a function has said; empty if nothing. */
 	std::array<char, 512> reason;
 	std::array<char, 256> note;
 };

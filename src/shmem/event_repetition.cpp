@@ -26,8 +26,8 @@ for_each_common_field(Use use, const Events &...events)
 	use(events.actor.function...);
 	use(events.actor.filters...);
 	use(events.reason...);
-	use(events.subject.id.pid...);
-	use(events.subject.id.backend_start...);
+	use(events.subject.backend.id.pid...);
+	use(events.subject.backend.id.backend_start...);
 	use(events.subject.statement...);
 	use(events.action...);
 }

@@ -142,11 +142,10 @@ fill(BackendSnapshot &snapshot, int slot, const PgBackendStatus &entry, const Pu
 	ProcessWait wait = read_wait(process);
 
 	snapshot.session = session_of(slot, entry, published, wait, process);
-	snapshot.slot = slot;
+	snapshot.backend = {.id = snapshot.session.id, .slot = slot, .process = process};
 	snapshot.role = entry.st_userid;
 	snapshot.database = entry.st_databaseid;
 	snapshot.kind = entry.st_backendType;
-	snapshot.process = process;
 	snapshot.wait_event_info = wait.wait_event_info;
 	snapshot.backend_xid = process->xid;
 	snapshot.backend_xmin = process->xmin;

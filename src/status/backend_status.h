@@ -11,6 +11,8 @@
 
 #include "pg/pg.h"
 
+#include "shmem/backend_ref.h"
+
 #include "status/slots.h"
 
 namespace session_guard
@@ -19,14 +21,12 @@ namespace session_guard
 /* What is read of one backend.  The superuser flag of the session is left to the catalogs. */
 struct BackendSnapshot
 {
+	BackendRef backend;
+	/* Its id is that of the backend. */
 	Session session;
-	/* Its place in the backend-status array. */
-	int slot;
 	Oid role;
 	Oid database;
 	BackendType kind;
-	/* Its process, for as long as that has this pid. */
-	const PGPROC *process;
 	/* As pg_stat_activity shows it. */
 	uint32 wait_event_info;
 	TransactionId backend_xid;
@@ -79,13 +79,6 @@ ReadResult read_session(int slot, SessionId id, BackendSnapshot &snapshot, Patie
 
 /* The space that the text of a query may take (track_activity_query_size). */
 std::size_t query_size();
-
-/* Has its process left the ProcArray? */
-inline bool
-has_left(const BackendSnapshot &snapshot)
-{
-	return has_left(snapshot.session.id, snapshot.slot, snapshot.process);
-}
 
 /*
  * Does the process with this pid in a place run a command that keeps a table in

@@ -18,8 +18,10 @@ slot_of(int pid)
 }
 
 bool
-has_left(SessionId id, int slot, const PGPROC *process)
+has_left(const BackendRef &backend)
 {
+	auto [id, slot, process] = backend;
+
 	/* The status entry is cleared first, and is cheaper to read. */
 	if (slot >= 0 && pid_in_slot(slot) == id.pid)
 		return backend_start_in_slot(slot) != id.backend_start;

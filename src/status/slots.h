@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "shmem/backend_ref.h"
+
 #include "status/entry_reader.h"
 
 namespace session_guard
@@ -12,11 +14,8 @@ namespace session_guard
 /* The place of a process; -1 if it has none. */
 int slot_of(int pid);
 
-/*
- * Has a process left the ProcArray that was in this place (-1 if that is not
- * known) and had this PGPROC?
- */
-bool has_left(SessionId id, int slot, const PGPROC *process);
+/* Has its process left the ProcArray? */
+bool has_left(const BackendRef &backend);
 
 /*
  * The process in a place that has come into a database, and so keeps it in use,

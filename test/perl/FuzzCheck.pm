@@ -560,7 +560,7 @@ sub check_reason
 	my ($self, $call, $session) = @_;
 	my $detail = delete $session->{detail} // return;
 
-	return if !$self->{world}->is_preloaded || $detail !~ /Ordered by/;
+	return if !$self->{world}->is_preloaded || $detail !~ /Requested by/;
 	fail("session $session->{pid} is told: $detail") if $detail !~ /with \Q$call->{name}\E\(/ || $detail =~ /[^\n -~]/;
 	return;
 }

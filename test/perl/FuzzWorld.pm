@@ -48,7 +48,7 @@ my @databases = sort keys %schema;
 
 my @application_names = (
 	'billing/3', 'billing_1', 'Billing', '', q{O'Reilly}, 'back\\slash', 'two\\\\', '100%',
-	"line\nbreak", "\xc3\xbcber", 'x", client [local]): ordered by role "postgres', 'a' x 63, ' ');
+	"line\nbreak", "\xc3\xbcber", 'x", client [local]): requested by role "postgres', 'a' x 63, ' ');
 
 # --- chance ------------------------------------------------------------------
 

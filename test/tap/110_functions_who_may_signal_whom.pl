@@ -64,7 +64,7 @@ sub ordered_lines
 {
 	my ($offset) = @_;
 
-	return guard_lines($node, qr/: ordered by role/, $offset);
+	return guard_lines($node, qr/: requested by role/, $offset);
 }
 
 # A member of pg_signal_backend, with a superuser's session in the batch.
@@ -80,7 +80,7 @@ my @lines = ordered_lines($offset);
 is(scalar @lines, 2, 'one line in the log for each that is ended, none for who is denied');
 like(
 	$_->[1],
-	qr/LOG:  terminating session $pid{$_->[0]} \(user "$_->[0]", database "shop", application "\S+", client \[local\]\): ordered by role "janitor" with terminate_db_sessions\(dbname => 'shop'\): "it is late"$/,
+	qr/LOG:  terminating session $pid{$_->[0]} \(user "$_->[0]", database "shop", application "\S+", client \[local\]\): requested by role "janitor" with terminate_db_sessions\(dbname => 'shop'\): "it is late"$/,
 	"the line of $_->[0] says who ordered it, with which function and why")
   for map { my $role = $_; [ $role, grep { /session $pid{$role} / } @lines ] } qw(web etl);
 
@@ -175,7 +175,7 @@ is( fates_of(run_function($node, "terminate_user_sessions('web')", user => 'jani
 	'who may terminate still terminates');
 is(who_lives(), 'etl root', 'the one lives no more, the others do');
 
-is(scalar guard_lines($node, qr/ordered by.*open sesame/), 0, 'no query is in the lines of the log');
+is(scalar guard_lines($node, qr/requested by.*open sesame/), 0, 'no query is in the lines of the log');
 close_sessions(values %session);
 $node->stop;
 done_testing();

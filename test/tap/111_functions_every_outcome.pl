@@ -46,7 +46,7 @@ is(run_function($node, "stop_query($running_pid, dry_run => true)")->{outcome}{$
 	'dry run', 'dry run of stop_query');
 wait_for_status($node, $running_pid, "wait_event = 'PgSleep'");
 ok(is_alive($node, $_), "session $_ lives after the dry runs") for $bystander_pid, $root_pid;
-is(scalar guard_lines($node, qr/ordered by/), 0, 'nor is there a line in the log');
+is(scalar guard_lines($node, qr/requested by/), 0, 'nor is there a line in the log');
 
 # raced: there is no statement to cancel.
 $result = run_function($node, "cancel_query($bystander_pid)", before => $talkative);

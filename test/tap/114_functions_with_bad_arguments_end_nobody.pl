@@ -95,7 +95,7 @@ for my $call (@calls)
 	like($result->{stderr}, qr/ERROR:  $sqlstate$/m, "$sqlstate: $sql");
 }
 
-is(scalar guard_lines($node, qr/ordered by role/), 0, 'the log says of no session that it was ended');
+is(scalar guard_lines($node, qr/requested by role/), 0, 'the log says of no session that it was ended');
 ok(is_alive($node, $pid{$_}), "the $_ session lives") for sort keys %pid;
 wait_for_status($node, $pid{running}, "wait_event = 'PgSleep'");
 pass('the statement still runs');

@@ -58,7 +58,7 @@ is( join(', ', @{ $result->{outcome} }{ $idle_pid, $running_pid, $root_pid }),
 	'terminated, terminated, denied', 'those that it may end are terminated');
 ok(!is_alive($standby, $_), "session $_ is gone") for $idle_pid, $running_pid;
 ok(is_alive($standby, $_), "session $_ lives") for $root_pid, $innocent_pid;
-is( scalar guard_lines($standby, qr/terminating session $idle_pid .*: ordered by role "janitor" with terminate_db_sessions\(dbname => 'shop'\): "maintenance"$/),
+is( scalar guard_lines($standby, qr/terminating session $idle_pid .*: requested by role "janitor" with terminate_db_sessions\(dbname => 'shop'\): "maintenance"$/),
 	1, 'the log says who ordered it');
 like($result->{stderr}, qr/WARNING:  database "shop" is still in use.*session $root_pid/s, 'a warning names who is left');
 

@@ -85,7 +85,7 @@ for my $call (@calls)
 	{
 		my $victim = session_that_is($state);
 		my $arguments = join ', ', $chosen_by // $victim->pid, @further, defined $reason ? "reason => '$reason'" : ();
-		my $detail = qq(Ordered by role "dba" with $function($filters)) . (defined $reason ? qq(: "$reason".) : '.');
+		my $detail = qq(Requested by role "dba" with $function($filters)) . (defined $reason ? qq(: "$reason".) : '.');
 
 		ok_told_of($victim, "$function($arguments)",
 			$expected->($detail), "$function, $state, " . (defined $reason ? 'with a reason' : 'without one'));
@@ -103,7 +103,7 @@ $blocker->query('BEGIN; LOCK goods');
 $waiting->send_query('BEGIN; LOCK goods');
 wait_for_status($node, $waiting->pid, "wait_event_type = 'Lock'");
 ok_told_of($blocker, q{terminate_blocking_sessions(reason => 'Others wait.')},
-	terminated_text('Ordered by role "dba" with terminate_blocking_sessions(): "Others wait."'),
+	terminated_text('Requested by role "dba" with terminate_blocking_sessions(): "Others wait."'),
 	'terminate_blocking_sessions, the full stop is not doubled');
 $waiting->read_result;
 is($waiting->error, undef, 'who has waited goes on');
@@ -125,16 +125,16 @@ sub order_of
 
 my ($first, $second) = map { ", timeout => '0', reason => '$_'" } 'first', 'second';
 is( order_of([ 'cancel_query', $first ], [ 'cancel_query', $second ], [ 'pg_cancel_backend', '' ]),
-	canceled_text(qq(Ordered by role "$superuser" with cancel_query(): "first".)),
+	canceled_text(qq(Requested by role "$superuser" with cancel_query(): "first".)),
 	'of several cancels the first is told');
 is( order_of([ 'terminate_session', $first ], [ 'terminate_session', $second ], [ 'pg_terminate_backend', '' ]),
-	terminated_text(qq(Ordered by role "$superuser" with terminate_session(): "first".)),
+	terminated_text(qq(Requested by role "$superuser" with terminate_session(): "first".)),
 	'of several terminates the first is told');
 is( order_of([ 'cancel_query', $first ], [ 'terminate_session', $second ]),
-	terminated_text(qq(Ordered by role "$superuser" with terminate_session(): "second".)),
+	terminated_text(qq(Requested by role "$superuser" with terminate_session(): "second".)),
 	'of a terminate after a cancel it is told');
 is( order_of([ 'terminate_session', $first ], [ 'cancel_query', $second ]),
-	terminated_text(qq(Ordered by role "$superuser" with terminate_session(): "first".)),
+	terminated_text(qq(Requested by role "$superuser" with terminate_session(): "first".)),
 	'and so it is if the cancel comes later');
 
 # By a function with the rights of its owner both roles are told.
@@ -149,15 +149,15 @@ my $operator = RawSession->connect($node, user => 'operator');
 is($operator->query("SELECT make_room(${\ $victim->pid })"), 'terminated', 'an operator may call what the DBA has made for it');
 $victim->read_to_end;
 is( $victim->error_text,
-	terminated_text('Ordered by role "dba" (session user "operator") with terminate_session(): "no room".'),
+	terminated_text('Requested by role "dba" (session user "operator") with terminate_session(): "no room".'),
 	'the client is told both who has the rights and who has called');
 
 # A caller that means itself is told it, too.
 $operator->query(q{SELECT cancel_query(pg_backend_pid(), reason => 'myself')});
-is($operator->error_text, canceled_text('Ordered by role "operator" with cancel_query(): "myself".'), 'one can cancel oneself');
+is($operator->error_text, canceled_text('Requested by role "operator" with cancel_query(): "myself".'), 'one can cancel oneself');
 $operator->query(q{SELECT terminate_session(pg_backend_pid(), reason => 'enough')});
 is($operator->error_text,
-	terminated_text('Ordered by role "operator" with terminate_session(): "enough".'), 'and terminate oneself');
+	terminated_text('Requested by role "operator" with terminate_session(): "enough".'), 'and terminate oneself');
 
 # Nothing of all this was for these two.
 is($idle_innocent->query('SELECT 42'), '42', 'an innocent goes on');
@@ -169,7 +169,7 @@ is($innocent->error_text, canceled_text(), 'one that is canceled by hand at last
 # At last all sessions; it is denied for that of a superuser, who is told nothing.
 my $spared = RawSession->connect($node, user => $superuser);
 my $result = ok_told_of($idle_innocent, q{terminate_all_sessions(reason => 'the end')},
-	terminated_text('Ordered by role "dba" with terminate_all_sessions(): "the end".'),
+	terminated_text('Requested by role "dba" with terminate_all_sessions(): "the end".'),
 	'terminate_all_sessions');
 is($result->{outcome}{ $spared->pid }, 'denied', 'the caller cannot end all');
 is($spared->query('SELECT 42'), '42', 'who stays goes on');

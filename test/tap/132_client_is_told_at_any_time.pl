@@ -27,7 +27,7 @@ sub request
 {
 	my ($action, $session, $condition) = @_;
 	my $function = $action eq 'cancel' ? 'cancel_query' : 'terminate_session';
-	my $detail = qq(Ordered by role "janitor" with $function(): "spring".);
+	my $detail = qq(Requested by role "janitor" with $function(): "spring".);
 
 	wait_for_status($node, $session->pid, $condition);
 	my $result = run_function($node, "$function(${\ $session->pid }, reason => 'spring', timeout => '0')", user => 'janitor');

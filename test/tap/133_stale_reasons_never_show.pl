@@ -71,7 +71,7 @@ sub cancel_too_late
 
 my $canceled = canceled_text();
 my $terminated = terminated_text();
-my $ours = canceled_text('Ordered by role "janitor" with cancel_query(): "ours".');
+my $ours = canceled_text('Requested by role "janitor" with cancel_query(): "ours".');
 
 # What comes to an idle session.
 my $session = RawSession->connect($node);
@@ -131,7 +131,7 @@ $session = session_that_has_caught_ours();
 request('cancel_query', $session, 'again');
 $session->read_result;
 is( $session->error_text,
-	canceled_text('Ordered by role "janitor" with cancel_query(): "again".'),
+	canceled_text('Requested by role "janitor" with cancel_query(): "again".'),
 	'but when it is canceled by us again, that reason');
 
 # In the place of one that has ended with a reason untold.

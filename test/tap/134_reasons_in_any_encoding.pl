@@ -79,7 +79,7 @@ for my $dbname (sort keys %encoding)
 	# By a function.
 	my $call = qq{terminate_user_sessions('$web', reason => 'for $letters')};
 	my $result = run_function($node, $call, dbname => $dbname, user => "dba $letters");
-	my $detail = escaped(qq(Ordered by role "dba $letters" with terminate_user_sessions(username => '$web'): "for $letters".));
+	my $detail = escaped(qq(Requested by role "dba $letters" with terminate_user_sessions(username => '$web'): "for $letters".));
 	for my $client_encoding (sort keys %session)
 	{
 		$session{$client_encoding}->read_to_end;
@@ -107,7 +107,7 @@ sub detail_of_cancel
 	return $session->error_text =~ s/^\Q${\ canceled_text() }\E\nDETAIL: //r;
 }
 
-my $start = escaped(qq(Ordered by role "dba $encoding{utf}[1]" with cancel_query(): "));
+my $start = escaped(qq(Requested by role "dba $encoding{utf}[1]" with cancel_query(): "));
 my %reason = (
 	quotes => q(it's "urgent"; $1 %s \\ {}),
 	'line breaks' => "first\nsecond\r\n\tthird\x7f",
@@ -142,7 +142,7 @@ for my $name (sort keys %victim)
 	my @others = map { $secret{$_} } grep { $_ ne $name } keys %secret;
 
 	is(scalar @errors, 1, "$name: the client reads of the end");
-	like($errors[0], qr/\0D(?:Ordered by|Statement running for)/, "$name: with a reason");
+	like($errors[0], qr/\0D(?:Requested by|Statement running for)/, "$name: with a reason");
 	is_deeply([ grep { index("@errors", $_) >= 0 } @others ], [], "$name: and of nobody else's query");
 }
 

@@ -31,8 +31,8 @@ my %told = (
 	terminated => terminated_text(
 		'Idle for N; pg_session_guard.idle_session_timeout is 300 ms (role "sleeper").',
 		'Close connections that are not in use, or ask the administrator to raise the limit.'),
-	'canceled by request' => canceled_text('Ordered by role "janitor" with cancel_query(): "now".'),
-	'terminated by request' => terminated_text('Ordered by role "janitor" with terminate_session(): "now".'));
+	'canceled by request' => canceled_text('Requested by role "janitor" with cancel_query(): "now".'),
+	'terminated by request' => terminated_text('Requested by role "janitor" with terminate_session(): "now".'));
 my $innocent = RawSession->connect($node);
 
 # Each level with how often the guard says something, and who is told.

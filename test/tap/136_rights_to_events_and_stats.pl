@@ -149,7 +149,7 @@ for my $statement (
 }
 
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
-is(answer($superuser, 'SELECT session_guard.reset_stats(); SELECT count(*) FROM session_guard.stats WHERE ordered = 0'),
+is(answer($superuser, 'SELECT session_guard.reset_stats(); SELECT count(*) FROM session_guard.stats WHERE requests = 0'),
 	"\n1", 'a superuser resets the counters');
 is(answer($superuser, 'DELETE FROM session_guard.history; SELECT count(*) FROM session_guard.history'),
 	'0', 'and changes the history');

@@ -64,9 +64,9 @@ $node->safe_psql('postgres', "SELECT terminate_session(${\ $next->pid })");
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM session_guard.history WHERE pid = ${\ $next->pid }")
   or die 'the next row is not written';
 is($node->safe_psql('postgres', 'SELECT number FROM session_guard.history'), '2', 'and it stays deleted');
-is($node->safe_psql('postgres', 'SELECT ordered FROM session_guard.stats'), '2', 'the signals are counted');
+is($node->safe_psql('postgres', 'SELECT requests FROM session_guard.stats'), '2', 'the signals are counted');
 is(answer($superuser, 'SELECT session_guard.reset_stats()'), 'done', 'a superuser begins to count anew');
-is($node->safe_psql('postgres', 'SELECT ordered FROM session_guard.stats'), '0', 'and it is so');
+is($node->safe_psql('postgres', 'SELECT requests FROM session_guard.stats'), '0', 'and it is so');
 
 # Who is given rights to all tables to come has none to the table of the writer.
 $node->safe_psql(

@@ -63,12 +63,12 @@ is(row_of('history'), "terminate|survived|$note|", 'the history too');
 check_counters('0 of 1 terminated, 1 survived');
 
 # Scans go by.  (An unhurried machine has time for thousands of looks between two.)
-my $work = 'SELECT scans, wake_ups, looks FROM session_guard.stats';
-my ($scans, $wake_ups, $looks) = split /\|/, $node->safe_psql('postgres', $work);
+my $work = 'SELECT scans, wake_ups, evaluations FROM session_guard.stats';
+my ($scans, $wake_ups, $evaluations) = split /\|/, $node->safe_psql('postgres', $work);
 wait_for_scan($node, 5);
-my ($later_scans, $later_wake_ups, $later_looks) = split /\|/, $node->safe_psql('postgres', $work);
+my ($later_scans, $later_wake_ups, $later_evaluations) = split /\|/, $node->safe_psql('postgres', $work);
 cmp_ok($later_wake_ups - $wake_ups, '<=', 2 * ($later_scans - $scans) + 5, 'the guard is calm while it waits');
-is($later_looks, $looks, 'and plans nothing for who is signaled already');
+is($later_evaluations, $evaluations, 'and plans nothing for who is signaled already');
 
 is(scalar guard_lines($node, qr/LOG:  terminating session $pid /), 1, 'one line about the signal');
 my @warnings = guard_lines($node, qr/WARNING:/);

@@ -149,7 +149,7 @@ for my $session (@abandoned)
 }
 $interrupted->quit;
 
-is($node->safe_psql('postgres', 'SELECT ordered, terminates_sent, terminated, survived FROM session_guard.stats'),
+is($node->safe_psql('postgres', 'SELECT requests, terminates_sent, terminated, survived FROM session_guard.stats'),
 	'7|0|0|0', 'all were requested, and none of them counts as of the guard');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM session_guard.event'), '7', 'there was nothing else');
 is($bystander->query('SELECT 42'), '42', 'the session of another role lives');

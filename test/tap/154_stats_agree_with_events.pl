@@ -85,7 +85,7 @@ is(ask(q{SELECT count(*), count(DISTINCT limit_name) FROM session_guard.limit_st
 is(ask("SELECT $counters FROM session_guard.stats"),
 	ask('SELECT ' . join(', ', map { "sum($_)" } split /, /, $counters) . ' FROM session_guard.limit_stats'),
 	'the whole is the sum');
-is(ask('SELECT ordered FROM session_guard.stats'), '1', 'the request is counted apart');
+is(ask('SELECT requests FROM session_guard.stats'), '1', 'the request is counted apart');
 
 # Late.
 my $of_limit = q{FROM session_guard.event WHERE limit_name = 'idle_in_transaction_session_timeout' AND late IS NOT NULL};

@@ -197,11 +197,11 @@ check_message($running, 'ERROR', qr/Statement running for $time; $setting $told\
 	'Divide the work into shorter statements, or ask the administrator to raise the limit.', 'its end');
 
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
-my $request = qq{rdered by role "$superuser" with terminate_session(): };
+my $request = qq{equested by role "$superuser" with terminate_session(): };
 $_ = qq{"$_"} for $reason_shown, $reason_told;
-check_line('terminating session ' . who($ordered), qr/\Qo$request$reason_shown\E/, 'what is requested');
-check_message($ordered, 'FATAL', qr/\QO$request$reason_told.\E/, '', 'its end');
-check_line('terminating session ' . who($frozen), qr/\Qo$request$reason_shown\E/, 'another request');
+check_line('terminating session ' . who($ordered), qr/\Qr$request$reason_shown\E/, 'what is requested');
+check_message($ordered, 'FATAL', qr/\QR$request$reason_told.\E/, '', 'its end');
+check_line('terminating session ' . who($frozen), qr/\Qr$request$reason_shown\E/, 'another request');
 check_line("session ${\ $frozen->pid } has survived its signal: ", qr/still there after \d+ ms; it waits for .*/, 'who survives');
 
 is($idle->query('SELECT 42'), '42', 'who did nothing stays');

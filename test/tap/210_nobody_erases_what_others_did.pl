@@ -86,7 +86,7 @@ is($dba->query(
 is($dba->query("SELECT count(*) FROM session_guard.history WHERE function_name = 'cancel_user_queries' AND outcome = 'canceled'"),
 	'4', 'and all that the DBA did');
 $sent += 10;
-is(stat_of('ordered + terminates_sent'), $sent, 'so many signals were sent');
+is(stat_of('requests + terminates_sent'), $sent, 'so many signals were sent');
 is(stat_of('events_lost'), $sent - $dba->query('SELECT count(*) FROM session_guard.history'),
 	'what is missing was counted');
 cmp_ok(stat_of('events_lost'), '>', 500, 'the flood has lost itself');

@@ -44,7 +44,7 @@ is($node->safe_psql('other',
 	'idler terminate terminated, web terminate terminated', 'what others did is still there');
 is($node->safe_psql('other', 'SELECT count(*) FROM session_guard.event'), '17', 'beside what there is room for');
 is($node->safe_psql('other', 'SELECT max(reason::int) FROM session_guard.event'), '100', 'which is the latest');
-is($node->safe_psql('other', 'SELECT events_lost + (SELECT count(*) FROM session_guard.event) = ordered + terminates_sent FROM session_guard.stats'),
+is($node->safe_psql('other', 'SELECT events_lost + (SELECT count(*) FROM session_guard.event) = requests + terminates_sent FROM session_guard.stats'),
 	't', 'what the memory had no room for was counted');
 
 thaw_process($own->pid);

@@ -114,7 +114,7 @@ for my $user ('web', 'janitor', 'watchman')
 			'and by each row only that it is denied, whatever is asked');
 	}
 }
-is_deeply([ guard_lines($node, qr/ordered by|left session/, $offset) ], [], 'the log has no line of it');
+is_deeply([ guard_lines($node, qr/requested by|left session/, $offset) ], [], 'the log has no line of it');
 is($node->safe_psql('postgres', $events), '0', 'nor is there an event');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid IN (${\ join ', ', $root_pid, $walsender_pid, $autovacuum_pid})"),
 	'3', 'and all live');
@@ -159,7 +159,7 @@ if ($has_autovacuum_role)
 my $result = run_function($node, "terminate_session($hesitant_pid)");
 is($result->{outcome}{$hesitant_pid}, 'terminated', 'a superuser ends a process that authenticates its client');
 is($result->{stderr} =~ s/^psql:\S+ //r, "NOTICE:  process $hesitant_pid is still starting", 'and is told what it was');
-is(scalar guard_lines($node, qr/terminating session $hesitant_pid\b.*: ordered by role "\Q$superuser\E"/, $offset), 1, 'which is a line of the log');
+is(scalar guard_lines($node, qr/terminating session $hesitant_pid\b.*: requested by role "\Q$superuser\E"/, $offset), 1, 'which is a line of the log');
 
 close_sessions($root, $own, $walsender, $logical);
 $hesitant->abandon;

@@ -64,16 +64,16 @@ is(scalar(grep { /LOG:  terminating session/ } @lines), 2, 'one line for each of
 is(scalar(grep { /STATEMENT:  .*one by one/ } @lines), 1, 'and their statement once');
 
 # Names that would make a line look like another.
-my $application = 'x", client [local]): ordered by role "postgres';
+my $application = 'x", client [local]): requested by role "postgres';
 my $role = 'web", database "d", application "a';
-my $reason = 'no" ordered by role "postgres" with x(): "yes';
+my $reason = 'no" requested by role "postgres" with x(): "yes';
 my ($application_shown, $role_shown, $reason_shown) = map { '"' . s/"/""/gr . '"' } $application, $role, $reason;
 $bystander->query(qq{CREATE ROLE $role_shown LOGIN});
 for my $who ('a function', 'the guard')
 {
 	my $victim = RawSession->connect($node, user => $role, application_name => $application);
 	my $pid = $victim->pid;
-	my $words = qr/: ordered by role "\Q$superuser\E" with terminate_session\(\): \Q$reason_shown\E/;
+	my $words = qr/: requested by role "\Q$superuser\E" with terminate_session\(\): \Q$reason_shown\E/;
 
 	$offset = -s $log;
 	if ($who eq 'the guard')
@@ -86,7 +86,7 @@ for my $who ('a function', 'the guard')
 		$caller->query(qq{SELECT * FROM terminate_session($pid, reason => '$reason')});
 	}
 	$victim->read_to_end;
-	like($victim->error_text, qr/^DETAIL: Ordered by role "\Q$superuser\E" with terminate_session\(\): \Q$reason_shown\E\.$/m,
+	like($victim->error_text, qr/^DETAIL: Requested by role "\Q$superuser\E" with terminate_session\(\): \Q$reason_shown\E\.$/m,
 		'the client is told so') if $who ne 'the guard';
 	@lines = grep { /LOG:  terminating session $pid / } lines_from($offset);
 	is(scalar @lines, 1, "$who writes one line");
@@ -179,7 +179,7 @@ SKIP:
 		$writer->read_until('Z');
 		@lines = grep { /session $pid\b/ } lines_from($offset);
 		is(scalar @lines, 2, "$how: there are two lines");
-		like($lines[0], qr/LOG:  terminating session $pid \(.*: ordered by role/, "$how: its line");
+		like($lines[0], qr/LOG:  terminating session $pid \(.*: requested by role/, "$how: its line");
 		like($lines[1], qr/LOG:  left session $pid alone, the call was interrupted$/, "$how: and its end");
 		is($victim->query('SELECT 42'), '42', "$how: the session lives");
 		is($bystander->query("SELECT count(*) FROM session_guard.event WHERE pid = $pid"), '0', "$how: there is no event");

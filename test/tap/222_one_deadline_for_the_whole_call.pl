@@ -52,7 +52,7 @@ $frozen = frozen_session(dbname => 'shop');
 my $late = begin_to_connect($node, 'shop', 2);
 $caller->send_query(q{SELECT string_agg(outcome, ' ') FROM terminate_db_sessions('shop', timeout => '1 day')});
 $late->read_to_end;
-is($late->error_text, terminated_text(qq(Ordered by role "$superuser" with terminate_db_sessions(dbname => 'shop').)),
+is($late->error_text, terminated_text(qq(Requested by role "$superuser" with terminate_db_sessions(dbname => 'shop').)),
 	'who comes while others are waited for is ended');
 ok(is_alive($node, $frozen->pid), 'while they are still there');
 thaw_process($frozen->pid);

@@ -35,9 +35,9 @@ sub told
 	$session->read_to_end;
 	my ($line) = guard_lines($node, "terminating session ${\ $session->pid } ", $offset);
 	die 'it was not ended' if !defined $line;
-	my ($detail) = $session->error_text =~ /^DETAIL: Ordered by role "\Q$superuser\E" with (.*)\.$/m;
+	my ($detail) = $session->error_text =~ /^DETAIL: Requested by role "\Q$superuser\E" with (.*)\.$/m;
 	return {
-		log => $line =~ s/.*ordered by role "\Q$superuser\E" with //r,
+		log => $line =~ s/.*requested by role "\Q$superuser\E" with //r,
 		event => $node->safe_psql('postgres',
 			"SELECT function_name || '(' || coalesce(filters, '') || ')' FROM session_guard.event WHERE pid = ${\ $session->pid }"),
 		client => $detail,

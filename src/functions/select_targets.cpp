@@ -1,13 +1,14 @@
 /*
- * Whom a request is about (see targets.h).
+ * Which processes a request is about (see select_targets.h).
  */
-#include "functions/targets.h"
+#include "functions/select_targets.h"
 
 #include "pg/compat.h"
 #include "pg/privileges.h"
 
 #include "status/sql_values.h"
 
+#include "functions/check_target.h"
 #include "functions/waits.h"
 
 #include <algorithm>
@@ -17,20 +18,6 @@ namespace session_guard
 
 namespace
 {
-
-/* The server's function that the request needs and the caller may not call, if there is one. */
-const char *
-forbidden_function(const Request &request)
-{
-	bool cancels = request.action == Action::Cancel;
-	bool terminates = request.action == Action::Terminate || request.grace;
-
-	if (cancels && !may_execute(F_PG_CANCEL_BACKEND, GetUserId()))
-		return "pg_cancel_backend";
-	if (terminates && !may_execute(F_PG_TERMINATE_BACKEND, GetUserId()))
-		return "pg_terminate_backend";
-	return nullptr;
-}
 
 /* Does the filter ask only for what never changes in a session's life? */
 bool
@@ -53,6 +40,7 @@ target_of(const Request &request, const BackendSnapshot &snapshot, const char *q
 	    .is_announced = false,
 	    .is_signaled = false,
 	    .signaled_at = 0,
+	    .awaited_until = 0,
 	    .event = 0,
 	    .outcome = std::nullopt,
 	    .note = nullptr,
@@ -63,14 +51,14 @@ bool
 has(const Targets &targets, SessionId id)
 {
 	return std::ranges::any_of(targets.all(), [&](const Target &target)
-	                           { return target.snapshot.session.id == id; });
+	                           { return target.snapshot.backend.id == id; });
 }
 
 bool
 is_candidate(const Request &request, const BackendSnapshot &snapshot)
 {
 	return is_client_backend(snapshot) && snapshot.session.state != State::Starting &&
-	       !(request.except_self && snapshot.session.id.pid == MyProcPid);
+	       !(request.except_self && snapshot.backend.id.pid == MyProcPid);
 }
 
 /*
@@ -86,11 +74,11 @@ add_matching(const Request &request, FilterMatcher &matcher, Targets &targets, C
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		BackendSnapshot snapshot;
-		ReadResult sight =
+		ReadResult result =
 		    read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
 
 		CHECK_FOR_INTERRUPTS();
-		if (sight != ReadResult::Read || !is_candidate(request, snapshot) || !condition(snapshot))
+		if (result != ReadResult::Read || !is_candidate(request, snapshot) || !condition(snapshot))
 			continue;
 
 		Match match = matcher.compare(snapshot);
@@ -118,19 +106,19 @@ notice_starting(int pid)
 	ereport(NOTICE, (errmsg("process %d is still starting", pid)));
 }
 
-/* Tell who may signal it what kind of process it is, as far as pg_stat_activity would. */
+/* Tell a caller that may signal it what kind of process it is, as far as pg_stat_activity would. */
 void
 notice_kind(const BackendSnapshot &snapshot)
 {
 	if (snapshot.session.state == State::Starting)
-		notice_starting(snapshot.session.id.pid);
+		notice_starting(snapshot.backend.id.pid);
 	else if (is_client_backend(snapshot))
 		return;
 	else if (may_see(snapshot.role))
-		ereport(NOTICE, (errmsg("process %d is no client session but: %s", snapshot.session.id.pid,
+		ereport(NOTICE, (errmsg("process %d is no client session but: %s", snapshot.backend.id.pid,
 		                        kind_of(snapshot))));
 	else
-		ereport(NOTICE, (errmsg("process %d is no client session", snapshot.session.id.pid)));
+		ereport(NOTICE, (errmsg("process %d is no client session", snapshot.backend.id.pid)));
 }
 
 /* A target of which only the pid is known. */
@@ -139,9 +127,9 @@ unknown(const Request &request, const PGPROC *process)
 {
 	Target target{};
 
-	target.snapshot.session.id.pid = *request.pid;
-	target.snapshot.slot = -1;
-	target.snapshot.process = process;
+	target.snapshot.backend.id.pid = *request.pid;
+	target.snapshot.backend.slot = -1;
+	target.snapshot.backend.process = process;
 	target.action = request.action;
 	return target;
 }
@@ -170,7 +158,7 @@ denied(const Request &request, FilterMatcher &matcher, const PGPROC *process, in
 	if (slot >= 0 &&
 	    read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query()) ==
 	        ReadResult::Read &&
-	    snapshot.session.id.pid == *request.pid)
+	    snapshot.backend.id.pid == *request.pid)
 		target = target_of(request, snapshot, matcher.query());
 	target.outcome = Outcome::Denied;
 	target.note = denial;
@@ -200,56 +188,25 @@ select_process(const Request &request, FilterMatcher &matcher)
 	if (slot < 0)
 		return request.backend_start ? gone(request, "no session has this process ID and start")
 		                             : unlisted(request, process);
-	ReadResult sight = read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
-	if (sight == ReadResult::Gone || snapshot.session.id.pid != *request.pid)
+	ReadResult result = read_backend_in_slot(slot, snapshot, Patience::Unlimited, matcher.query());
+	if (result == ReadResult::Gone || snapshot.backend.id.pid != *request.pid)
 		return gone(request, "it has just ended");
-	if (request.backend_start && snapshot.session.id.backend_start != *request.backend_start)
+	if (request.backend_start && snapshot.backend.id.backend_start != *request.backend_start)
 		return gone(request, "the process ID belongs to another session now");
 	notice_kind(snapshot);
 	return target_of(request, snapshot, matcher.query());
 }
 
-/* Does a request still find what it is about?  The snapshot is a fresh one. */
-bool
-still_matches(const Request &request, FilterMatcher &matcher, const Target &target,
-              const BackendSnapshot &fresh)
-{
-	/* A client's statement is what is canceled; whatever a worker does has no name. */
-	if (request.action == Action::Cancel && is_client_backend(fresh) &&
-	    !(is_running(fresh.session) && statement_stamp(fresh.session) == target.statement))
-		return false;
-	/* It blocks others by the locks of this transaction, but for advisory ones. */
-	if (request.filter.blocking_for && !request.filter.counts_advisory &&
-	    fresh.session.transaction != target.snapshot.session.transaction)
-		return false;
-	return request.pid || matcher.compare_again(fresh) == Match::Yes;
-}
-
-/* Does a request spare whom the limit of its condition spares? */
-bool
-spares_by_condition(const Request &request)
-{
-	return request.condition && !request.include_spared;
-}
-
 bool
 by_age(const Target &a, const Target &b)
 {
-	const SessionId &x = a.snapshot.session.id;
-	const SessionId &y = b.snapshot.session.id;
+	const SessionId &x = a.snapshot.backend.id;
+	const SessionId &y = b.snapshot.backend.id;
 
 	return x.backend_start != y.backend_start ? x.backend_start < y.backend_start : x.pid < y.pid;
 }
 
 } // namespace
-
-const char *
-denial_of(const Request &request, const PGPROC &process)
-{
-	if (const char *function = forbidden_function(request))
-		return psprintf("permission denied for function %s", function);
-	return denial_of(process);
-}
 
 Targets
 select_targets(const Request &request, FilterMatcher &matcher)
@@ -269,43 +226,11 @@ select_targets(const Request &request, FilterMatcher &matcher)
 	return targets;
 }
 
-Connecting
-find_connecting(const Request &request)
-{
-	Connecting connecting{.pids = nullptr, .count = 0};
-
-	if (request.filter.databases.empty() || request.pid || request.dry_run ||
-	    request.action != Action::Terminate || !is_about_identity(request.filter))
-		return connecting;
-	connecting.pids =
-	    static_cast<int *>(palloc(static_cast<std::size_t>(slot_count()) * sizeof(int)));
-	for (int slot = 0; slot < slot_count(); slot++)
-		for (Oid database : request.filter.databases)
-			if (int pid = connecting_in_slot(slot, database))
-			{
-				connecting.pids[connecting.count++] = pid;
-				break;
-			}
-	return connecting;
-}
-
-int
-connecting_in(const Connecting &connecting, int slot, Oid database)
-{
-	std::span<const int> pids(connecting.pids, connecting.count);
-	int pid = pids.empty() ? 0 : connecting_in_slot(slot, database);
-
-	return std::ranges::find(pids, pid) != pids.end() ? pid : 0;
-}
-
 bool
-is_connecting(const Request &request, const Connecting &connecting)
+awaits_connecting(const Request &request)
 {
-	for (int slot = 0; connecting.count > 0 && slot < slot_count(); slot++)
-		for (Oid database : request.filter.databases)
-			if (connecting_in(connecting, slot, database) != 0)
-				return true;
-	return false;
+	return !request.pid && !request.dry_run && request.action == Action::Terminate &&
+	       !request.filter.databases.empty() && is_about_identity(request.filter);
 }
 
 bool
@@ -319,61 +244,11 @@ add_late_targets(const Request &request, FilterMatcher &matcher, Timestamp start
 	(void)add_matching(request, matcher, targets,
 	                   [&](const BackendSnapshot &snapshot)
 	                   {
-		                   SessionId id = snapshot.session.id;
+		                   SessionId id = snapshot.backend.id;
 
 		                   return id.backend_start <= started && !has(targets, id);
 	                   });
 	return targets.count() > before;
-}
-
-bool
-settle(Target &target, Outcome outcome, const char *note)
-{
-	target.outcome = outcome;
-	target.note = note;
-	return true;
-}
-
-bool
-recheck(const Request &request, FilterMatcher &matcher, Target &target)
-{
-	BackendSnapshot fresh;
-
-	if (!target.is_known)
-		return has_left(target.snapshot) && settle(target, Outcome::Gone, nullptr);
-	if (spares_by_condition(request))
-		matcher.sparing().refresh();
-
-	ReadResult sight = read_session(target.snapshot.slot, target.snapshot.session.id, fresh,
-	                                Patience::Unlimited, matcher.query());
-	if (sight == ReadResult::Gone)
-		return settle(target, Outcome::Gone, nullptr);
-	if (!still_matches(request, matcher, target, fresh))
-		return settle(target, Outcome::Raced,
-		              request.action == Action::Cancel && !is_running(fresh.session)
-		                  ? "no statement is running"
-		                  : "it has moved on");
-	if (fresh.session.wait == Wait::SyncRep && !request.pid && !request.include_sync_rep)
-		return settle(target, Outcome::Spared, "waits for a synchronous standby");
-	if (!spares_by_condition(request))
-		return false;
-	const char *why =
-	    matcher.sparing().why_spared(*request.condition, request.filter.longer_than, fresh);
-	return why != nullptr && settle(target, Outcome::Spared, why);
-}
-
-bool
-still_runs(const Target &target)
-{
-	BackendSnapshot fresh;
-	/* Who waits for this asks again. */
-	ReadResult sight =
-	    read_session(target.snapshot.slot, target.snapshot.session.id, fresh, Patience::None);
-
-	if (sight == ReadResult::Unreadable)
-		return true;
-	return sight == ReadResult::Read && is_running(fresh.session) &&
-	       statement_stamp(fresh.session) == target.statement;
 }
 
 } // namespace session_guard

@@ -1,0 +1,25 @@
+/*
+ * Which processes a request is about.
+ */
+#pragma once
+
+#include "functions/filter_matcher.h"
+#include "functions/request.h"
+
+namespace session_guard
+{
+
+/* Select the targets of a request, and tell the caller which it had to leave out. */
+Targets select_targets(const Request &request, FilterMatcher &matcher);
+
+/* Is a request to end also the sessions that are about to connect to its databases? */
+bool awaits_connecting(const Request &request);
+
+/*
+ * Add sessions that were not to be seen yet when the first were selected
+ * though they had begun to connect before; true if there are any.
+ */
+bool add_late_targets(const Request &request, FilterMatcher &matcher, Timestamp started,
+                      Targets &targets);
+
+} // namespace session_guard
