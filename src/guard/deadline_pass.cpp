@@ -3,6 +3,9 @@
  */
 #include "guard/deadline_pass.h"
 
+#include "core/decision.h"
+#include "core/escalation.h"
+
 #include "shmem/counters.h"
 #include "shmem/tracking.h"
 

@@ -3,6 +3,7 @@
  */
 #include "guard/gauges.h"
 
+#include "core/limits.h"
 #include "core/text.h"
 
 #include "pg/monotonic_clock.h"

@@ -4,6 +4,7 @@
 #include "guard/scan_pace.h"
 
 #include "core/episode.h"
+#include "core/scan_pauses.h"
 
 #include "pg/pg.h"
 

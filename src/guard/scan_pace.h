@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include "core/scan_pauses.h"
 #include "core/policy.h"
 #include "core/session.h"
 #include "core/tracking_state.h"

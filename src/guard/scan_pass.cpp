@@ -3,6 +3,9 @@
  */
 #include "guard/scan_pass.h"
 
+#include "core/decision.h"
+#include "core/stillness.h"
+
 #include "shmem/present_time.h"
 #include "shmem/tracking.h"
 

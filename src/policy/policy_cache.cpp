@@ -58,10 +58,10 @@ bool has_failed = false;
 bool said_locked = false;
 
 /* What is done about damaged rows, from the first reading that has failed on. */
-Damaged damaged = Damaged::IsError;
+Damaged damaged_rows = Damaged::IsError;
 
-CatalogWork reading{.what = "read the catalog of settings for roles and databases",
-                    .has_failed = false};
+CatalogWork reading_work{.what = "read the catalog of settings for roles and databases",
+                         .has_failed = false};
 
 void
 forget_resolved()
@@ -144,10 +144,10 @@ try_reading(std::optional<RoleDatabaseReading> &fresh)
 	{
 		is_locked = !lock_settings();
 		if (!is_locked)
-			fresh = read_role_database_settings(last_reading, LOG, damaged);
+			fresh = read_role_database_settings(last_reading, LOG, damaged_rows);
 	};
 
-	if (!catalogs_are_free() || !with_catalogs(reading, read))
+	if (!catalogs_are_free() || !with_catalogs(reading_work, read))
 		return Attempt::Failed;
 	return is_locked ? Attempt::Locked : Attempt::Read;
 }
@@ -168,8 +168,8 @@ read_now()
 	{
 		case Attempt::Failed:
 			/* Once a row may be damaged, the others must not be lost for it. */
-			if (reading.has_failed)
-				damaged = Damaged::IsSpared;
+			if (reading_work.has_failed)
+				damaged_rows = Damaged::IsSpared;
 			return false;
 		case Attempt::Locked:
 			report_locked();
