@@ -5,8 +5,9 @@ package PgBouncer;
 use strict;
 use warnings FATAL => 'all';
 
-use IPC::Run;
 use GuardTest;
+use IO::Socket::UNIX;
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
@@ -42,7 +43,8 @@ logfile = $folder/log
 INI
 	$self->{run} = IPC::Run::start([ program(), '-q', "$folder/ini" ], '<', \undef, '>', "$folder/out", '2>&1');
 	push @running, $self;
-	wait_until(sub { -S "$folder/.s.PGSQL.$port" }, 'pgbouncer accepts connections');
+	# The socket is there for a moment before it listens.
+	wait_until(sub { IO::Socket::UNIX->new(Peer => "$folder/.s.PGSQL.$port") }, 'pgbouncer accepts connections');
 	return $self;
 }
 

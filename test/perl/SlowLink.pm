@@ -9,6 +9,7 @@ package SlowLink;
 use strict;
 use warnings FATAL => 'all';
 
+use File::Temp;
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -28,13 +29,13 @@ sub start
 		LocalPort => 0,
 		Listen => 50,
 		Proto => 'tcp') or die "could not listen: $!";
-	my $self = bless { port => $listener->sockport }, $class;
+	my $self = bless { port => $listener->sockport, pauses => File::Temp->new }, $class;
 	my $parent = $$;
 
 	$self->{pid} = fork() // die "could not fork: $!";
 	if ($self->{pid} == 0)
 	{
-		eval { carry($listener, $path, $parent, %params) };
+		eval { $self->carry($listener, $path, $parent, %params) };
 		print STDERR "slow link: $@" if $@;
 		POSIX::_exit(0);
 	}
@@ -58,12 +59,21 @@ sub stop
 	return;
 }
 
+# Has the machine kept the link from its work for long enough that a client was silent?
+sub has_paused
+{
+	my ($self) = @_;
+
+	return -s $self->{pauses}->filename > 0;
+}
+
 # Pass on what comes until the test is over.
 sub carry
 {
-	my ($listener, $path, $parent, %params) = @_;
+	my ($self, $listener, $path, $parent, %params) = @_;
 	my $to_server = $params{to_server} / $beats;
 	my $to_client = ($params{to_client} // 100_000_000) / $beats;
+	my $worked_at = time;
 	my @links;
 
 	local $SIG{PIPE} = 'IGNORE';
@@ -85,6 +95,8 @@ sub carry
 			  && pass($_->{server}, $_->{client}, \$_->{down}, $to_client)
 		} @links;
 		usleep(1_000_000 / $beats);
+		syswrite $self->{pauses}, "paused\n" if time - $worked_at > 0.3;
+		$worked_at = time;
 	}
 	return;
 }

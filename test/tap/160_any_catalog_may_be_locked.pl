@@ -32,7 +32,7 @@ my $guard = wait_for_guard($node);
 
 # More changes than the server keeps for who does not listen: who was held up forgets everything.
 my $many_changes = q{DO $$ BEGIN
-	FOR i IN 1 .. 500 LOOP
+	FOR i IN 1 .. 300 LOOP
 		CREATE TEMP TABLE t (a int);
 		DROP TABLE t;
 	END LOOP;
