@@ -70,6 +70,16 @@ SELECT attname FROM pg_attribute
 WHERE attrelid = 'session_guard.history'::regclass AND attnum > 0
 	AND col_description(attrelid, attnum) IS NULL;
 
+-- The view of events and the history have the same columns; the function behind the view compares
+-- them with those that the library fills.
+SELECT attnum, event.attname, event.atttypid::regtype, history.attname, history.atttypid::regtype
+FROM (SELECT attnum, attname, atttypid FROM pg_attribute
+		WHERE attrelid = 'session_guard.event'::regclass AND attnum > 0) AS event
+	FULL JOIN (SELECT attnum, attname, atttypid FROM pg_attribute
+		WHERE attrelid = 'session_guard.history'::regclass AND attnum > 0) AS history USING (attnum)
+WHERE (event.attname, event.atttypid) IS DISTINCT FROM (history.attname, history.atttypid);
+SELECT count(*) AS events FROM session_guard.event;
+
 DROP EXTENSION pg_session_guard;
 SELECT count(*) AS left_over FROM pg_namespace WHERE nspname = 'session_guard';
 SELECT count(*) AS left_over FROM pg_proc WHERE probin LIKE '%pg_session_guard';

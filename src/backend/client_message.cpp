@@ -32,7 +32,7 @@ may_be_addressee()
 Addressee
 self()
 {
-	return {.session = {.pid = MyProcPid, .backend_start = MyBEEntry->st_proc_start_timestamp},
+	return {.session = {.pid = MyProcPid, .backend_start = MyStartTimestamp},
 	        .slot = own_status_slot(),
 	        .statement = own_statement_stamp()};
 }

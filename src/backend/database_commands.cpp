@@ -1,8 +1,8 @@
 /*
  * Commands that need a database for themselves (see database_commands.h).
  *
- * Nobody's rights are asked: a worker that is called goes by what the server lets
- * the command do.
+ * No privileges are checked here: a worker that is called gives way only to a
+ * command that the server lets wait for the database.
  */
 #include "backend/database_commands.h"
 
@@ -22,7 +22,7 @@ namespace session_guard
 namespace
 {
 
-/* The value of an option; nullptr if it is not there, or DEFAULT. */
+/* The value of an option; nullptr if it is not given, or DEFAULT. */
 const char *
 option(const List *options, const char *name)
 {
@@ -45,7 +45,7 @@ database_of(Node *statement)
 	switch (nodeTag(statement))
 	{
 		case T_CreatedbStmt:
-			/* By default it is template1, where no worker is. */
+			/* The default is template1, which no worker connects to. */
 			return option(reinterpret_cast<CreatedbStmt *>(statement)->options, "template");
 		case T_DropdbStmt:
 			return reinterpret_cast<DropdbStmt *>(statement)->dbname;

@@ -9,7 +9,7 @@
 namespace session_guard
 {
 
-/* If the command is one of those and about the workers' database, have them give way to it. */
+/* If this is such a command and concerns the workers' database, have the workers give way to it. */
 void clear_way_for(Node *statement);
 
 } // namespace session_guard

@@ -1,14 +1,14 @@
 /*
- * What every session does for the guard: say on which channels it listens, wake
- * the guard when it has changed what is stored for a role or database, and tell
- * its client why it is ended.
+ * What every session does for the guard: it publishes whether it listens and which
+ * maintenance it runs, wakes the guard when it has stored settings for a role or
+ * database, and tells its client why it is ended.
  */
 #pragma once
 
 namespace session_guard
 {
 
-/* Install the hooks.  Once, in the postmaster. */
+/* Install the hooks.  To be called once, in the postmaster. */
 void install_hooks();
 
 } // namespace session_guard

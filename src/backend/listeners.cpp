@@ -1,5 +1,5 @@
 /*
- * Which channels this session listens on (see listeners.h).
+ * The channels that this session listens on (see listeners.h).
  */
 #include "backend/listeners.h"
 
@@ -18,35 +18,28 @@ namespace session_guard
 namespace
 {
 
-enum class Change
-{
-	Listen,
-	Unlisten,
-	UnlistenAll,
-};
-
 /*
- * What a statement has done; its fate is that of its subtransaction.  A LISTEN
- * that is committed becomes the channel itself: at commit nothing is allocated,
- * where an error would be a PANIC.
+ * What a command has changed; it is undone with its subtransaction.  The note of a
+ * LISTEN that is committed becomes the channel itself: nothing may be allocated at
+ * commit, where an error would be a PANIC.
  *
  * In TopMemoryContext, linked into one of the lists below.
  */
 struct Note
 {
 	Note *next;
-	Change change;
+	ListenCommand::Kind kind;
 	int nest_level;
 };
 
-/* The name of its channel, which stands behind it; empty for all. */
+/* The name of its channel, which follows it in memory; empty for all. */
 char *
 channel_of(Note *entry)
 {
 	return reinterpret_cast<char *>(entry + 1);
 }
 
-/* Those of this transaction, the last one first. */
+/* The notes of this transaction, the last one first. */
 Note *pending = nullptr;
 /* The channels. */
 Note *channels = nullptr;
@@ -74,19 +67,7 @@ free_all(Note *&list)
 		pfree(pop(list));
 }
 
-void
-note(Change change, const char *channel)
-{
-	auto entry = static_cast<Note *>(
-	    MemoryContextAlloc(TopMemoryContext, sizeof(Note) + strlen(channel) + 1));
-
-	entry->change = change;
-	entry->nest_level = GetCurrentTransactionNestLevel();
-	strcpy(channel_of(entry), channel);
-	push(pending, entry);
-}
-
-/* Forget a channel; nothing happens if it is not known. */
+/* Remove a channel from the list, if it is there. */
 void
 remove_channel(const char *channel)
 {
@@ -99,21 +80,21 @@ remove_channel(const char *channel)
 			link = &(*link)->next;
 }
 
-/* Let a note take effect; it is used up. */
+/* Apply a note, which is used up. */
 void
 apply_change(Note *entry)
 {
-	if (entry->change == Change::UnlistenAll)
+	if (entry->kind == ListenCommand::Kind::UnlistenAll)
 		free_all(channels);
 	else
 		remove_channel(channel_of(entry));
-	if (entry->change == Change::Listen)
+	if (entry->kind == ListenCommand::Kind::Listen)
 		push(channels, entry);
 	else
 		pfree(entry);
 }
 
-/* Put the notes into the order of the statements. */
+/* Put the notes into the order of their commands. */
 void
 reverse_pending()
 {
@@ -124,34 +105,54 @@ reverse_pending()
 	pending = reversed;
 }
 
-/* Tell the guard, in a word that counts for this session only. */
+/* Show the guard whether the session listens, by a mark that is valid for this session only. */
 void
 show_mark()
 {
 	if (!has_shared_memory() || MyBEEntry == nullptr)
 		return;
-	Timestamp mark = channels != nullptr ? MyBEEntry->st_proc_start_timestamp : 0;
+	Timestamp mark = channels != nullptr ? MyStartTimestamp : 0;
 	pg_atomic_write_u64(&listener_mark(own_status_slot()), static_cast<uint64>(mark));
 }
 
 } // namespace
 
-void
-note_listen(const char *channel)
+ListenCommand
+listen_command_of(Node *statement)
 {
-	note(Change::Listen, channel);
+	using enum ListenCommand::Kind;
+
+	switch (nodeTag(statement))
+	{
+		case T_ListenStmt:
+			return {Listen, pstrdup(reinterpret_cast<ListenStmt *>(statement)->conditionname)};
+		case T_UnlistenStmt:
+			if (auto channel = reinterpret_cast<UnlistenStmt *>(statement)->conditionname)
+				return {Unlisten, pstrdup(channel)};
+			return {UnlistenAll, nullptr};
+		case T_DiscardStmt:
+			if (reinterpret_cast<DiscardStmt *>(statement)->target == DISCARD_ALL)
+				return {UnlistenAll, nullptr};
+			return {None, nullptr};
+		default:
+			return {None, nullptr};
+	}
 }
 
 void
-note_unlisten(const char *channel)
+note_listen_command(const ListenCommand &command)
 {
-	note(Change::Unlisten, channel);
-}
+	if (command.kind == ListenCommand::Kind::None)
+		return;
 
-void
-note_unlisten_all()
-{
-	note(Change::UnlistenAll, "");
+	const char *channel = command.channel != nullptr ? command.channel : "";
+	auto entry = static_cast<Note *>(
+	    MemoryContextAlloc(TopMemoryContext, sizeof(Note) + strlen(channel) + 1));
+
+	entry->kind = command.kind;
+	entry->nest_level = GetCurrentTransactionNestLevel();
+	strcpy(channel_of(entry), channel);
+	push(pending, entry);
 }
 
 void

@@ -1,9 +1,9 @@
 /*
- * Which channels this session listens on, as the server will have it after the
- * present transaction, and the mark that tells the guard of it.
+ * The channels that this session listens on, as the server will have them after
+ * the present transaction, and the mark that shows the guard whether there are any.
  *
- * The text of a query does not tell, and the server keeps its list to itself.
- * Where the two could differ, this one errs on the side that spares.
+ * The text of a query does not show them, and the server does not expose its list.
+ * Where the two could differ, this one errs on the side of sparing the session.
  */
 #pragma once
 
@@ -12,15 +12,31 @@
 namespace session_guard
 {
 
-/* Note what a statement of this transaction has done; it takes effect at commit. */
-void note_listen(const char *channel);
-void note_unlisten(const char *channel);
-void note_unlisten_all();
+/* What a command changes. */
+struct ListenCommand
+{
+	enum class Kind
+	{
+		None,
+		Listen,
+		Unlisten,
+		UnlistenAll,
+	};
+	Kind kind;
+	/* For Listen and Unlisten. */
+	const char *channel;
+};
 
-/* The end of the transaction. */
+/* What a command will change; to be asked before it runs, which may free its tree. */
+ListenCommand listen_command_of(Node *statement);
+
+/* Note a command that has succeeded; it takes effect at commit. */
+void note_listen_command(const ListenCommand &command);
+
+/* Note the end of the transaction. */
 void settle_listening(bool committed);
 
-/* The end of the present subtransaction. */
+/* Note the end of the present subtransaction. */
 void settle_listening_in_subtransaction(bool committed);
 
 } // namespace session_guard

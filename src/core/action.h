@@ -26,14 +26,14 @@ enum class Outcome : std::uint8_t
 	Canceled,
 	/* Confirmed: the process has left the server. */
 	Terminated,
-	/* The signal was sent, and nobody has waited for its effect. */
+	/* The signal was sent, and its effect was not waited for. */
 	Signaled,
 	/* It had ended before. */
 	Gone,
 	/* It is no longer in the same episode, or does not meet the condition any more. */
 	Raced,
 	Spared,
-	/* Whoever asked for it is not permitted to do it. */
+	/* The caller is not permitted to do it. */
 	Denied,
 	/* Still there after the wait. */
 	Survived,
@@ -71,21 +71,29 @@ name_of(Outcome outcome)
 	return outcome_names[static_cast<std::size_t>(outcome)];
 }
 
+constexpr Announcement
+announcement_for(Action action)
+{
+	auto index = static_cast<std::size_t>(action);
+
+	return announcements[index < announcements.size() ? index : 0];
+}
+
 constexpr std::string_view
 announcement_of(Action action)
 {
-	return announcements[static_cast<std::size_t>(action)].taken;
+	return announcement_for(action).taken;
 }
 
 constexpr std::string_view
 announcement_of_not_taken(Action action)
 {
-	return announcements[static_cast<std::size_t>(action)].not_taken;
+	return announcement_for(action).not_taken;
 }
 
 /* The outcome of an action whose signal has had its effect. */
 constexpr Outcome
-effect_of(Action action)
+confirmed_outcome_of(Action action)
 {
 	return action == Action::Terminate ? Outcome::Terminated : Outcome::Canceled;
 }

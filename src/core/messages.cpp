@@ -3,8 +3,6 @@
  */
 #include "core/messages.h"
 
-#include <array>
-
 namespace session_guard
 {
 
@@ -39,26 +37,42 @@ append_grace(Text &text, const Policy &policy)
 	text.append("pg_session_guard.cancel_grace is ").append_duration(policy.cancel_grace);
 }
 
-/* What sessions that are spared for a reason are called, one and several. */
-struct SparedName
+/* The words for a reason to be spared: of one or several sessions that are, and as the reason. */
+struct SparedWords
 {
 	Spared spared;
 	std::string_view one;
 	std::string_view several;
+	std::string_view reason;
 };
-constexpr std::array<SparedName, spared_count - 1> spared_names{{
-    {Spared::Superuser, "superuser", "superusers"},
-    {Spared::Exempt, "exempt", "exempt"},
-    {Spared::Listener, "listener", "listeners"},
-    {Spared::NotMeasurable, "not measurable", "not measurable"},
-    {Spared::NotTold, "not readable in /proc", "not readable in /proc"},
-    {Spared::RoleUnknown, "of an unknown role", "of unknown roles"},
-    {Spared::Unreadable, "not readable", "not readable"},
-    {Spared::LockWait, "waiting for a lock", "waiting for locks"},
-    {Spared::Maintenance, "in maintenance", "in maintenance"},
-    {Spared::SyncRep, "waiting for a synchronous standby", "waiting for a synchronous standby"},
-    {Spared::InTransaction, "in a transaction", "in a transaction"},
-}};
+constexpr SparedWords spared_words[] = {
+    {Spared::Superuser, "superuser", "superusers", "superuser"},
+    /* The reason also says where the exemption was set. */
+    {Spared::Exempt, "exempt", "exempt", "exempt by "},
+    {Spared::Listener, "listener", "listeners", "listens on a channel"},
+    {Spared::NotMeasurable, "not measurable", "not measurable",
+     "not measurable: track_activities is off"},
+    {Spared::SwitchesUnreadable, "not readable in /proc", "not readable in /proc",
+     "not measurable: /proc cannot be read"},
+    {Spared::RoleUnknown, "of an unknown role", "of unknown roles", "its role could not be read"},
+    {Spared::Unreadable, "not readable", "not readable", "not readable"},
+    {Spared::LockWait, "waiting for a lock", "waiting for locks", "waits for a lock"},
+    {Spared::Maintenance, "in maintenance", "in maintenance", "maintenance command"},
+    {Spared::SyncRep, "waiting for a synchronous standby", "waiting for a synchronous standby",
+     "waits for a synchronous standby"},
+    {Spared::InTransaction, "in a transaction", "in a transaction", "in a transaction"},
+    /* Not counted: only functions spare for this reason. */
+    {Spared::NotSoLong, "", "", "not running for so long without its waits and maintenance"},
+};
+
+/* How many sessions of a census are spared for a reason. */
+std::int64_t
+count_of(const Census &census, Spared spared)
+{
+	auto index = static_cast<std::size_t>(spared);
+
+	return index < census.spared.size() ? census.spared[index] : 0;
+}
 
 /* Append how many sessions are spared, by reason; nothing if none is. */
 void
@@ -72,14 +86,14 @@ append_census_of_spared(Text &text, const Census &census)
 	if (all == 0)
 		return;
 	text.append("; ").append(all).append(all == 1 ? " is spared" : " are spared");
-	for (const SparedName &name : spared_names)
+	for (const SparedWords &words : spared_words)
 	{
-		std::int64_t count = census.spared[static_cast<std::size_t>(name.spared)];
+		std::int64_t count = count_of(census, words.spared);
 
 		if (count == 0)
 			continue;
-		text.append(separator).append(count).append(" ").append(count == 1 ? name.one
-		                                                                   : name.several);
+		text.append(separator).append(count).append(" ").append(count == 1 ? words.one
+		                                                                   : words.several);
 		separator = ", ";
 	}
 	text.append(")");
@@ -183,47 +197,11 @@ append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored, c
 void
 append_spared(Text &text, Spared spared, const Policy &policy, const Names &names)
 {
-	switch (spared)
-	{
-		case Spared::No:
-			return;
-		case Spared::Unreadable:
-			text.append("not readable");
-			return;
-		case Spared::SyncRep:
-			text.append("waits for a synchronous standby");
-			return;
-		case Spared::RoleUnknown:
-			text.append("its role could not be read");
-			return;
-		case Spared::Exempt:
-			append_source(text.append("exempt by "), policy.exempt.source, names);
-			return;
-		case Spared::Superuser:
-			text.append("superuser");
-			return;
-		case Spared::NotMeasurable:
-			text.append("not measurable: track_activities is off");
-			return;
-		case Spared::NotTold:
-			text.append("not measurable: /proc cannot be read");
-			return;
-		case Spared::Listener:
-			text.append("listens on a channel");
-			return;
-		case Spared::Maintenance:
-			text.append("maintenance command");
-			return;
-		case Spared::LockWait:
-			text.append("waits for a lock");
-			return;
-		case Spared::InTransaction:
-			text.append("in a transaction");
-			return;
-		case Spared::NotSoLong:
-			text.append("not running for so long without its waits and maintenance");
-			return;
-	}
+	for (const SparedWords &words : spared_words)
+		if (words.spared == spared)
+			text.append(words.reason);
+	if (spared == Spared::Exempt)
+		append_source(text, policy.exempt.source, names);
 }
 
 void

@@ -72,13 +72,13 @@ spared_by_state(Limit limit, const Session &session, const TrackingState &tracki
 			return spared_as_lock_waiter(session, policy);
 		case Limit::IdleSession:
 			if (may_be_in_message(session))
-				return Spared::NotTold;
+				return Spared::SwitchesUnreadable;
 			if (policy.spare_listeners && session.listening)
 				return Spared::Listener;
 			return spared_in_transaction(session);
 		case Limit::IdleInTransactionSession:
 			if (may_be_in_message(session))
-				return Spared::NotTold;
+				return Spared::SwitchesUnreadable;
 			/* While it Describes a statement its status stays, and it may wait for a lock. */
 			return spared_as_lock_waiter(session, policy);
 		case Limit::Session:

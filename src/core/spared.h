@@ -29,7 +29,7 @@ enum class Spared : std::uint8_t
 	 * A pause cannot be told from a message that is arriving, because the context
 	 * switches of its process cannot be read.
 	 */
-	NotTold,
+	SwitchesUnreadable,
 	Listener,
 	Maintenance,
 	LockWait,

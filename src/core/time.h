@@ -1,10 +1,10 @@
 /*
  * Time as the core sees it, in int64 microseconds.
  *
- * What the server stamps is wall clock, and somebody may set that clock.  So
- * everything is measured, planned and compared by the monotonic clock;
- * core/wall_clock.h places a stamp there.  There is no clock in here: whoever asks
- * for a decision hands the present moment in.
+ * The server's stamps are wall-clock time, and that clock may be set.  So everything
+ * is measured, planned and compared by the monotonic clock, on which
+ * core/wall_clock.h places the stamps.  No clock is read in the core: the callers
+ * pass the present moment.
  */
 #pragma once
 
@@ -16,15 +16,16 @@ namespace session_guard
 
 /* The server's TimestampTz: wall clock, counted from 2000-01-01 00:00 UTC. */
 using Timestamp = std::int64_t;
-/* By a clock that nobody sets (CLOCK_MONOTONIC), counted from an arbitrary beginning. */
+/* A moment of the monotonic clock (CLOCK_MONOTONIC), counted from an arbitrary beginning. */
 using Instant = std::int64_t;
+/* A length of time. */
 using Duration = std::int64_t;
 
-/* What stands where there is no stamp, or no instant. */
+/* The value where there is no stamp, or no instant. */
 inline constexpr Timestamp unknown_time = 0;
-/* A deadline that never comes. */
+/* The deadline that never comes. */
 inline constexpr Instant never = std::numeric_limits<Instant>::max();
-/* Before anything that ever was. */
+/* An instant before all others. */
 inline constexpr Instant beginning = std::numeric_limits<Instant>::min() / 2;
 
 inline constexpr Duration millisecond = 1000;

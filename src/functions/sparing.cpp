@@ -80,8 +80,8 @@ Sparing::why_spared(Condition condition, Duration longer_than,
 	bool waits_for_standby = session.wait == Wait::SyncRep;
 	if (waits_for_standby)
 		session.wait = Wait::Other;
-	Spared spared = spared_from_condition(condition, longer_than, session, tracking, policy,
-	                                      tracking.read_at);
+	Spared spared =
+	    spared_from_condition(condition, longer_than, session, tracking, policy, tracking.read_at);
 	if (spared == Spared::No || (spared == Spared::NotSoLong && waits_for_standby))
 		return nullptr;
 	return words_for(spared, snapshot, policy);

@@ -111,7 +111,7 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 bool
 is_still_due(const Verdict &verdict, const Evaluation &again)
 {
-	return again.sight == ReadResult::Read && !policies_are_in_doubt() &&
+	return again.result == ReadResult::Read && !policies_are_in_doubt() &&
 	       again.decision.outlook == Outlook::Due &&
 	       again.decision.verdict.action == verdict.action &&
 	       again.decision.verdict.episode.stamp == verdict.episode.stamp;
@@ -121,7 +121,7 @@ is_still_due(const Verdict &verdict, const Evaluation &again)
 Outcome
 outcome_without_signal(const Evaluation &again)
 {
-	return again.sight == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
+	return again.result == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
 }
 
 /* Was the end of this episode announced already? */

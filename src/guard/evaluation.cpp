@@ -1,5 +1,5 @@
 /*
- * A look by the guard (see evaluation.h).
+ * The evaluation of one session (see evaluation.h).
  */
 #include "guard/evaluation.h"
 
@@ -30,7 +30,7 @@ prepare_evaluation()
 	query = static_cast<char *>(MemoryContextAllocZero(TopMemoryContext, query_size()));
 }
 
-void
+const TrackingState &
 track(int slot, Session &session, const Policy &policy, Instant now, Asker asker)
 {
 	change_tracking(slot,
@@ -44,6 +44,7 @@ track(int slot, Session &session, const Policy &policy, Instant now, Asker asker
 		                observe(tracking, session, now);
 		                measure_logged(tracking, session, policy, now);
 	                });
+	return tracking_of(slot);
 }
 
 Evaluation
@@ -53,22 +54,23 @@ evaluate(Limit limit, int slot, SessionId id)
 
 	/* An exemption may have been committed meanwhile. */
 	refresh_policies();
-	evaluation.sight = read_session(slot, id, evaluation.snapshot, Patience::None, query);
+	evaluation.result = read_session(slot, id, evaluation.snapshot, Patience::None, query);
 	evaluation.query = query;
 
 	Moment moment = take_time();
 	evaluation.at = moment.now;
 	evaluation.wall = moment.wall;
-	if (evaluation.sight != ReadResult::Read)
+	if (evaluation.result != ReadResult::Read)
 		return evaluation;
 
 	Session &session = evaluation.snapshot.session;
-	session.superuser = superuser_of_seen(evaluation.snapshot.role);
+	session.superuser = superuser_of_session(evaluation.snapshot.role);
 	evaluation.policy =
 	    policy_of(session.superuser, evaluation.snapshot.role, evaluation.snapshot.database);
-	track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
+	evaluation.tracking =
+	    &track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
 	evaluation.decision =
-	    decide(limit, session, tracking_of(slot), evaluation.policy, evaluation.at);
+	    decide(limit, session, *evaluation.tracking, evaluation.policy, evaluation.at);
 	return evaluation;
 }
 

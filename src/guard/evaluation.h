@@ -1,5 +1,6 @@
 /*
- * A look by the guard: a session seen afresh, and what its policy says to that.
+ * The evaluation of one session: its status read afresh, its tracking brought up
+ * to date, and what its policy decides about a limit.
  */
 #pragma once
 
@@ -11,18 +12,19 @@
 namespace session_guard
 {
 
-/* What a look has found. */
 struct Evaluation
 {
-	/* When it was taken.  Others before it may have kept the guard busy. */
+	/* When the session was read.  Sessions before it may have kept the guard busy. */
 	Instant at;
 	Timestamp wall;
-	ReadResult sight;
-	/* The rest counts only if the session was seen. */
+	ReadResult result;
+	/* The rest counts only if the session was read. */
 	BackendSnapshot snapshot;
 	Policy policy;
 	Decision decision;
-	/* The text of its query, until the next look; empty if the session was not seen. */
+	/* What is tracked of the session, as it is now. */
+	const TrackingState *tracking;
+	/* The text of its query, until the next evaluation; empty if the session was not read. */
 	const char *query;
 };
 
@@ -30,13 +32,14 @@ struct Evaluation
 void prepare_evaluation();
 
 /*
- * Bring the tracking of a session up to date with what was seen of it, and the
+ * Bring the tracking of a session up to date with what was read of it, and the
  * session with what its process alone can tell.
  */
-void track(int slot, Session &session, const Policy &policy, Instant now, Asker asker);
+const TrackingState &track(int slot, Session &session, const Policy &policy, Instant now,
+                           Asker asker);
 
 /*
- * Look at a session because of a limit, in a transaction: bring the policies,
+ * Evaluate a session because of a limit, in a transaction: bring the policies,
  * the time and the tracking up to date, and decide.
  */
 Evaluation evaluate(Limit limit, int slot, SessionId id);

@@ -1,21 +1,17 @@
 /*
- * The guard's work between two sleeps: take the clock, scan when it is time,
- * look at whoever is due, act.
+ * The guard's work between two sleeps: take the time, scan when it is due,
+ * handle the deadlines that are due, follow what was signaled.
  */
 #pragma once
-
-#include "core/time.h"
-
-#include "pg/pg.h"
 
 namespace session_guard
 {
 
-/* Prepare memory, plan and catalogs.  Once, when connected, outside a transaction. */
+/* Prepare memory, plans and catalogs, and take over the settings.  Once, when connected, outside a
+ * transaction. */
 void prepare_guard();
 
-/* Take over the settings, at start and after a reload. */
-void adopt_settings();
+/* Take over the settings after a reload. */
 void adopt_reload();
 
 /* One wake-up.  Leaves early when a reload has come in between. */

@@ -18,8 +18,8 @@ namespace session_guard
 namespace
 {
 
-/* A tracking may follow something; so it is until all were asked, since a guard before this one may
- * have begun to. */
+/* An episode may be followed; true until all were asked, since a guard before this one may have
+ * begun to follow one. */
 bool may_follow = true;
 
 bool
@@ -68,7 +68,7 @@ measure_logged(TrackingState &tracking, const Session &session, const Policy &po
 
 		if (event == 0)
 			continue;
-		/* Nobody asks any more. */
+		/* The limit is not logged any more. */
 		if (policy.mode != Mode::Log || threshold_of(policy.limits, limit).value == 0)
 		{
 			event = 0;

@@ -1,9 +1,9 @@
 /*
  * With mode = log: how long the episodes lasted in the end that events tell of.
  *
- * It is measured whenever a session is evaluation at, and comes to the event when a
- * look finds that the episode is over: so it is what the last look before the
- * end has measured, short of the truth by the time between two scans at most.
+ * The duration is measured whenever the session is read, and written to the event
+ * when the episode is found to be over: it is what the last reading before the end
+ * has measured, short of the truth by the time between two scans at most.
  */
 #pragma once
 

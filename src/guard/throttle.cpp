@@ -1,5 +1,5 @@
 /*
- * Who has to wait its turn (see throttle.h).
+ * The throttle (see throttle.h).
  */
 #include "guard/throttle.h"
 
@@ -18,7 +18,7 @@ namespace session_guard
 namespace
 {
 
-Deadlines backlog;
+Deadlines queue;
 /* Since when each limit has been as strict as it is now. */
 std::array<Instant, limit_count> in_force_since;
 /* Since when cancel_grace has been as short for everybody as it is now. */
@@ -55,13 +55,13 @@ is_within_budget(Instant now)
 	return false;
 }
 
-/* Will the budget of this minute be spent on those who wait already, and are over for longer? */
+/* Will the budget of this minute be spent on those that wait already, and are over for longer? */
 bool
-is_behind_backlog()
+is_behind_queue()
 {
 	std::size_t cap = max_actions_per_minute();
 
-	return cap != 0 && left_in(action_budget().budget, cap, monotonic_now()) <= backlog.size();
+	return cap != 0 && left_in(action_budget().budget, cap, monotonic_now()) <= queue.size();
 }
 
 } // namespace
@@ -69,9 +69,9 @@ is_behind_backlog()
 void
 prepare_throttle(std::size_t deadlines)
 {
-	backlog = Deadlines({static_cast<Deadline *>(
-	                         MemoryContextAlloc(TopMemoryContext, deadlines * sizeof(Deadline))),
-	                     deadlines});
+	queue = Deadlines({static_cast<Deadline *>(
+	                       MemoryContextAlloc(TopMemoryContext, deadlines * sizeof(Deadline))),
+	                   deadlines});
 }
 
 void
@@ -87,7 +87,7 @@ note_in_force(std::uint32_t limits, bool is_grace_shorter, Instant now)
 void
 clear_throttle()
 {
-	backlog.clear();
+	queue.clear();
 }
 
 void
@@ -117,31 +117,31 @@ must_be_throttled(const Verdict &verdict, bool is_late, bool was_throttled, Inst
 		return true;
 	if (verdict.action == Action::Log)
 		return false;
-	return !is_within_budget(now) || (!was_throttled && is_behind_backlog());
+	return !is_within_budget(now) || (!was_throttled && is_behind_queue());
 }
 
 void
 enqueue_throttled(const Deadline &deadline)
 {
-	backlog.push(deadline);
+	queue.push(deadline);
 }
 
 std::size_t
 throttled_count()
 {
-	return backlog.size();
+	return queue.size();
 }
 
 Instant
 next_throttled()
 {
-	return backlog.empty() ? never : std::max(next_catch_up, next_action);
+	return queue.empty() ? never : std::max(next_catch_up, next_action);
 }
 
 Deadline
 dequeue_throttled()
 {
-	return backlog.pop();
+	return queue.pop();
 }
 
 void

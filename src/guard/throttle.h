@@ -1,7 +1,7 @@
 /*
- * Who has to wait its turn: who was over a limit already when it came into
- * force, and ends at catch_up_rate; and who is over one when
- * max_actions_per_minute is spent.
+ * The throttle: deadlines that have to wait their turn.  Sessions that were over
+ * a limit already when it came into force are acted on at catch_up_rate, and all
+ * wait while max_actions_per_minute is spent.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ void prepare_throttle(std::size_t deadlines);
 /* These limits (a bit for each) and the grace are as strict as they are now since this moment. */
 void note_in_force(std::uint32_t limits, bool is_grace_shorter, Instant now);
 
-/* Forget who waits. */
+/* Empty the queue. */
 void clear_throttle();
 
 /* Forget that the budget is spent: it may be another one now. */
@@ -29,19 +29,19 @@ bool is_catch_up(const Verdict &verdict);
 /* Is the budget known to be spent until later than this? */
 bool is_spent(Instant now);
 
-/* Must a verdict wait for its turn, unless it has it? */
+/* Must a verdict wait for its turn?  One that was throttled before has had it. */
 bool must_be_throttled(const Verdict &verdict, bool is_late, bool was_throttled, Instant now);
 
-/* Let one wait. */
+/* Let a deadline wait. */
 void enqueue_throttled(const Deadline &deadline);
 std::size_t throttled_count();
 
-/* When the first of those who wait may have its turn; never, if nobody waits. */
+/* When the first deadline may have its turn; never, if none waits. */
 Instant next_throttled();
-/* Who has it.  Only if somebody waits. */
+/* Take it out.  Only if one waits. */
 Deadline dequeue_throttled();
 
-/* Note that one who was over the limit before it was in force has been acted on. */
+/* Note an action on a session that was over its limit before that was in force. */
 void note_throttled_action(Instant now);
 
 } // namespace session_guard

@@ -189,7 +189,7 @@ settle_ended()
 
 	for (std::uint64_t number : numbers.first(open_events(numbers)))
 		if (read_event(number, entry) && had_effect(entry.event))
-			(void)settle_event(number, effect_of(entry.event.action), nullptr);
+			(void)settle_event(number, confirmed_outcome_of(entry.event.action), nullptr);
 }
 
 /* Log how many events will be lost with the memory. */

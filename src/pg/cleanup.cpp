@@ -9,7 +9,7 @@ namespace session_guard
 namespace
 {
 
-/* Of the work that this process is at. */
+/* The cleanup of the innermost work that is going on; nullptr if there is none. */
 const Cleanup *latest = nullptr;
 
 void

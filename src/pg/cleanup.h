@@ -11,24 +11,27 @@
 namespace session_guard
 {
 
-/* What is to be done then.  It must not fail, and finds no transaction that it could read by. */
+/* What is to be done then.  It must not fail, and cannot read catalogs: no transaction is left. */
 struct Cleanup
 {
 	void (*run)(const void *arg);
 	const void *arg;
-	/* The work around this one; nullptr if there is none. */
+	/* The cleanup of the work around this one; nullptr if there is none. */
 	const Cleanup *outer;
 };
 
-/* Have a cleanup run at the end of the process, or no longer: the latest comes and goes first. */
+/*
+ * Have a cleanup run if the process ends from now on, and no longer.  The latest that
+ * was begun ends first.
+ */
 void begin_cleanup(Cleanup &cleanup);
 void end_cleanup(const Cleanup &cleanup);
 
 /*
  * Run the work, and the cleanup if it is left by an ERROR or a FATAL.
  *
- * It is not PG_ENSURE_ERROR_CLEANUP(), which fails if anybody's code that was
- * called meanwhile has asked for a cleanup of its own.
+ * PG_ENSURE_ERROR_CLEANUP() would not do: it fails if code that was called meanwhile
+ * has registered a cleanup of its own.
  */
 template <typename Work>
 [[gnu::noinline]] void

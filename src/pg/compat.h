@@ -27,7 +27,7 @@ namespace session_guard
 /* The class of a wait event (wait_event.h); the rest tells which of its class it is. */
 inline constexpr uint32 wait_class_mask = 0xFF000000U;
 
-/* Does the server have workers leave the database that such a command is about? */
+/* Does the server itself have workers leave the database that such a command is about? */
 inline constexpr bool server_calls_workers_off = BGWORKER_INTERRUPTIBLE != 0;
 
 /* 19 has a type of its own for the number of a system cache. */
@@ -38,10 +38,10 @@ using CacheId = int;
 #endif
 
 /*
- * Where the own entry stands in the backend-status array.
+ * The place of this process in the backend-status array.
  *
- * backend_status.c: 15 and 16 put it at MyBackendId - 1, from 17 on at
- * MyProcNumber.  Client backends are in the first MaxBackends places.
+ * backend_status.c: it is MyBackendId - 1 in 15 and 16, and MyProcNumber from 17 on.
+ * Client backends are in the first MaxBackends places.
  */
 inline int
 own_status_slot()
@@ -64,7 +64,7 @@ proc_in_slot(int slot)
 #endif
 }
 
-/* The process of a transaction; nullptr if it has none, being prepared, or none any more. */
+/* The process of a transaction; nullptr if it is prepared, or has ended. */
 inline const PGPROC *
 proc_of(const VirtualTransactionId &transaction)
 {
@@ -175,8 +175,8 @@ local_transaction(const PGPROC *proc)
 }
 
 /*
- * The table that a CLUSTER or REPACK names, nullptr if it names none; none at
- * all for another command.  REPACK came with 19 and does CLUSTER's work, too.
+ * The table that a CLUSTER or REPACK names, nullptr if it names none; no value for
+ * another command.  REPACK came with 19 and does CLUSTER's work, too.
  */
 inline std::optional<const RangeVar *>
 clustered_relation(const Node *node)
@@ -205,7 +205,7 @@ sets_expression(AlterTableType command)
 #endif
 }
 
-/* Is a command that names such a table (above) REPACK, and not CLUSTER? */
+/* Is a command with a clustered_relation() REPACK, and not CLUSTER? */
 inline bool
 is_repack(const Node *node)
 {
@@ -241,7 +241,8 @@ own_wait_event(const char *name)
 #endif
 }
 
-/* 19: each kind of process has a level of its own. */
+/* The least that this process writes to the log.  19: each kind of process has a level of its own.
+ */
 inline int
 own_log_level()
 {

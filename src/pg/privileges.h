@@ -12,15 +12,15 @@ namespace session_guard
 /*
  * May the caller signal a session of this role?  The rule of
  * pg_terminate_backend() and pg_cancel_backend() (signalfuncs.c): a superuser's
- * session, or a process without a role, by superusers only, any other by who
+ * session, or a process without a role, by superusers only, any other by a role that
  * has the privileges of its role or of pg_signal_backend.
  */
 bool may_signal(Oid role);
 
 /*
- * Why the caller may not signal a process, by what the server's function goes
- * by, so that the answer is known before anything is written; nullptr if it
- * may.  The text is static.
+ * Why the caller may not signal a process, by the rule of the server's function, so
+ * that the answer is known before anything is written; nullptr if the caller may.  The text is
+ * static.
  */
 const char *denial_of(const PGPROC &process);
 
@@ -28,9 +28,9 @@ const char *denial_of(const PGPROC &process);
 bool may_see(Oid role);
 
 /*
- * May the caller's order depend on what a session of this role is doing?  Who
- * may signal others may ask for "the idle ones" without seeing their state;
- * for anybody else it would tell what pg_stat_activity hides.
+ * May the caller's request depend on what a session of this role is doing?  A role
+ * that may signal others may ask for "the idle ones" without seeing their state;
+ * to any other role the answer would tell what pg_stat_activity hides.
  */
 bool may_see_activity_of(Oid role);
 

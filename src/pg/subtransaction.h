@@ -10,13 +10,13 @@
 namespace session_guard
 {
 
-/* Not the code of an error, but of all of them; what is FATAL ends the process all the same. */
+/* Stands for the code of any error.  A FATAL one ends the process all the same. */
 inline constexpr int any_error = 0;
 
 /*
  * Run the work; false if it failed with the expected error and was undone.
- * Any other error goes on.  Whoever asks for it gets a copy of the error, in his
- * memory context.
+ * Any other error is thrown on.  A caller that asks for it gets a copy of the error,
+ * in its memory context.
  */
 template <typename Work>
 [[gnu::noinline]] bool

@@ -14,10 +14,10 @@
 
 #include "status/catalogs.h"
 
+#include "policy/policy_changes.h"
 #include "policy/role_database_settings.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace session_guard
 {
@@ -26,7 +26,8 @@ namespace
 {
 
 Policy base;
-RoleDatabaseReading stored;
+/* What the catalog of role and database settings said when it was last read. */
+RoleDatabaseReading last_reading;
 /* The shortest pause that follows from both. */
 Duration shortest = 0;
 /* The shortest threshold of a limit that waits are taken off. */
@@ -49,23 +50,18 @@ constexpr long most_resolved = 10000;
 bool was_read = false;
 std::uint64_t messages_at_reading;
 std::uint32_t changes_at_reading;
-/* By the monotonic clock: when it was last tried, */
+/* By the monotonic clock: the last attempt. */
 Duration tried_at = 0;
-/* and since when a change is known that could not be read; 0 if there is none. */
+/* Since when a change is known that could not be read; 0 if there is none. */
 Duration in_doubt_since = 0;
 bool has_failed = false;
 bool said_locked = false;
 
 /* What is done about damaged rows, from the first reading that has failed on. */
-Damaged damaged = Damaged::IsError;
+Damaged damaged_rows = Damaged::IsError;
 
-CatalogWork reading{.what = "read the catalog of settings for roles and databases",
-                    .has_failed = false};
-
-/* What has changed since it was last asked for, and the limits that became stricter. */
-bool has_changes = false;
-std::uint32_t changed_limits = 0;
-bool grace_is_shorter = false;
+CatalogWork reading_work{.what = "read the catalog of settings for roles and databases",
+                         .has_failed = false};
 
 void
 forget_resolved()
@@ -86,7 +82,7 @@ compute_shortest_pause()
 {
 	shortest = shortest_pause(base);
 	shortest_waits = shortest_with_waits(base);
-	for (const RoleDatabaseSettingsRow &row : stored.rows)
+	for (const RoleDatabaseSettingsRow &row : last_reading.rows)
 		if (base.mode != Mode::Off)
 		{
 			shortest = shorter_pause(shortest, shortest_pause(row.settings));
@@ -94,61 +90,15 @@ compute_shortest_pause()
 		}
 }
 
-/* The grace that is stored at a place, or the one that holds where nothing is. */
-Duration
-grace_of(const RoleDatabaseSettings *place)
-{
-	return place != nullptr ? place->cancel_grace.value_or(base.cancel_grace) : base.cancel_grace;
-}
-
-/* Note whether the grace has become shorter for somebody. */
-void
-note_grace(const RoleDatabaseReading &now, const RoleDatabaseReading &before)
-{
-	for (const RoleDatabaseReading *one : {&now, &before})
-		for (const RoleDatabaseSettingsRow &row : one->rows)
-			grace_is_shorter =
-			    grace_is_shorter ||
-			    is_shorter_grace(
-			        grace_of(role_database_settings_for(now, row.role, row.database)),
-			        grace_of(role_database_settings_for(before, row.role, row.database)));
-}
-
-/* Note the limits that have become stricter for somebody. */
-void
-note_changes(const RoleDatabaseReading &now, const RoleDatabaseReading &before)
-{
-	constexpr RoleDatabaseSettings nothing{};
-
-	note_grace(now, before);
-
-	for (Limit limit : all_limits)
-	{
-		for (const RoleDatabaseSettingsRow &row : now.rows)
-		{
-			const RoleDatabaseSettings *old =
-			    role_database_settings_for(before, row.role, row.database);
-
-			if (comes_into_force(row.settings, old != nullptr ? *old : nothing, limit))
-				changed_limits |= bit_of(limit);
-		}
-		for (const RoleDatabaseSettingsRow &row : before.rows)
-			if (role_database_settings_for(now, row.role, row.database) == nullptr &&
-			    comes_into_force(nothing, row.settings, limit))
-				changed_limits |= bit_of(limit);
-	}
-	has_changes = true;
-}
-
 /* Take a reading over. */
 void
 adopt(const RoleDatabaseReading &fresh)
 {
 	MemoryContextSetParent(fresh.context, TopMemoryContext);
-	note_changes(fresh, stored);
-	if (stored.context != nullptr)
-		MemoryContextDelete(stored.context);
-	stored = fresh;
+	note_changed_settings(fresh, last_reading, base.cancel_grace);
+	if (last_reading.context != nullptr)
+		MemoryContextDelete(last_reading.context);
+	last_reading = fresh;
 	compute_shortest_pause();
 	forget_resolved();
 }
@@ -157,7 +107,7 @@ adopt(const RoleDatabaseReading &fresh)
 constexpr Oid settings_relations[] = {DbRoleSettingRelationId, PgDbRoleSettingToastTable,
                                       PgDbRoleSettingToastIndex};
 
-/* Lock them, if nobody is in the way. */
+/* Lock them, if no other lock is in the way. */
 bool
 lock_settings()
 {
@@ -166,7 +116,7 @@ lock_settings()
 }
 
 void
-say_locked()
+report_locked()
 {
 	count(shared_counters().lock_skips);
 	if (!said_locked)
@@ -177,12 +127,36 @@ say_locked()
 	said_locked = true;
 }
 
-/* Read what is stored; false if a lock, of the catalog or a part of it, is in the way. */
+enum class Attempt
+{
+	Read,
+	Locked,
+	Failed,
+};
+
+/* Read the catalog unless a lock of it, or of a part of it, is in the way; no reading if it says
+ * the same as before. */
+Attempt
+try_reading(std::optional<RoleDatabaseReading> &fresh)
+{
+	bool is_locked = true;
+	auto read = [&]
+	{
+		is_locked = !lock_settings();
+		if (!is_locked)
+			fresh = read_role_database_settings(last_reading, LOG, damaged_rows);
+	};
+
+	if (!catalogs_are_free() || !with_catalogs(reading_work, read))
+		return Attempt::Failed;
+	return is_locked ? Attempt::Locked : Attempt::Read;
+}
+
+/* Bring the settings of roles and databases up to date; false if they cannot be read now. */
 bool
 read_now()
 {
 	std::optional<RoleDatabaseReading> fresh;
-	bool is_locked = true;
 
 	tried_at = monotonic_now();
 	await_stored_changes();
@@ -190,27 +164,21 @@ read_now()
 	std::uint64_t messages = SharedInvalidMessageCounter;
 	std::uint32_t changes = stored_change_count();
 
-	if (!catalogs_are_free() ||
-	    !with_catalogs(reading,
-	                   [&]
-	                   {
-		                   is_locked = !lock_settings();
-		                   if (!is_locked)
-			                   fresh = read_role_database_settings(stored, LOG, damaged);
-	                   }))
+	switch (try_reading(fresh))
 	{
-		/* Once a row may be damaged, the others shall not be lost for it. */
-		if (reading.has_failed)
-			damaged = Damaged::IsSpared;
-		return false;
-	}
-	if (is_locked)
-	{
-		say_locked();
-		return false;
+		case Attempt::Failed:
+			/* Once a row may be damaged, the others must not be lost for it. */
+			if (reading_work.has_failed)
+				damaged_rows = Damaged::IsSpared;
+			return false;
+		case Attempt::Locked:
+			report_locked();
+			return false;
+		case Attempt::Read:
+			break;
 	}
 	said_locked = false;
-	/* Who has read nothing before knows only now what binds whom. */
+	/* Before the first reading it was not known which policy binds whom. */
 	if (!was_read)
 		forget_resolved();
 	messages_at_reading = messages;
@@ -228,7 +196,7 @@ is_fresh()
 }
 
 void
-refresh_stored()
+refresh_settings()
 {
 	has_failed = !is_fresh() && !read_now();
 	if (!has_failed)
@@ -249,14 +217,10 @@ adopt_configuration()
 	Policy before = base;
 
 	base = configured_policy();
-	grace_is_shorter = grace_is_shorter || is_shorter_grace(base.cancel_grace, before.cancel_grace);
+	note_changed_configuration(base, before, last_reading);
 	publish_configuration(base);
 	compute_shortest_pause();
 	forget_resolved();
-	has_changes = true;
-	for (Limit limit : all_limits)
-		if (comes_into_force(base, before, limit, is_stored(limit)))
-			changed_limits |= bit_of(limit);
 }
 
 const Policy &
@@ -269,7 +233,7 @@ void
 refresh_policies()
 {
 	refresh_catalogs();
-	refresh_stored();
+	refresh_settings();
 }
 
 bool
@@ -281,7 +245,7 @@ policies_are_stale()
 Duration
 pause_before_reading()
 {
-	/* Whoever commits in a loop must not keep the guard busy, nor whoever holds a lock. */
+	/* Neither commits in a loop nor a lock that is held for long may keep the guard busy. */
 	Duration pause = has_failed ? second : 10 * millisecond;
 
 	return std::max<Duration>(0, tried_at + pause - monotonic_now());
@@ -296,37 +260,12 @@ policies_are_in_doubt()
 	       monotonic_now() - in_doubt_since < patience;
 }
 
-bool
-policies_have_changed()
-{
-	return has_changes;
-}
-
-bool
-policies_are_stricter()
-{
-	return changed_limits != 0 || grace_is_shorter;
-}
-
-std::uint32_t
-take_changed_limits()
-{
-	has_changes = false;
-	return std::exchange(changed_limits, 0);
-}
-
-bool
-take_shorter_grace()
-{
-	return std::exchange(grace_is_shorter, false);
-}
-
 Policy
 policy_of(Superuser superuser, Oid role, Oid database)
 {
 	if (superuser == Superuser::Dropped)
 		role = InvalidOid;
-	/* Roles come and go: what was resolved for the gone must not pile up. */
+	/* What was resolved for roles that are gone must not pile up. */
 	if (hash_get_num_entries(resolved) >= most_resolved)
 		forget_resolved();
 
@@ -337,26 +276,25 @@ policy_of(Superuser superuser, Oid role, Oid database)
 	if (!found)
 	{
 		entry->policy = base;
-		/* Who is bound by what is not known yet: in doubt, spare. */
+		/* It is not known yet which policy binds whom: in doubt, spare. */
 		if (!was_read)
 			entry->policy.mode = Mode::Off;
-		apply_role_database_settings(stored, role, database, entry->policy);
+		apply_role_database_settings(last_reading, role, database, entry->policy);
 	}
 	return entry->policy;
 }
 
 bool
-is_stored(Limit limit)
+is_set_for_roles_or_databases(Limit limit)
 {
-	return std::ranges::any_of(stored.rows, [&](const RoleDatabaseSettingsRow &row)
-	                           { return row.settings.limits[index_of(limit)].value_or(0) != 0; });
+	return sets(last_reading, limit);
 }
 
 bool
 is_in_force(Limit limit)
 {
 	return base.mode != Mode::Off &&
-	       (threshold_of(base.limits, limit).value != 0 || is_stored(limit));
+	       (threshold_of(base.limits, limit).value != 0 || is_set_for_roles_or_databases(limit));
 }
 
 Duration

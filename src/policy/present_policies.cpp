@@ -14,14 +14,14 @@ namespace session_guard
 namespace
 {
 
-/* What pg_authid says without the cache, which may still say that a new role does not exist. */
+/* What pg_authid says, read without the cache: that may not know a new role yet. */
 Superuser
 superuser_by_fresh_reading(Oid role)
 {
 	Superuser superuser = Superuser::Dropped;
 	ScanKeyData key;
 
-	/* Who has no role yet still authenticates. */
+	/* A session without a role still authenticates. */
 	if (role == InvalidOid)
 		return Superuser::Unknown;
 	InvalidateCatalogSnapshot();
@@ -37,7 +37,7 @@ superuser_by_fresh_reading(Oid role)
 }
 
 RoleDatabaseReading
-read_stored_now()
+read_settings_now()
 {
 	LockRelationOid(DbRoleSettingRelationId, AccessShareLock);
 	std::optional<RoleDatabaseReading> reading =
@@ -47,13 +47,13 @@ read_stored_now()
 }
 
 /*
- * The server's configuration.  Where the library is not preloaded nobody has
- * published it, and this session's variables may hold what is stored for its own
- * role or database: then nobody knows the file's word, which is no exemption by
- * default.
+ * The server's configuration.  Without the library preloaded the guard has not
+ * published it, and this session's variables may hold a setting of its own role
+ * or database.  An exemption from such a setting is then left out: what the
+ * configuration file says of it is not known, and its default is no exemption.
  */
 Policy
-configuration(const RoleDatabaseReading &stored)
+configuration(const RoleDatabaseReading &reading)
 {
 	if (has_shared_memory())
 		return published_configuration();
@@ -61,7 +61,7 @@ configuration(const RoleDatabaseReading &stored)
 	Policy policy = configured_policy();
 	Policy own = policy;
 
-	apply_role_database_settings(stored, GetAuthenticatedUserId(), MyDatabaseId, own);
+	apply_role_database_settings(reading, GetAuthenticatedUserId(), MyDatabaseId, own);
 	if (own.exempt.source != Source::ConfigurationFile)
 		policy.exempt.value = false;
 	return policy;
@@ -79,7 +79,7 @@ superuser_now(Oid role)
 
 PresentPolicies::PresentPolicies()
     : context_(CurrentMemoryContext), messages_(SharedInvalidMessageCounter),
-      stored_(read_stored_now()), configured_(configuration(stored_))
+      reading_(read_settings_now()), configured_(configuration(reading_))
 {
 }
 
@@ -91,13 +91,13 @@ PresentPolicies::refresh()
 	{
 		MemoryContext caller = MemoryContextSwitchTo(context_);
 
-		MemoryContextDelete(stored_.context);
+		MemoryContextDelete(reading_.context);
 		/* Taken before the reading: what changes meanwhile is read again. */
 		messages_ = SharedInvalidMessageCounter;
-		stored_ = read_stored_now();
+		reading_ = read_settings_now();
 		MemoryContextSwitchTo(caller);
 	}
-	configured_ = configuration(stored_);
+	configured_ = configuration(reading_);
 }
 
 Policy
@@ -105,8 +105,8 @@ PresentPolicies::policy_of(Superuser superuser, Oid role, Oid database) const
 {
 	Policy policy = configured_;
 
-	/* Of a role that was dropped nothing is stored. */
-	apply_role_database_settings(stored_, superuser == Superuser::Dropped ? InvalidOid : role,
+	/* A role that was dropped has no settings. */
+	apply_role_database_settings(reading_, superuser == Superuser::Dropped ? InvalidOid : role,
 	                             database, policy);
 	return policy;
 }

@@ -1,9 +1,7 @@
 /*
  * The policy of each session as any session can read it, without the guard: the
- * server's configuration, with what is stored for the session's role and
- * database.
- *
- * The reader's own settings do not matter.
+ * server's configuration, with the settings of the session's role and database.
+ * The settings of the session that reads do not matter.
  */
 #pragma once
 
@@ -14,7 +12,7 @@
 namespace session_guard
 {
 
-/* pg_authid's word on a role, as the guard would have it. */
+/* What pg_authid says of a role now, as the guard would read it. */
 Superuser superuser_now(Oid role);
 
 class PresentPolicies
@@ -32,7 +30,7 @@ class PresentPolicies
 	MemoryContext context_;
 	/* How many invalidation messages had come before the reading. */
 	uint64 messages_;
-	RoleDatabaseReading stored_;
+	RoleDatabaseReading reading_;
 	Policy configured_;
 };
 

@@ -1,5 +1,5 @@
 /*
- * What is stored for roles and databases (see role_database_settings.h).
+ * The settings for roles and databases (see role_database_settings.h).
  */
 #include "policy/role_database_settings.h"
 
@@ -49,10 +49,11 @@ line_of(const RoleDatabaseSettingsRow &row, const char *setting)
 	return psprintf("%u %u %s\n", row.role, row.database, setting);
 }
 
+/* Take over one "name=value", or report that its value cannot be valid. */
 void
-store_setting(char *setting, RoleDatabaseSettingsRow &row, const char *text_before, int elevel)
+take_setting(char *setting, RoleDatabaseSettingsRow &row, const char *text_before, int elevel)
 {
-	/* Whoever was told of a bad value before is not told again when others change. */
+	/* A bad value that was reported before is not reported again when others change. */
 	if (text_before != nullptr && strstr(text_before, line_of(row, setting)) != nullptr)
 		elevel = DEBUG1;
 
@@ -78,7 +79,7 @@ key_of(const RoleDatabaseSettingsRow &row)
 	return std::tuple(row.role, row.database);
 }
 
-/* A row with settings of ours, which are yet to be made sense of; or one that could not be read. */
+/* A row with settings of ours that are yet to be parsed, or one that could not be read. */
 struct RawRow
 {
 	RoleDatabaseSettingsRow row;
@@ -104,7 +105,7 @@ has_any_of_ours(Datum settings)
 	return has_any;
 }
 
-/* Put rows in words; where they stand in the catalog changes with each update. */
+/* Write the rows as text, sorted: their order in the catalog changes with each update. */
 void
 write_text(Draft &draft)
 {
@@ -118,7 +119,8 @@ write_text(Draft &draft)
 			                 { appendStringInfoString(&draft.text, line_of(raw.row, setting)); });
 }
 
-/* Take a row up; one that cannot be read, in a subtransaction, so that the others can. */
+/* Add a row with settings of ours.  A damaged one is read in a subtransaction, for the others'
+ * sake. */
 void
 add_row(Draft &draft, RawRow raw, Datum settings, Damaged damaged)
 {
@@ -133,7 +135,7 @@ add_row(Draft &draft, RawRow raw, Datum settings, Damaged damaged)
 		copy();
 	else if (!run_in_subtransaction(copy, any_error, &error))
 	{
-		/* That says nothing about the row. */
+		/* Neither says anything about the row. */
 		if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 		    error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
@@ -170,7 +172,7 @@ read_rows(Damaged damaged)
 	return draft;
 }
 
-/* In doubt, spare: nobody knows what was stored for them. */
+/* In doubt, spare: the row could be an exemption. */
 void
 spare_unreadable(const RawRow &raw, RoleDatabaseSettingsRow &row, const char *text_before,
                  int elevel)
@@ -184,9 +186,9 @@ spare_unreadable(const RawRow &raw, RoleDatabaseSettingsRow &row, const char *te
 	                 errdetail("The session guard spares their sessions.")));
 }
 
-/* Make sense of what was read. */
+/* Parse the settings of all rows. */
 std::span<RoleDatabaseSettingsRow>
-understood(const Draft &draft, const char *text_before, int elevel)
+parse(const Draft &draft, const char *text_before, int elevel)
 {
 	GrowingArray<RoleDatabaseSettingsRow> rows;
 
@@ -198,7 +200,7 @@ understood(const Draft &draft, const char *text_before, int elevel)
 			spare_unreadable(raw, row, text_before, elevel);
 		else
 			for_each_of_ours(raw.settings, [&](char *setting)
-			                 { store_setting(setting, row, text_before, elevel); });
+			                 { take_setting(setting, row, text_before, elevel); });
 		rows.add(row);
 	}
 	return rows.all();
@@ -209,8 +211,8 @@ understood(const Draft &draft, const char *text_before, int elevel)
 std::optional<RoleDatabaseReading>
 read_role_database_settings(const RoleDatabaseReading &before, int elevel, Damaged damaged)
 {
-	MemoryContext context = AllocSetContextCreate(
-	    CurrentMemoryContext, "session guard stored settings", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "session guard settings",
+	                                              ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 
 	/* A change can be visible before the message about it has come. */
@@ -220,7 +222,7 @@ read_role_database_settings(const RoleDatabaseReading &before, int elevel, Damag
 	RoleDatabaseReading reading{.context = context,
 	                            .text = draft.text.data,
 	                            .rows = is_alike ? std::span<RoleDatabaseSettingsRow>{}
-	                                             : understood(draft, before.text, elevel)};
+	                                             : parse(draft, before.text, elevel)};
 	MemoryContextSwitchTo(caller);
 	if (!is_alike)
 		return reading;
@@ -235,6 +237,13 @@ role_database_settings_for(const RoleDatabaseReading &reading, Oid role, Oid dat
 	auto found = std::ranges::lower_bound(reading.rows, key, {}, key_of);
 
 	return found != reading.rows.end() && key_of(*found) == key ? &found->settings : nullptr;
+}
+
+bool
+sets(const RoleDatabaseReading &reading, Limit limit)
+{
+	return std::ranges::any_of(reading.rows, [&](const RoleDatabaseSettingsRow &row)
+	                           { return row.settings.limits[index_of(limit)].value_or(0) != 0; });
 }
 
 void
@@ -254,9 +263,9 @@ apply_role_database_settings(const RoleDatabaseReading &reading, Oid role, Oid d
 
 	/* InvalidOid stands for all roles. */
 	for (const Level &level : std::span(levels).first(role != InvalidOid ? 4 : 2))
-		if (const RoleDatabaseSettings *stored =
+		if (const RoleDatabaseSettings *settings =
 		        role_database_settings_for(reading, level.role, level.database))
-			apply(*stored, level.source, policy);
+			apply(*settings, level.source, policy);
 }
 
 } // namespace session_guard

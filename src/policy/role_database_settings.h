@@ -1,6 +1,6 @@
 /*
- * What ALTER ROLE and ALTER DATABASE SET have stored of our settings
- * (pg_db_role_setting).
+ * The settings of this extension for roles and databases, as ALTER ROLE and ALTER
+ * DATABASE SET have stored them (pg_db_role_setting).
  */
 #pragma once
 
@@ -35,25 +35,28 @@ struct RoleDatabaseReading
 enum class Damaged
 {
 	IsError,
-	/* Spare those that it is about.  Each row then takes a subtransaction. */
+	/* Exempt the sessions that it is about.  Each row then takes a subtransaction. */
 	IsSpared,
 };
 
 /*
  * Read the catalog, which the caller has locked; none if it says the same as
- * the reading before.  A value that cannot be valid today counts as not stored,
- * and is reported at this level.
+ * the reading before.  A value that cannot be valid counts as not set, and is
+ * reported at this level.
  */
 std::optional<RoleDatabaseReading> read_role_database_settings(const RoleDatabaseReading &before,
                                                                int elevel, Damaged damaged);
 
-/* What is stored for exactly this role and database; nullptr if nothing is. */
+/* The settings for exactly this role and database; nullptr if there are none. */
 const RoleDatabaseSettings *role_database_settings_for(const RoleDatabaseReading &reading, Oid role,
                                                        Oid database);
 
+/* Does a reading set the limit for any role or database? */
+bool sets(const RoleDatabaseReading &reading, Limit limit);
+
 /*
- * Let all that is stored for a session's role and database take effect, in the
- * server's order.  Without a role, what is stored for the database and for all.
+ * Let all settings for a session's role and database take effect, in the server's
+ * order.  Without a role, those for the database and for all.
  */
 void apply_role_database_settings(const RoleDatabaseReading &reading, Oid role, Oid database,
                                   Policy &policy);

@@ -23,7 +23,7 @@ namespace session_guard
 /* How long the filters of a call get at most, their terminating NUL included. */
 inline constexpr std::size_t filters_room = 256;
 
-/* Who has acted. */
+/* The guard, or the role and the function by which it has acted. */
 struct Actor
 {
 	bool is_guard;
@@ -33,7 +33,7 @@ struct Actor
 	std::array<char, filters_room> filters;
 };
 
-/* Whoever has given an order and waits for its effect. */
+/* The process that has called a function and waits for its effect. */
 struct Waiter
 {
 	/* The call is over when the process has left this transaction; nullptr if nobody waits. */
@@ -80,18 +80,18 @@ struct Event
 	std::optional<Limit> limit;
 	Threshold threshold;
 	Duration measured;
-	/* None if nobody could have been in time. */
+	/* None if something kept the guard from being in time. */
 	std::optional<Duration> late;
 	Action action;
 	Outcome outcome;
-	/* The effect is not known yet: somebody has to look. */
+	/* The effect is not known yet, and has to be looked for. */
 	bool is_open;
 	/* From the signal until the effect was seen. */
 	std::optional<Duration> gone_after;
 	/* How often the same was done again, and when last (see is_repetition()). */
 	std::uint32_t repetitions;
 	Timestamp repeated_at;
-	/* What the caller of a function has said; empty if nothing. */
+	/* The reason that the caller of a function has given; empty if none. */
 	std::array<char, 512> reason;
 	std::array<char, 256> note;
 };

@@ -43,8 +43,9 @@ struct AddedEvent
 {
 	/* 0 if there was no place for it. */
 	std::uint64_t number;
-	/* An event like it was there and counts for it; the history knew that one as it was. */
+	/* It was counted as a repetition of an earlier event, */
 	bool is_merged;
+	/* which was in the history already. */
 	bool was_written;
 };
 
@@ -54,13 +55,13 @@ struct AddedEvent
  */
 AddedEvent add_event(const Event &event, EventOwner owner);
 
-/* How often the like of an event was recorded already that is about to be; 0 if it is the first. */
+/* How often the like of an event, which is not recorded yet, was recorded; 0 if it is the first. */
 std::uint32_t earlier_events_like(const Event &event, EventOwner owner);
 
 /* May a role act now without others' or its own events being lost (core/event_places.h)? */
 bool has_event_room(EventOwner role);
 
-/* Is there a history that events are moved into?  For its writer to say. */
+/* Is there a history that events are moved into?  Its writer says so. */
 bool has_history();
 void set_has_history(bool has);
 

@@ -41,7 +41,7 @@ publish(Published value)
 	if (slots == nullptr || MyBEEntry == nullptr || own_status_slot() < 0 ||
 	    own_status_slot() >= MaxBackends)
 		return;
-	value.backend_start = MyBEEntry->st_proc_start_timestamp;
+	value.backend_start = MyStartTimestamp;
 	slots[own_status_slot()].write(value);
 }
 

@@ -23,7 +23,7 @@ struct UnwrittenEvents
 
 /*
  * The numbers, in their order, of the events that are to be written now: those
- * whose outcome is known, and as they are those that were signaled before the first
+ * whose outcome is known, and of the others those that were signaled before the first
  * of these moments, or before the second if somebody waits for room.
  */
 UnwrittenEvents unwritten_events(std::span<std::uint64_t> numbers, Duration signaled_before,
@@ -32,11 +32,13 @@ UnwrittenEvents unwritten_events(std::span<std::uint64_t> numbers, Duration sign
 /* How many were never written, whatever their outcome. */
 std::size_t count_never_written();
 
-/* Have those give way to others, from now on, that the history has and whose outcome does not come;
- * with room for all numbers. */
+/*
+ * From now on let those events give way to others that the history has as they are and
+ * whose outcome has not come in time.  The numbers need room for all events.
+ */
 void release_old_events(std::span<std::uint64_t> numbers);
 
-/* Note that the history has an event as it was copied; false if it has given way meanwhile. */
+/* Note that an event is in the history as it was copied; false if it has given way meanwhile. */
 bool mark_moved(const EventEntry &copy);
 
 } // namespace session_guard

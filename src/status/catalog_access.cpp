@@ -73,7 +73,7 @@ is_paused()
 	return paused_until != 0 && monotonic_now() < paused_until;
 }
 
-/* Lock everything; the relation that somebody else has locked, or is about to, if there is one. */
+/* Lock everything; returns the relation that cannot be locked now, if there is one. */
 const CatalogRelation *
 lock_all()
 {
@@ -81,7 +81,7 @@ lock_all()
 	{
 		if (ConditionalLockRelationOid(one.oid, AccessShareLock))
 			continue;
-		/* Whoever waits for one of the others shall not wait for us. */
+		/* A session that waits for one of the others must not wait for the guard. */
 		for (const CatalogRelation *locked = needed; locked != &one; locked++)
 			UnlockRelationOid(locked->oid, AccessShareLock);
 		return &one;
@@ -90,7 +90,7 @@ lock_all()
 }
 
 void
-say_locked(const CatalogRelation &locked, bool were_read)
+report_locked(const CatalogRelation &locked, bool were_read)
 {
 	if (!said_locked)
 		ereport(LOG,
@@ -120,7 +120,7 @@ ask_for_catalogs(bool were_read)
 		said_locked = false;
 	else
 	{
-		say_locked(*locked, were_read);
+		report_locked(*locked, were_read);
 		count(shared_counters().lock_skips);
 	}
 }

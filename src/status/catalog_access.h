@@ -1,12 +1,11 @@
 /*
  * Catalogs, without ever waiting for them and without ending by them.
  *
- * Whoever reads a catalog opens others for it: a relation's cache entry is
- * rebuilt from pg_class, a plan made anew from pg_proc.  So the locks of all of
- * them are asked for, conditionally, before any is read.  Held, they make it
- * impossible that a reading waits; not to be had, nothing is read, and the
- * caller goes on with what it has: whoever holds them may be the very session
- * to be ended.
+ * Reading a catalog opens others: a relation's cache entry is rebuilt from
+ * pg_class, a plan is made anew from pg_proc.  So the locks of all of them are
+ * asked for, conditionally, before any is read.  While they are held no reading
+ * waits.  If one cannot be had, nothing is read, and the caller goes on with what
+ * it has: the session that holds it may be the very one to be ended.
  */
 #pragma once
 
@@ -27,7 +26,7 @@ struct CatalogWork
 
 /*
  * Ask for the locks, unless they are held in this transaction already, and say
- * once when somebody is in the way.  Has anything been read before?
+ * once when another lock is in the way.  Has anything been read before?
  */
 void ask_for_catalogs(bool were_read);
 
@@ -48,9 +47,9 @@ void note_catalog_failure(CatalogWork &work, const ErrorData &error);
  * Do work that reads catalogs; false if it failed, for whatever reason, and was
  * undone.
  *
- * A cancel from outside is no exception.  To go on with what was read last is
- * better than to end by it, and leave everybody unguarded until the postmaster
- * has started the guard again.
+ * A cancel from outside is no exception.  Going on with what was read last is
+ * better than ending by it, which would leave all sessions unguarded until the
+ * postmaster has started the guard again.
  */
 template <typename Work>
 bool

@@ -187,7 +187,7 @@ superuser_or_dropped(Oid role)
 {
 	Superuser superuser = superuser_of(role);
 
-	/* Who has no role yet still authenticates. */
+	/* A session without a role still authenticates. */
 	if (superuser != Superuser::Unknown || role == InvalidOid)
 		return superuser;
 	note_dropped(role);
@@ -195,7 +195,7 @@ superuser_or_dropped(Oid role)
 }
 
 Superuser
-superuser_of_seen(Oid role)
+superuser_of_session(Oid role)
 {
 	Superuser superuser = superuser_of(role);
 

@@ -2,9 +2,8 @@
  * What the catalogs say of roles and databases, without ever waiting for them.
  *
  * The shared catalogs are read as a whole when the server says that they have
- * changed, and only if their locks are free.  While somebody holds such a lock
- * the last reading goes on to count: that somebody may be the very session to
- * be ended.
+ * changed, and only if their locks are free.  While a session holds such a lock
+ * the last reading goes on to count: it may be the very session to be ended.
  */
 #pragma once
 
@@ -22,7 +21,7 @@ void watch_catalogs();
 
 /*
  * Bring the reading up to date, in a transaction, if the catalogs are free.
- * Cheap if nothing changed, so it can precede each look: mercy that was
+ * Cheap if nothing changed, so it can precede each evaluation: a change that was
  * committed before is honored.
  */
 void refresh_catalogs();
@@ -39,11 +38,11 @@ Superuser superuser_of(Oid role);
  */
 bool read_roles_again();
 
-/* The same as superuser_of(), after that, for the role of a session that was seen before. */
+/* The same as superuser_of(), after that, for the role of a session that was read before. */
 Superuser superuser_or_dropped(Oid role);
 
-/* Both: the last word on the role of a session that was seen before. */
-Superuser superuser_of_seen(Oid role);
+/* Both: for the role of a session that was read before. */
+Superuser superuser_of_session(Oid role);
 
 /* For people; "?" where the name is not known. */
 const char *role_name(Oid role);

@@ -18,7 +18,7 @@ namespace session_guard
 namespace
 {
 
-/* A process in the queue of a lock, with what its wait is to others. */
+/* A process in the queue of a lock, and what tells the kind of its wait. */
 struct Waiting
 {
 	Timestamp since;
@@ -55,7 +55,7 @@ leader_of(const PGPROC *process)
 	return process->lockGroupLeader != nullptr ? process->lockGroupLeader : process;
 }
 
-/* What the wait of a process is to others: what counts is who leads it. */
+/* What tells the kind of a wait; a parallel worker waits for its leader. */
 Waiting
 waiting_of(const PGPROC *process)
 {
@@ -103,8 +103,8 @@ copy_lock(const LOCK *lock, Contended &contended)
  * Copy all locks that somebody waits for, as of one moment.
  *
  * A lock is found by the first of those that wait for it.  Locks taken by the
- * fast path are in no table; but they are moved there by whoever asks for a mode
- * that conflicts with them, before it waits.
+ * fast path are in no table; but a process that asks for a mode in conflict with
+ * them moves them there before it waits.
  */
 Contended
 copy_contended_locks()
@@ -120,8 +120,8 @@ copy_contended_locks()
 		if (process->waitLock != nullptr && process == first_in_queue(process->waitLock))
 			copy_lock(process->waitLock, contended);
 	}
-	/* The other way round, as the server does: who waits for all of them gets the first one last.
-	 */
+	/* In reverse, as the server does: a process that waits for all of them gets the first one
+	 * last. */
 	for (int partition = NUM_LOCK_PARTITIONS; --partition >= 0;)
 		LWLockRelease(LockHashPartitionLockByIndex(partition));
 	return contended;
@@ -147,8 +147,8 @@ kind_of_lock(LockTagType kind)
 }
 
 /*
- * Who waits for a lock; what waits for the server's own is nobody's concern.  What
- * reports no progress yet is known by the flags of its process or by its text.
+ * What kind of process waits for a lock.  A command that reports no progress yet is
+ * known by the flags of its process, or by its text.
  */
 WhoWaits
 kind_of_waiter(const Waiting &waiting)

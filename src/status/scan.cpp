@@ -13,10 +13,10 @@ namespace session_guard
 namespace
 {
 
-/* The first column is the only one that is read: the rest of a session comes from a look at it. */
+/* Only the pid is taken from it: the rest of a session comes from the entry reader. */
 constexpr char query[] = "SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL)";
 
-/* Where a process stands in the array. */
+/* Which place of the array a process has. */
 struct Place
 {
 	int pid;
@@ -36,7 +36,7 @@ by_pid(const Place &a, const Place &b)
 	return a.pid < b.pid;
 }
 
-/* Learn which place belongs to which pid. */
+/* Read which place belongs to which pid. */
 void
 read_places()
 {
@@ -47,7 +47,7 @@ read_places()
 	std::sort(places, places + place_count, by_pid);
 }
 
-/* Where a process was when the places were read; -1 if it came later. */
+/* The place of a process when the places were read; -1 if it came later. */
 int
 place_of(int pid)
 {
@@ -58,7 +58,7 @@ place_of(int pid)
 	return found != end && found->pid == pid ? found->slot : -1;
 }
 
-/* Look at whoever is in a place, and keep what was seen if it is a client's session. */
+/* Read the backend in a place, and keep it if it is a client's session. */
 void
 scan_slot(int slot)
 {
@@ -87,11 +87,11 @@ prepare_plan()
 	plan = prepared;
 }
 
-/* Scan whom the server lists. */
+/* Scan the processes that the server lists. */
 void
 scan_listed()
 {
-	/* What this transaction has seen before must not be seen again. */
+	/* The list must not be the one that this transaction has read before. */
 	pgstat_clear_backend_activity_snapshot();
 	read_places();
 
@@ -105,7 +105,7 @@ scan_listed()
 		bool isnull;
 		Datum pid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
 
-		/* The next scan is for those who came after the places were read. */
+		/* The next scan finds those that came after the places were read. */
 		if (int slot = isnull ? -1 : place_of(DatumGetInt32(pid)); slot >= 0)
 			scan_slot(slot);
 	}
@@ -121,7 +121,7 @@ scan_slots()
 		scan_slot(slot);
 }
 
-/* One more reading of roles for all whose role is not known: it may have been dropped. */
+/* Read the roles once more if one is not known: it may be new, or have been dropped. */
 void
 settle_unknown_roles(std::span<Scanned> sessions)
 {
@@ -157,8 +157,8 @@ std::span<Scanned>
 scan_sessions(ScanKind kind)
 {
 	scanned_count = 0;
-	/* Even pg_stat_get_activity() asks pg_authid who we are, and it waits for whoever is stopped
-	 * while it writes its entry. */
+	/* pg_stat_get_activity() reads pg_authid for its own rights, and waits for a process that was
+	 * stopped while it wrote its entry. */
 	if (kind == ScanKind::Between || !all_can_be_read() || !catalogs_are_free() ||
 	    !with_catalogs(querying, scan_listed))
 	{

@@ -20,12 +20,12 @@ struct Scanned
 	Oid database;
 };
 
-/* How a scan learns who is there. */
+/* How a scan learns which processes there are. */
 enum class ScanKind
 {
-	/* From pg_stat_get_activity(), as everybody does. */
+	/* From pg_stat_get_activity(), as every view of activity does. */
 	Full,
-	/* From the places of the array, which is as good, and cheaper. */
+	/* From the places of the array: as good, and cheaper. */
 	Between,
 };
 
@@ -35,9 +35,9 @@ void prepare_scan();
 /*
  * Read the status of all client sessions, in a transaction.
  *
- * What is known of each comes from the one look (status.h); a full scan lists
- * them through SPI, unless a lock is in the way of that.  The result is valid
- * until the next scan.
+ * What is known of each comes from the one entry reader (entry_reader.h) by way
+ * of backend_status.h; a full scan lists the processes through SPI, unless a lock
+ * is in the way of that.  The result is valid until the next scan.
  */
 std::span<Scanned> scan_sessions(ScanKind kind);
 

@@ -16,7 +16,7 @@ namespace session_guard
 namespace
 {
 
-/* How long workers that are not ours are waited for. */
+/* How long the workers of others are waited for. */
 constexpr Duration patience = 2 * second;
 
 bool

@@ -1,5 +1,5 @@
 /*
- * Whether the server is being shut down, and who is still there then.
+ * Whether the server is being shut down, and whether sessions are left then.
  */
 #pragma once
 
@@ -16,9 +16,9 @@ namespace session_guard
 bool server_is_stopping();
 
 /*
- * Is there still somebody who could call a function or send a signal?  Clients
- * and the guard, that is; other workers for a short while only, since they could be waiting for
- * this process as it does for them.
+ * Is a process left that could call a function or send a signal: a client or the
+ * guard?  Other workers count for a short while only, since they could be waiting
+ * for this process as it does for them.
  */
 bool others_may_act(Duration waited);
 

@@ -28,7 +28,7 @@ const char *as_ascii(const char *value);
 /* In double quotes, those within doubled, so that nothing in it can pass for what follows. */
 const char *quoted(const char *value);
 
-/* One of these, for who writes the same in both places. */
+/* One of these, for a caller that writes the same in both places. */
 using Converter = const char *(const char *);
 
 /*
@@ -52,7 +52,7 @@ std::optional<Datum> sql_address(const SockAddr &address);
 /* A duration as an interval, in days and time. */
 Datum sql_interval(Duration duration);
 
-/* What kind of process it is: "walsender", "logical replication worker". */
+/* The kind of process: "walsender", "logical replication worker". */
 const char *kind_of(const BackendSnapshot &snapshot);
 
 /* The name as pg_stat_activity.state has it; nullptr if there is none. */

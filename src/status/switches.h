@@ -15,11 +15,11 @@ namespace session_guard
  * number counts from anywhere: voluntary_ctxt_switches of /proc/PID/status, less
  * syscr of /proc/PID/io (Linux).
  *
- * A process that the server's own signals wake sleeps again, too, and everybody
+ * A process that the server's own signals wake sleeps again, too, and any session
  * can have them sent to all: creating temporary tables does, when the others are
  * told of it.  But what such a signal leaves in the latch is read as from a file,
- * and counted there, while what a client sends is received.  (Tried: the same
- * number to the last for cancels, notifications and changes of catalogs.)
+ * and counted there, while what a client sends is received.  (Tried: exactly the
+ * same number for cancels, notifications and changes of catalogs.)
  *
  * switches_unreadable where /proc is not there or hidden; where only the reads
  * are, as in a kernel that does not count them, nothing is taken off.

@@ -11,13 +11,13 @@ namespace session_guard
 namespace
 {
 
-struct Setting
+struct ListSetting
 {
 	const char *name;
 	const char *value;
 };
 
-constexpr Setting settings_of_lists[] = {
+constexpr ListSetting settings_of_lists[] = {
     {"auto_explain.log_min_duration", "-1"}, {"pg_stat_kcache.track", "none"},
     {"pg_stat_monitor.pgsm_track", "none"},  {"pg_stat_statements.track", "none"},
     {"pg_store_plans.track", "none"},
@@ -40,7 +40,7 @@ drop_statement_hooks()
 void
 turn_off_lists_of_statements()
 {
-	for (const Setting &setting : settings_of_lists)
+	for (const ListSetting &setting : settings_of_lists)
 		/* A version of the extension that refuses the value must not keep the worker from its work.
 		 */
 		if (GetConfigOption(setting.name, true, false) != nullptr)

@@ -17,13 +17,13 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
-  guard_node guard_node_without_extension standby_of set_limits require_absent_standby
+  guard_node guard_node_without_extension standby_of set_limits set_idle_limits require_absent_standby
   open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard wait_for_history_writer replace_guard
   start_query wait_for_state wait_until_unchanged_for close_sessions process_exists
   wait_until wait_for_status guard_lines log_size living fates
   place_of connect_to_place stubborn_statement create_gate begin_to_connect
   create_parallel_table create_parallel_functions parallel_workers wait_for_parallel_workers
-  call_verb freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
+  run_function freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
   canceled_text terminated_text
 );
 
@@ -152,6 +152,17 @@ sub set_limits
 			 FROM pg_settings WHERE name = 'pg_session_guard.$name'")
 		  or die "setting $name was not taken over";
 	}
+	return;
+}
+
+# Change both limits on being idle by a session that is connected, and do not wait.
+sub set_idle_limits
+{
+	my ($session, $value) = @_;
+
+	$session->query("ALTER SYSTEM SET pg_session_guard.$_ = '$value'")
+	  for 'idle_session_timeout', 'idle_in_transaction_session_timeout';
+	$session->query('SELECT pg_reload_conf()');
 	return;
 }
 
@@ -453,10 +464,10 @@ sub wait_for_parallel_workers
 	return @workers;
 }
 
-# Call a verb from a session of its own, by the role that the test runs as
+# Call a function from a session of its own, by the role that the test runs as
 # unless another is given, after statements if any are; returns psql's exit
 # status and messages, and what the rows say by pid.
-sub call_verb
+sub run_function
 {
 	my ($node, $call, %params) = @_;
 	my ($out, $err) = ('', '');
@@ -574,7 +585,7 @@ sub living
 	return join ' ', sort grep { index($there, " ${\ $sessions->{$_}->pid } ") >= 0 } keys %$sessions;
 }
 
-# Call a verb, as SQL has it; what became of the named sessions.  Others are not told of: a
+# Call a function, as SQL has it; what became of the named sessions.  Others are not told of: a
 # session of the test itself that has done its work may not be gone yet.
 sub fates
 {

@@ -4,7 +4,9 @@ package Upload;
 use strict;
 use warnings FATAL => 'all';
 
+use List::Util qw(max);
 use RawSession;
+use Time::HiRes qw(time);
 
 my $size = 1_000_000;
 my $text = 'x' x $size;
@@ -35,7 +37,7 @@ sub new
 {
 	my ($class, $session, $kind) = @_;
 
-	return bless { session => $session, left => $message{$kind} }, $class;
+	return bless { session => $session, left => $message{$kind}, sent_at => undef, longest_pause => 0 }, $class;
 }
 
 # What a message of "bind" belongs to.
@@ -67,7 +69,27 @@ sub send_piece
 	my ($self, $length) = @_;
 
 	$self->{session}->send_bytes(substr $self->{left}, 0, $length, '');
+	$self->note_piece;
 	return;
+}
+
+sub note_piece
+{
+	my ($self) = @_;
+	my $now = time;
+
+	$self->{longest_pause} = max($self->{longest_pause}, $now - ($self->{sent_at} // $now));
+	$self->{sent_at} = $now;
+	return;
+}
+
+# For how long nothing was sent between two pieces.  Who sends nothing for a second may
+# be taken for idle, and so may a test on a machine that does not let it send.
+sub has_paused
+{
+	my ($self) = @_;
+
+	return $self->{longest_pause} > 0.8;
 }
 
 # Send the rest; returns the result.
@@ -76,6 +98,7 @@ sub finish
 	my ($self) = @_;
 
 	$self->{session}->send_bytes($self->{left});
+	$self->note_piece;
 	return scalar $self->{session}->read_result;
 }
 

@@ -1,5 +1,5 @@
 # idle_session_timeout: who is connected and does nothing goes; who runs a
-# statement, who is in a transaction, and who only pauses between his queries
+# statement, what is in a transaction, and what only pauses between its queries
 # stays.
 
 use strict;

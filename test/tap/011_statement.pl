@@ -1,4 +1,4 @@
-# statement_timeout: a statement that runs too long is cancelled and its session
+# statement_timeout: a statement that runs too long is canceled and its session
 # lives on; the time between two queries is nobody's running time.
 
 use strict;
@@ -30,10 +30,10 @@ wait_until(
 		$busy->query('SELECT 1');
 		return guard_lines($node, qr/canceling statement of session ${\$runaway->pid} /) > 0;
 	},
-	'the runaway is cancelled');
+	'the runaway is canceled');
 
 $runaway->read_result;
-is($runaway->sqlstate, '57014', 'the runaway was cancelled');
+is($runaway->sqlstate, '57014', 'the runaway was canceled');
 is($runaway->query('SELECT 42'), '42', 'its session lives on');
 
 # Both have been between two queries for longer than the limit now.

@@ -44,7 +44,7 @@ $prepared->parse('long', 'SELECT pg_sleep(600)');
 $prepared->sync;
 $prepared->read_result;
 
-# Who does not stall may COPY as often as he likes, but not in one COPY without end.
+# A client that does not stall may COPY as often as it likes, but not in one COPY without end.
 wait_until(
 	sub {
 		$slow_copy->copy_data("one row more\n");
@@ -77,7 +77,7 @@ for ([ $copy_from, 'COPY FROM STDIN' ], [ $copy_to, 'COPY TO STDOUT' ], [ $selec
 			scalar(guard_lines($node, qr/terminating session $pid .*, canceled /))
 		],
 		[ 1, 1 ],
-		"$what with a stalled client was cancelled, and terminated after the grace");
+		"$what with a stalled client was canceled, and terminated after the grace");
 }
 
 # By now it is longer than the limit since the statements were prepared.
@@ -94,7 +94,7 @@ $prepared->execute('');
 $prepared->sync;
 $prepared->read_result;
 cmp_ok(time - $sent, '>=', 2, 'but from its Execute');
-is($prepared->sqlstate, '57014', 'and is cancelled as any statement');
+is($prepared->sqlstate, '57014', 'and is canceled as any statement');
 is($prepared->query('SELECT 42'), '42', 'its session lives on');
 
 $_->quit for $prepared, $slow_copy, $good_copy;

@@ -40,7 +40,7 @@ $late_waiter->send_query('LOCK TABLE t; SELECT pg_sleep(0.4)');
 wait_for_status($node, $_->pid, "wait_event_type = 'Lock'")
   for $table_waiter, $row_waiter, $late_waiter;
 $runaway->query('SELECT pg_sleep(600)');
-is($runaway->sqlstate, '57014', 'a statement that waits for nobody is cancelled');
+is($runaway->sqlstate, '57014', 'a statement that waits for nobody is canceled');
 
 wait_for_status($node, $_->pid, "clock_timestamp() - query_start > '4 s'")
   for $table_waiter, $row_waiter, $late_waiter;
@@ -61,11 +61,11 @@ is_deeply([ map { $_->sqlstate } @waiters ],
 	[ '', '' ], 'who has got the lock on a table completes');
 is(scalar(guard_lines($node, qr/LOG:  (terminating|canceling)/)), 1, 'nobody else was meant');
 
-# Without the mercy a waiter is a statement like any other.
+# Without sparing a waiter is a statement like any other.
 $holder->query('BEGIN; LOCK TABLE t');
 set_limits($node, spare_lock_waiters => 'off');
 $table_waiter->query('SELECT x FROM t');
-is($table_waiter->sqlstate, '57014', 'with spare_lock_waiters off a lock waiter is cancelled');
+is($table_waiter->sqlstate, '57014', 'with spare_lock_waiters off a lock waiter is canceled');
 ok(is_alive($node, $holder->pid), 'the idle holder is not meant by statement_timeout');
 
 $_->quit for $superuser, $holder, $table_waiter, $row_waiter, $late_waiter, $runaway;

@@ -1,4 +1,4 @@
-# A parallel query is one session: its leader is cancelled, its workers are
+# A parallel query is one session: its leader is canceled, its workers are
 # nobody's; while a worker of it waits for a lock, the query waits; while it
 # runs, its leader is not idle.
 
@@ -39,7 +39,7 @@ set_limits(
 	idle_in_transaction_session_timeout => '300ms');
 
 $running->read_until('E');
-is($running->sqlstate, '57014', 'a parallel query over the limit is cancelled');
+is($running->sqlstate, '57014', 'a parallel query over the limit is canceled');
 my @lines = guard_lines($node, qr/LOG:  canceling/);
 is(scalar @lines, 1, 'one line for the whole query');
 like($lines[0], qr/canceling statement of session ${\$running->pid} /, 'it names the leader');

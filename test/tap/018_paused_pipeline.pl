@@ -41,13 +41,13 @@ is($_->run_in_pipeline('INSERT INTO t VALUES (42) RETURNING x'), '42', 'a pipeli
   for $synced, $continued, $paused;
 wait_for_status($node, $_->pid, $is_paused) for $synced, $continued, $paused;
 
-# Who does run something in his pipeline is cancelled.
+# What does run something in its pipeline is canceled.
 $runaway->parse('', 'SELECT pg_sleep(600)');
 $runaway->bind('', '');
 $runaway->execute('');
 $runaway->flush;
 $runaway->read_until('E');
-is($runaway->sqlstate, '57014', 'a runaway statement in a pipeline is cancelled');
+is($runaway->sqlstate, '57014', 'a runaway statement in a pipeline is canceled');
 $runaway->sync;
 $runaway->read_result;
 is($runaway->query('SELECT 42'), '42', 'its session lives on');
@@ -56,7 +56,7 @@ wait_for_status($node, $_->pid, "clock_timestamp() - query_start > '3 s'")
   for $synced, $continued, $paused;
 $synced->sync;
 $synced->read_result;
-is($synced->sqlstate, '', 'a Sync after a long pause is not cancelled');
+is($synced->sqlstate, '', 'a Sync after a long pause is not canceled');
 is($continued->run_in_pipeline('SELECT 42 FROM pg_sleep(0.4)'),
 	'42', 'nor is a short statement after a long pause');
 ok(is_alive($node, $paused->pid), 'a pipeline that is still paused stays');

@@ -1,6 +1,6 @@
 # A function called by fastpath is a statement for statement_timeout, timed from
 # its own start: reading a large object after a long pause is let through, a
-# call that runs too long is cancelled.
+# call that runs too long is canceled.
 
 use strict;
 use warnings FATAL => 'all';
@@ -36,7 +36,7 @@ my $descriptor = $reader->call_function($oid{lo_open}, $object, 0x40000);
 $idle->query('SELECT 1');
 
 $runaway->call_function($oid{pg_sleep}, 600);
-is($runaway->sqlstate, '57014', 'a call that runs too long is cancelled');
+is($runaway->sqlstate, '57014', 'a call that runs too long is canceled');
 is($runaway->query('SELECT 42'), '42', 'its session lives on');
 
 # Both have made their last statement longer ago than the limit.

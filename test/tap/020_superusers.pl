@@ -26,7 +26,7 @@ wait_for_status($node, $_->pid, "clock_timestamp() - backend_start > '3 s'") for
 wait_for_scan($node);
 
 # The guard knows them both and looks at them each second.  One comes to be a
-# superuser right before he would go, and long before the next scan.
+# superuser right before it would go, and long before the next scan.
 $node->safe_psql('postgres', 'ALTER ROLE risen SUPERUSER');
 $_->query('COMMIT') for @both;
 wait_for_end($node, $web->pid);

@@ -36,20 +36,20 @@ is( (guard_lines($node, qr/LOG:  pg_session_guard\.\w+ is in force/))[0] =~ s/^.
 	'the log says how many are over the limit');
 
 my @ended = map { /terminating session (\d+) / } guard_lines($node, qr/LOG:  terminating session/);
-my @backlog = grep { $_ != $late_pid } @ended;
-is_deeply(\@backlog, [ map { $pids[$_] } @order ], 'they end oldest first');
+my @queue = grep { $_ != $late_pid } @ended;
+is_deeply(\@queue, [ map { $pids[$_] } @order ], 'they end oldest first');
 
 # However late each of them is, none is before its turn.
 is( $node->safe_psql(
 		'postgres',
 		"SELECT count(*), count(*) FILTER (WHERE acted_at < timestamptz '$start' + turn * interval '500 ms')
 		 FROM (SELECT acted_at, row_number() OVER (ORDER BY number) - 1 AS turn
-			FROM session_guard.event WHERE pid <> $late_pid) AS backlog"),
+			FROM session_guard.event WHERE pid <> $late_pid) AS queue"),
 	'12|0',
 	'and no faster than the rate');
 
 my ($place) = grep { $ended[$_] == $late_pid } 0 .. $#ended;
-cmp_ok($place, '<', 11, 'who meets his deadline later does not wait for the backlog');
+cmp_ok($place, '<', 11, 'one that meets its deadline later does not wait behind them');
 
 close_sessions(@sessions, $late);
 $node->stop;

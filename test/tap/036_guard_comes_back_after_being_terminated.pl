@@ -1,5 +1,5 @@
 # A guard that an administrator terminates comes back under another pid and
-# goes on: it enforces, and of a ladder half climbed it repeats no step.
+# goes on: it enforces, and of an escalation half done it repeats no step.
 
 use strict;
 use warnings FATAL => 'all';
@@ -47,7 +47,7 @@ like(
 	qr/: statement running for [\d.]+ s, pg_session_guard.statement_timeout is 500 ms \(configuration file\), canceled [\d.]+ s ago, pg_session_guard.cancel_grace is 4 s$/,
 	'which names the cancel before it');
 
-ok(is_alive($node, $obedient_pid), 'whose statement gave in keeps his session');
+ok(is_alive($node, $obedient_pid), 'the session of the canceled statement stays');
 is(scalar guard_lines($node, qr/LOG:  (canceling|terminating) .*session $obedient_pid /), 1, 'and got one cancel');
 ok(is_alive($node, $idle_pid), 'who did nothing stays');
 

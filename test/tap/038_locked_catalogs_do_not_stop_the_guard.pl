@@ -1,4 +1,4 @@
-# Somebody holds a transaction open in which he has locked the catalogs of
+# Somebody holds a transaction open in which it has locked the catalogs of
 # roles, settings or databases, so that nobody can even connect: culprits still
 # end, the innocent stay, and the log says once that the catalogs are locked.
 
@@ -23,7 +23,7 @@ my @culprits = map { open_session($node) } 1 .. 6;
 my ($locker_pid, $idle_pid, $working_pid) = map { pid_of($_) } $locker, $idle, $working;
 my %pids = map { $_ => pid_of($_) } @culprits;
 
-# Let the next culprit go idle in a transaction, and wait until he is ended.
+# Let the next culprit go idle in a transaction, and wait until it is ended.
 sub is_ended
 {
 	my ($what) = @_;
@@ -56,16 +56,16 @@ is_ended('and pg_db_role_setting');
 $locker->query_safe('LOCK TABLE pg_database IN ACCESS EXCLUSIVE MODE');
 is_ended('and pg_database');
 ok(process_exists($idle_pid) && process_exists($working_pid), 'the innocent stay');
-ok(process_exists($locker_pid), 'and so does the superuser, though he is idle in transaction');
+ok(process_exists($locker_pid), 'and so does the superuser, though it is idle in transaction');
 is(scalar guard_lines($node, $locked, $offset), 1, 'the log says once that catalogs are locked');
 $locker->query_safe('COMMIT');
-ok(is_alive($node, $locker_pid), 'he can go on');
+ok(is_alive($node, $locker_pid), 'it can go on');
 
 # What the guard and all others have kept of pg_authid is invalid at the very
 # moment when it is locked.
 wait_for_scan($node);
 $locker->query_safe('ALTER ROLE web CONNECTION LIMIT 50 \; BEGIN \; LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE');
-is_ended('the culprit is ended while pg_authid is locked after a change of his role');
+is_ended('the culprit is ended while pg_authid is locked after a change of its role');
 ok(process_exists($locker_pid) && process_exists($idle_pid), 'the superuser and the innocent stay');
 $locker->query_safe('COMMIT');
 
@@ -75,7 +75,7 @@ is_ended('the culprit is ended while the index of pg_authid is rebuilt');
 ok(process_exists($locker_pid) && process_exists($idle_pid), 'the superuser and the innocent stay');
 $locker->query_safe('COMMIT');
 
-# He who has locked the catalogs may be the culprit himself.
+# What has locked the catalogs may be the culprit itself.
 set_limits($node, exempt_superusers => 'off');
 $locker->query('BEGIN; LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE');
 wait_until(sub { !process_exists($locker_pid) }, 'the locker is gone');

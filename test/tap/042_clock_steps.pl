@@ -32,7 +32,7 @@ my @culprits = map { open_session($node) } 1 .. 2;
 my @culprit_pids = map { pid_of($_) } @culprits;
 my $all_idle = 'SELECT count(*) FROM pg_stat_activity WHERE pid IN (' . join(', ', @idle_pids) . ')';
 
-# His two seconds are not over when the clock is set, and the hour is not his.
+# Its two seconds are not over when the clock is set, and the hour is not its own.
 $culprits[0]->query('BEGIN');
 set_clock(3600);
 is(hours_ahead(), '1', 'the clock is an hour ahead');
@@ -40,7 +40,7 @@ wait_for_end($node, $culprit_pids[0]);
 like(
 	(guard_lines($node, qr/LOG:  terminating session/))[0],
 	qr/terminating session $culprit_pids[0] .*: idle in transaction for [\d.]+ s, /,
-	'he is ended for the seconds that he took');
+	'it is ended for the seconds that it took');
 wait_for_scan($node, 2);
 is($node->safe_psql('postgres', $all_idle), '20', 'whom the clock alone makes look old stays');
 
@@ -59,7 +59,7 @@ set_clock(0);
 is(hours_ahead(), '0', 'the clock is set back');
 $culprits[1]->query('BEGIN');
 wait_for_end($node, $culprit_pids[1]);
-pass('who is over his limit after that is ended');
+pass('what is over its limit after that is ended');
 is($node->safe_psql('postgres', $all_idle), '20', 'and nobody else');
 is(scalar guard_lines($node, qr/LOG:  terminating session/), 2, 'two sessions were ended in all');
 

@@ -71,7 +71,7 @@ ALTER ROLE ALL SET pg_session_guard.exempt = on;
 ALTER ROLE a SET pg_session_guard.exempt = off;
 SQL
 replace_guard($node);
-check_ends('what is stored for all roles counts for them, and not for who has a setting of his own',
+check_ends('what is stored for all roles counts for them, and not for a role that has a setting of its own',
 	[ 'a@postgres', 'a@shop' ], @all);
 
 # What only the configuration file can say is stored all the same.

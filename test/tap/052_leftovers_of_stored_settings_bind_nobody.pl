@@ -49,7 +49,7 @@ sub said
 wait_until(sub { said($bad[-1]) }, 'the guard has read what is stored');
 is(said($_), 1, "$_->[1] = $_->[2] is ignored") for @bad;
 
-# In the database "shop" there is a limit: who has a bad one of his own is
+# In the database "shop" there is a limit: a role with a bad one of its own is
 # bound by it like others, and only who is exempt is not.
 my @culprits = map { $_->[0] } @bad;
 my %session = map { $_ => RawSession->connect($node, user => $_, dbname => 'shop') } 'free', @culprits;

@@ -1,6 +1,6 @@
 # Somebody holds the catalog of stored settings locked, so that nobody can
 # connect or read it: the guard goes on with what it has read, and says so
-# once.  He who has locked it may be the culprit himself.
+# once.  Its locker may be the culprit itself.
 
 use strict;
 use warnings FATAL => 'all';
@@ -39,7 +39,7 @@ sub scans
 	return $admin->query('SELECT scans FROM session_guard.stats');
 }
 
-# Let the next culprit go idle in transaction, and wait until he is ended.
+# Let the next culprit go idle in transaction, and wait until it is ended.
 sub check_culprit
 {
 	my ($what) = @_;
@@ -65,21 +65,21 @@ $admin->run('CREATE TABLE two ()');
 
 # What the lock's holder has changed and not committed does not count.
 $keeper->run("ALTER ROLE free SET $limit = '300ms'", "ALTER ROLE bound RESET $limit");
-check_culprit('another is ended though his limit is being changed');
+check_culprit('another is ended though its limit is being changed');
 is(scalar guard_lines($node, $locked, $offset), 1, 'the log says once that the catalog is locked');
 ok((grep { /goes on with what it read/ } guard_lines($node, qr/DETAIL:/, $offset)) == 1, 'and what that means');
 
 # Now it does, both ways.
 $keeper->run('COMMIT');
 $culprits[0]->run('BEGIN');
-wait_until(sub { !process_exists($free->pid) }, 'he whose limit was changed is gone');
+wait_until(sub { !process_exists($free->pid) }, 'the one whose limit was changed is gone');
 is(scalar guard_lines($node, qr/LOG:  terminating session ${\ $free->pid } .*timeout is 300 ms \(role "free"\)$/),
 	1, 'what was changed counts as soon as it is committed');
 wait_until_unchanged_for($node, '800 ms', $culprits[0]->pid);
 wait_for_scan($node, 2);
 ok(is_alive($node, $culprits[0]->pid), 'who has no limit any more stays');
 
-# The culprit has locked it himself.
+# The culprit has locked it itself.
 $locker->run('BEGIN; LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
 $admin->run('CREATE TABLE three ()');
 wait_until(sub { !process_exists($locker->pid) }, 'the locker is gone');

@@ -82,7 +82,7 @@ for my $way (@ways)
 	push @unbound, $free;
 }
 
-# Of what is stored, only who may set the parameter can change his own.
+# Of what is stored, only who may set the parameter can change its own.
 for my $sql (
 	"ALTER ROLE limited SET $limit = 0",
 	"ALTER ROLE limited SET pg_session_guard.exempt = on",
@@ -103,7 +103,7 @@ push @bound, [ $resetting, 'limited', 'ALTER ROLE ... RESET ALL' ];
 is( $node->safe_psql('postgres', q(SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'limited'::regrole)),
 	"{$limit=1h}", 'what is stored is what was stored');
 
-# Nobody was hurried while he said all this.  By the limit that comes now, all of them are ended.
+# Nobody was hurried while it said all this.  By the limit that comes now, all of them are ended.
 $node->safe_psql('postgres', "ALTER ROLE $_ SET $limit = '700ms'") for 'limited', 'granted';
 for my $entry (@bound)
 {
@@ -117,10 +117,10 @@ for my $entry (@bound)
 }
 wait_until_unchanged_for($node, '900 ms', map { $_->pid } @unbound);
 wait_for_scan($node, 2);
-is(scalar(grep { is_alive($node, $_->pid) } @unbound), scalar @ways, 'who has no limit stays, whatever he said');
+is(scalar(grep { is_alive($node, $_->pid) } @unbound), scalar @ways, 'who has no limit stays, whatever it said');
 $_->abandon for @unbound;
 
-# Neither a superuser nor anybody else can bring a value along when he connects.
+# Neither a superuser nor anybody else can bring a value along when it connects.
 for my $user ($superuser, 'granted', 'limited', 'free')
 {
 	my $session = RawSession->open($node);
@@ -136,18 +136,18 @@ for my $user ($superuser, 'granted', 'limited', 'free')
 		'and is told why');
 }
 
-# An administrator who is no superuser stores a limit for another role, for what he was granted.
+# An administrator who is no superuser stores a limit for another role, for what it was granted.
 $node->safe_psql('postgres', <<"SQL");
 CREATE ROLE victim LOGIN;
 CREATE ROLE dba LOGIN CREATEROLE;
 GRANT victim TO dba WITH ADMIN OPTION;
 SQL
 my ($dba, $victim, $bystander) = map { RawSession->connect($node, user => $_) } 'dba', 'victim', 'dba';
-is(state_of($dba, "ALTER ROLE victim SET $limit = '300ms'"), $denied, 'without the grant he is refused');
+is(state_of($dba, "ALTER ROLE victim SET $limit = '300ms'"), $denied, 'without the grant it is refused');
 $node->safe_psql('postgres', "GRANT SET ON PARAMETER $limit TO dba");
-is(state_of($dba, 'ALTER ROLE victim SET pg_session_guard.exempt = on'), $denied, 'another parameter is not his');
+is(state_of($dba, 'ALTER ROLE victim SET pg_session_guard.exempt = on'), $denied, 'another parameter is not granted');
 ok(is_alive($node, $victim->pid), 'nothing has come of it');
-is(state_of($dba, "ALTER ROLE victim SET $limit = '300ms'"), '', 'with the grant he may');
+is(state_of($dba, "ALTER ROLE victim SET $limit = '300ms'"), '', 'with the grant it may');
 wait_for_end($node, $victim->pid);
 is(scalar guard_lines($node, qr/LOG:  terminating session ${\ $victim->pid } .*timeout is 300 ms \(role "victim"\)$/),
 	1, 'and it takes effect');

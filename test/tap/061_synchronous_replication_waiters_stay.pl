@@ -1,5 +1,5 @@
 # Who has committed and waits for a synchronous standby that is not there is no
-# culprit, however long it takes, and the guard does not wait with him: others
+# culprit, however long it takes, and the guard does not wait with it: others
 # end meanwhile.  When the standby is no longer asked for, the waiters complete
 # as if nothing had happened.
 

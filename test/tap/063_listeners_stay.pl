@@ -1,6 +1,6 @@
 # Who listens on a channel is idle on purpose and stays, however the LISTEN came
 # about and whatever was rolled back since; who listens no more, and who never
-# did because his LISTEN was rolled back, goes as any idle session.
+# did because its LISTEN was rolled back, goes as any idle session.
 
 use strict;
 use warnings FATAL => 'all';

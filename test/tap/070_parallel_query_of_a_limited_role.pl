@@ -1,5 +1,5 @@
 # A limit that is stored for a role meets its parallel query as one session: the
-# leader is cancelled, its workers are nobody's and go with it.  While one worker
+# leader is canceled, its workers are nobody's and go with it.  While one worker
 # waits for a lock the query is spared as a whole, the other worker too.  The
 # parallel query of another role beside it goes on with all its workers.
 
@@ -48,7 +48,7 @@ $node->safe_psql('postgres',
 	q{ALTER ROLE limited SET pg_session_guard.statement_timeout = '500ms'});
 
 $session{limited}->read_until('E');
-is($session{limited}->sqlstate, '57014', 'the parallel query of the limited role is cancelled');
+is($session{limited}->sqlstate, '57014', 'the parallel query of the limited role is canceled');
 my @lines = guard_lines($node, qr/LOG:  (canceling|terminating)/);
 is(scalar @lines, 1, 'one line for the whole query');
 like(
@@ -70,10 +70,10 @@ is_deeply([ parallel_workers($node, $session{waiting}, 'true') ],
 	$workers{waiting}, 'and so does the one that waits, though its other worker does not');
 is(scalar guard_lines($node, qr/LOG:  (canceling|terminating)/), 1, 'the guard has meant nobody else');
 
-# When it waits no more its time begins, and then it is cancelled as a whole.
+# When it waits no more its time begins, and then it is canceled as a whole.
 $keeper->query('COMMIT');
 $session{waiting}->read_until('E');
-is($session{waiting}->sqlstate, '57014', 'when it waits no more it is cancelled in its turn');
+is($session{waiting}->sqlstate, '57014', 'when it waits no more it is canceled in its turn');
 @lines = guard_lines($node, qr/LOG:  (canceling|terminating)/);
 is(scalar @lines, 2, 'by one line, too');
 like($lines[1], qr/canceling statement of session ${\$session{waiting}->pid} /, 'that names the leader');

@@ -97,7 +97,7 @@ is( join(' ', map { /terminating session (\d+) / } guard_lines($node, qr/LOG:  t
 $node->safe_psql('postgres', q{ALTER ROLE far_limited SET pg_session_guard.statement_timeout = '500ms'});
 $offset = log_size($node);
 $near{to_limited}->query('SELECT t FROM endless');
-is($near{to_limited}->sqlstate, '57014', 'a far statement over its limit is cancelled');
+is($near{to_limited}->sqlstate, '57014', 'a far statement over its limit is canceled');
 ok(is_alive($node, $near{to_limited}->pid), 'its near side gets an error');
 is( join(' ', map { /user "(\w+)"/ } guard_lines($node, qr/LOG:  canceling statement of session/, $offset)),
 	'far_limited',

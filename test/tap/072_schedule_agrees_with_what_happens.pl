@@ -1,5 +1,5 @@
 # session_guard.schedule says beforehand what the guard does: a member of
-# pg_monitor, in another database and with limits of his own, reads it while
+# pg_monitor, in another database and with limits of its own, reads it while
 # the guard is held still; then the guard is let go, and those end who were said
 # to, by that limit and action, and not before their time.  The others stay.
 
@@ -106,7 +106,7 @@ for my $row (map { [ split /\|/ ] } @read)
 is($watcher->query(q{SELECT string_agg(concat_ws(' ', limit_name, source), ', ' ORDER BY limit_name COLLATE "C")
 		FROM session_guard.schedule WHERE pid = pg_backend_pid()}),
 	'idle_in_transaction_session_timeout role "watcher", idle_session_timeout role "watcher", transaction_timeout all roles',
-	'the reader himself has his own limits');
+	'the reader itself has its own limits');
 
 # Word for word what binds whom, and who is spared.
 my %expected = (
@@ -181,9 +181,9 @@ is_deeply(
 	[ 'failed', 'idle in shop', 'in transaction', 'in transaction in shop', 'running', 'running in shop' ],
 	'six of the eleven were to end');
 my @stays = ('exempt', 'idle', 'listener in shop', 'running', 'running in shop', 'superuser', 'waiting');
-my %cancelled = map { $_ => 1 } 'running', 'running in shop';
-is(living($node, { map { $_ => $session{$_} } grep { !$cancelled{$_} } keys %session }),
-	join(' ', grep { !$cancelled{$_} } @stays),
+my %canceled = map { $_ => 1 } 'running', 'running in shop';
+is(living($node, { map { $_ => $session{$_} } grep { !$canceled{$_} } keys %session }),
+	join(' ', grep { !$canceled{$_} } @stays),
 	'the others stay');
 
 $_->abandon for $keeper, $watcher, values %session;

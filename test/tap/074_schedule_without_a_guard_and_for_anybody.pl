@@ -1,7 +1,7 @@
 # session_guard.schedule needs no guard: it says the same with mode = off, but
 # for the mode, and with a guard that cannot start; it can be read in any
 # database, whatever is stored for its reader; and it hides from an ordinary
-# reader what pg_stat_activity hides from him.
+# reader what pg_stat_activity hides from it.
 
 use strict;
 use warnings FATAL => 'all';
@@ -59,7 +59,7 @@ is(schedule($columns, "pid = $_", 'watcher', 'postgres'), sprintf($said{$_}, 'no
   for $web_pid, $app_pid;
 ok(is_alive($node, $web_pid) && is_alive($node, $app_pid), 'both are alive');
 
-# An ordinary reader sees that there is somebody, and what binds him; and nobody is due.
+# An ordinary reader sees that there is a session, and what binds it; and nobody is due.
 my $all = q{datname, usename, limit_name, threshold, source,
 	num_nulls(backend_start, state, since, measured, due_at, action, spared)};
 is(schedule($all, "pid = $web_pid", 'app'),
@@ -67,7 +67,7 @@ is(schedule($all, "pid = $web_pid", 'app'),
 	'of others an ordinary reader sees what binds them, and no more');
 is(schedule($all, "pid = $app_pid", 'app'),
 	'postgres|app|idle_session_timeout|00:00:00.3|role "app"|1',
-	'of sessions of his own he sees all');
+	'of sessions of its own it sees all');
 is(schedule($all, "pid = $web_pid"),
 	'postgres|web|idle_session_timeout|00:00:00.2|configuration file|1',
 	'a member of pg_monitor sees all of everybody');

@@ -1,6 +1,6 @@
 # terminate_db_sessions, terminate_user_sessions and terminate_all_sessions end
 # the sessions of a database, of a role, or all of them, whatever they are at,
-# and nobody else's.  The caller is spared unless he says otherwise, and then he
+# and nobody else's.  The caller is spared unless told otherwise, and then it
 # is the last to go.
 
 use strict;
@@ -18,7 +18,7 @@ my $node = guard_node('main', max_connections => 40);
 $node->safe_psql('postgres', 'CREATE ROLE clerk LOGIN; CREATE ROLE dba LOGIN SUPERUSER');
 $node->safe_psql('postgres', 'CREATE DATABASE shop');
 
-# The caller is one of the sessions that he selects.
+# The caller is one of the sessions that it selects.
 for my $call (q{terminate_db_sessions('postgres', %s)}, q{terminate_user_sessions('dba', %s)},
 	'terminate_all_sessions(%s)')
 {
@@ -32,7 +32,7 @@ for my $call (q{terminate_db_sessions('postgres', %s)}, q{terminate_user_session
 		[ grep { $_ == $caller->pid || $_ == $neighbour->pid }
 			  $caller->query("SELECT pid FROM $sparing") ],
 		[ $neighbour->pid ], "$sparing: the caller has no row");
-	is(living($node, \%session), 'caller', "$sparing: he stays");
+	is(living($node, \%session), 'caller', "$sparing: it stays");
 
 	$session{neighbour} = RawSession->connect($node, user => 'dba');
 	$caller->query("SELECT pid FROM $ending");
@@ -40,7 +40,7 @@ for my $call (q{terminate_db_sessions('postgres', %s)}, q{terminate_user_session
 	wait_for_end($node, $caller->pid);
 	is(living($node, \%session), '', "$ending: nobody is left");
 	my @order = map { /terminating session (\d+) / } guard_lines($node, qr/terminating session/);
-	is($order[-1], $caller->pid, "$ending: he was the last");
+	is($order[-1], $caller->pid, "$ending: it was the last");
 }
 
 # Sessions of two roles in two databases; one of each kind of state in the shop.

@@ -40,11 +40,11 @@ $session{$_}->read_result for qw(young_idle young_open);
 wait_for_state($node, 'idle', $session{young_idle}->pid);
 wait_for_state($node, 'idle in transaction', $session{young_open}->pid);
 
-# Whom a verb would be about with a limit in the middle between the old and the young.  Who is
+# Whom a function would be about with a limit in the middle between the old and the young.  Who is
 # young does not stay so: what was found is good only if it was found while they were.
 sub would_end
 {
-	my ($verb) = @_;
+	my ($function) = @_;
 	my $young = join ', ', map { $session{$_}->pid } qw(young_idle young_open);
 	my $found;
 
@@ -56,7 +56,7 @@ sub would_end
 				   max(state_change) FILTER (WHERE pid IN (${\ join ', ', @old })) AS old
 				   FROM pg_stat_activity) AS stamps,
 				   LATERAL (SELECT old + (young - old) / 2 AS middle) AS middles");
-			$found = fates($node, "$verb('$limit', dry_run => true)", \%session);
+			$found = fates($node, "$function('$limit', dry_run => true)", \%session);
 			return $node->safe_psql('postgres', "SELECT clock_timestamp() < '$until'") eq 't';
 		},
 		'a call was done in time');
@@ -69,10 +69,10 @@ is(would_end('terminate_idle_in_transaction_sessions'),
 	'aborted dry run, open dry run, shop_open dry run',
 	'so it is for who is idle in transaction, aborted or not');
 
-for my $verb (qw(terminate_idle_sessions terminate_idle_in_transaction_sessions))
+for my $function (qw(terminate_idle_sessions terminate_idle_in_transaction_sessions))
 {
-	is(fates($node, "$verb('1 day')", \%session), '', "$verb: nobody for a day");
-	is(fates($node, "$verb('1 day', 'shop')", \%session), '', "$verb: neither in the shop");
+	is(fates($node, "$function('1 day')", \%session), '', "$function: nobody for a day");
+	is(fates($node, "$function('1 day', 'shop')", \%session), '', "$function: neither in the shop");
 }
 is(scalar(split / /, living($node, \%session)), 8, 'so all are there');
 

@@ -107,16 +107,16 @@ is(fates($node, q{terminate_sessions(username => 'web', longer_than => '500ms', 
 
 # The caller passes the filter too.
 my $caller = RawSession->connect($node, user => 'dba', application_name => 'caller');
-for my $verb (qw(terminate_sessions cancel_queries))
+for my $function (qw(terminate_sessions cancel_queries))
 {
-	my $call = "SELECT outcome FROM $verb(application_name => 'caller', dry_run => true";
+	my $call = "SELECT outcome FROM $function(application_name => 'caller', dry_run => true";
 
-	is($caller->query("$call)"), undef, "$verb: the caller is spared");
-	is($caller->query("$call, except_self => false)"), 'dry run', "$verb: unless he says otherwise");
+	is($caller->query("$call)"), undef, "$function: the caller is spared");
+	is($caller->query("$call, except_self => false)"), 'dry run', "$function: unless told otherwise");
 }
 $caller->query(
 	q{SELECT outcome FROM cancel_queries(application_name => 'caller', except_self => false)});
-is($caller->sqlstate, '57014', 'who cancels his own statement gets it cancelled');
+is($caller->sqlstate, '57014', 'a caller that cancels its own statement gets it canceled');
 is($caller->query('SELECT 42'), '42', 'and lives on');
 
 # Nothing was done so far.
@@ -124,7 +124,7 @@ is(scalar(split / /, living($node, \%session)), 8, 'dry runs end nobody');
 is(living($node, \%session, q{state = 'active'}), 'clerk_busy shop_busy', 'and cancel nothing');
 
 is(fates($node, q{cancel_queries(query => 'PG_SLEEP', dbname => 'shop')}, \%session),
-	'shop_busy canceled', 'a statement is cancelled by its text and database');
+	'shop_busy canceled', 'a statement is canceled by its text and database');
 is(living($node, \%session, q{state = 'active'}), 'clerk_busy',
 	'it has stopped, and the same text in another database goes on');
 

@@ -30,37 +30,37 @@ sub start_of
 
 sub call
 {
-	my ($verb, $name, $start) = @_;
+	my ($function, $name, $start) = @_;
 
 	return $node->safe_psql('postgres',
 		"SELECT pid = ${\ $session{$name}->pid }, outcome, note
-		 FROM $verb(${\ $session{$name}->pid }, '$start')");
+		 FROM $function(${\ $session{$name}->pid }, '$start')");
 }
 
 # A pid that has been reused belongs to a session with another start.
 for my $start (start_of('second', '1us'), start_of('second', '-1us'), start_of('first'), '-infinity')
 {
-	for my $verb (qw(terminate_session cancel_query))
+	for my $function (qw(terminate_session cancel_query))
 	{
-		is(call($verb, 'second', $start), 't|gone|the process ID belongs to another session now',
-			"$verb with the start of another session, $start");
+		is(call($function, 'second', $start), 't|gone|the process ID belongs to another session now',
+			"$function with the start of another session, $start");
 	}
 }
 is(living($node, \%session), 'first second third', 'ends nobody');
 is(living($node, \%session, q{state = 'active'}), 'second third', 'and cancels nothing');
 
 # An unknown start is not "any start".
-for my $verb (qw(terminate_session cancel_query))
+for my $function (qw(terminate_session cancel_query))
 {
 	my ($status, undef, $error) =
-	  $node->psql('postgres', "SELECT * FROM $verb(${\ $session{second}->pid }, NULL)");
+	  $node->psql('postgres', "SELECT * FROM $function(${\ $session{second}->pid }, NULL)");
 
-	is($status, 3, "$verb with NULL for a start fails");
+	is($status, 3, "$function with NULL for a start fails");
 	like($error, qr/ERROR:  argument "backend_start" must not be null/, 'and says why');
 }
 is(living($node, \%session, q{state = 'active'}), 'second third', 'nobody has noticed');
 
-is(call('cancel_query', 'second', start_of('second')), 't|canceled|', 'the right start: cancelled');
+is(call('cancel_query', 'second', start_of('second')), 't|canceled|', 'the right start: canceled');
 is(living($node, \%session, q{state = 'active'}), 'third', 'only that statement has stopped');
 is(call('terminate_session', 'second', start_of('second')), 't|terminated|',
 	'the right start: terminated');

@@ -77,7 +77,7 @@ is($culprit, $report->pid, 'and the long statement is found by its text');
 
 # Cancel one.
 is(done(qq{psql -Atc "SELECT pid, outcome FROM cancel_query($culprit)"}), "$culprit|canceled",
-	'it is cancelled');
+	'it is canceled');
 $report->read_result;
 is($report->sqlstate, '57014', 'its client is told');
 
@@ -124,7 +124,7 @@ EOF}),
 $load->finish;
 $report->abandon;
 ($status) = shell(q{psql -Atc "SELECT * FROM terminate_all_sessions(except_self => false)"});
-is($status, 2, 'who ends himself too has lost his connection');
+is($status, 2, 'a caller that ends itself too has lost its connection');
 
 $node->stop;
 done_testing();

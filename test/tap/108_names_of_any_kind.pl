@@ -1,5 +1,5 @@
 # Names with quotes, spaces, backslashes, wildcards and letters that are not
-# ASCII: a verb takes them as they are, finds exactly that database or role, and
+# ASCII: a function takes them as they are, finds exactly that database or role, and
 # shows them as they are.
 
 use strict;

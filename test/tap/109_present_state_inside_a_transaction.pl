@@ -1,5 +1,5 @@
 # Inside a transaction pg_stat_activity shows what it was at first sight.  The
-# verbs and session_guard.session show and end what is there now, so that a loop
+# functions and session_guard.session show and end what is there now, so that a loop
 # in a DO block can wait until a database is empty.
 
 use strict;
@@ -34,7 +34,7 @@ $session{late} = RawSession->connect($node, dbname => 'shop');
 is($dba->query($cached), '1', 'the snapshot does not show who came later');
 is($dba->query($present), '2', 'the view does');
 
-# Nobody is awaited by the verb, so the loop has to see them go; and all have to go in one statement.
+# Nobody is awaited by the function, so the loop has to see them go; and all have to go in one statement.
 my $patience = $PostgreSQL::Test::Utils::timeout_default / 2;
 $dba->query(<<"SQL");
 DO \$\$
@@ -61,7 +61,7 @@ is(living($node, \%session), 'innocent', 'it is, and the session of another data
 is($dba->query($present), '0', 'the view says so too');
 is($dba->query($cached), '1', 'while the snapshot still shows who was there at first');
 
-# The verb ends in the same transaction who comes now, and waits for it by itself.
+# The function ends in the same transaction who comes now, and waits for it by itself.
 $session{again} = RawSession->connect($node, dbname => 'shop');
 is($dba->query(q{SELECT outcome FROM terminate_db_sessions('shop')}), 'terminated',
 	'a session that has just come is found');

@@ -1,6 +1,6 @@
-# terminate_blocking_sessions() ends who is at the root of lock waits, be he idle
+# terminate_blocking_sessions() ends what is at the root of lock waits, be it idle
 # or busy, and whatever others wait for: a table, a row, or a place in the queue
-# for a row.  Who waits himself is a victim, however many wait for him; who holds
+# for a row.  What waits itself is a victim, however many wait for it; what holds
 # locks that nobody wants stays.  A prepared transaction at the root cannot be
 # ended, and nobody is in its place.
 
@@ -42,7 +42,7 @@ $session{idle}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 1');
 let_wait($_, 'UPDATE account SET amount = amount - 1 WHERE id = 1')
   for qw(first_in_row second_in_row third_in_row);
 
-# The busy one is waited for by somebody who is waited for himself.
+# The busy one is waited for by a session that is waited for itself.
 $session{busy}->send_query('LOCK TABLE audit; SELECT pg_sleep(600)');
 wait_for_status($node, $session{busy}->pid, "wait_event = 'PgSleep'");
 $session{middle}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 2');
@@ -71,16 +71,16 @@ is_deeply([ map { $session{$_}->sqlstate } qw(idle busy) ], [ ('57P01') x 2 ], '
 
 $session{$_}->read_result for qw(first_in_row second_in_row third_in_row middle);
 is_deeply([ map { $session{$_}->sqlstate } qw(first_in_row second_in_row third_in_row middle) ],
-	[ ('') x 4 ], 'who waited for them gets his lock');
+	[ ('') x 4 ], 'what waited for them gets its lock');
 is($node->safe_psql('postgres', 'SELECT amount FROM account WHERE id = 1'),
-	97, 'each of the queue for a row in his turn');
+	97, 'each of the queue for a row, one after the other');
 
 # Now that it waits for nobody, the one in the middle is a root like any other.
 is( fates($node, 'terminate_blocking_sessions(dry_run => true)', \%session),
 	'middle dry run', 'who is blocked no longer, and blocks, is next');
 $session{middle}->query('COMMIT');
 $session{leaf}->read_result;
-is($session{leaf}->sqlstate, '', 'who waited for the victim gets his lock too');
+is($session{leaf}->sqlstate, '', 'what waited for the victim gets its lock too');
 is(fates($node, q{terminate_blocking_sessions("timeout" => '1 min')}, \%session), '', 'when nobody waits nobody is ended');
 
 # A prepared transaction, and beside it a session, each with somebody in between.
@@ -102,7 +102,7 @@ is( living($node, \%session),
 	'bystander first_in_row keeper leaf middle second_in_row third_in_row',
 	'not even who waits for it and is waited for');
 $session{third_in_row}->read_result;
-is($session{third_in_row}->sqlstate, '', 'who waited for the session gets his lock');
+is($session{third_in_row}->sqlstate, '', 'what waited for the session gets its lock');
 
 $node->safe_psql('postgres', q{ROLLBACK PREPARED 'lost'});
 $session{first_in_row}->read_result;

@@ -3,7 +3,7 @@
 # one whose waiter came later stays.
 #
 # Whether the later one is over the threshold depends on how long the call takes.
-# An attempt in which he may have been is made again with everybody new.
+# What may have been is tried again with new sessions.
 
 use strict;
 use warnings FATAL => 'all';
@@ -74,12 +74,12 @@ is($fates, 'old signaled', 'who has been in the way for longer is ended');
 wait_for_end($node, $session->{old}->pid);
 is(living($node, $session), 'waits_for_old waits_for_young young', 'nobody else is');
 $session->{waits_for_old}->read_result;
-is($session->{waits_for_old}->sqlstate, '', 'his waiter gets the lock');
+is($session->{waits_for_old}->sqlstate, '', 'its waiter gets the lock');
 
 $session->{young}->query('COMMIT');
 is($session->{young}->sqlstate, '', 'the other one goes on');
 $session->{waits_for_young}->read_result;
-is($session->{waits_for_young}->sqlstate, '', 'and so does his waiter');
+is($session->{waits_for_young}->sqlstate, '', 'and so does its waiter');
 
 $_->abandon for values %$session;
 $node->stop;

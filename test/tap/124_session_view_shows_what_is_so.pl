@@ -66,7 +66,7 @@ $session{both}->query('INSERT INTO account VALUES (3)');
 $node->safe_psql('postgres', 'INSERT INTO account VALUES (4)') for 1 .. 3;
 $node->safe_psql('postgres', q{BEGIN; LOCK TABLE lost; PREPARE TRANSACTION 'lost'});
 
-# Two hold the table, one wants it for himself, and another one is behind him in the queue.
+# Two hold the table, one wants it for itself, and another one is behind that in the queue.
 $session{$_}->query('BEGIN; SELECT count(*) FROM audit') for qw(holder sharer);
 $session{excluded}->send_query('BEGIN; LOCK TABLE audit');
 wait_for_status($node, $pid{excluded}, "wait_event_type = 'Lock'");
@@ -168,7 +168,7 @@ is_deeply($horizons,
 	'the horizon is the older of xid and xmin');
 is(join(' ', map { $horizons->{$_} } qw(reader aborted idle)), '  ', 'who has neither keeps vacuum from nothing');
 is(join(' ', map { $horizons->{snapshot} - $horizons->{$_} } qw(both writer)),
-	'0 2', 'a snapshot is as old as it is, a writer as his first write');
+	'0 2', 'a snapshot is as old as it is, a writer as its first write');
 
 # For whom it is: as in pg_stat_activity, each role sees other roles' activity or does not.
 my %hidden = (

@@ -1,5 +1,5 @@
-# Whoever is ended by a limit reads in his own error what he has been doing and
-# for how long, the limit and where it was set, and what he can do about it.
+# A client that is ended by a limit reads in its own error what it has been doing
+# and for how long, the limit and where it was set, and what can be done about it.
 # SQLSTATE and primary message stay the server's.  Beside each culprit stands an
 # innocent who is not ended.
 

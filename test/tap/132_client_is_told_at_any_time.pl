@@ -21,25 +21,25 @@ my $pg_sleep = $node->safe_psql('postgres', q{SELECT 'pg_sleep(float8)'::regproc
 my $innocent = RawSession->connect($node);
 $innocent->send_query($sleep);
 
-# Order the end of what a session is at, when it meets a condition; returns the
+# Request the end of what a session is at, when it meets a condition; returns the
 # text that its client is to read.
-sub order
+sub request
 {
 	my ($action, $session, $condition) = @_;
 	my $function = $action eq 'cancel' ? 'cancel_query' : 'terminate_session';
 	my $detail = qq(Ordered by role "janitor" with $function(): "spring".);
 
 	wait_for_status($node, $session->pid, $condition);
-	my $result = call_verb($node, "$function(${\ $session->pid }, reason => 'spring', timeout => '0')", user => 'janitor');
+	my $result = run_function($node, "$function(${\ $session->pid }, reason => 'spring', timeout => '0')", user => 'janitor');
 	is($result->{outcome}{ $session->pid }, 'signaled', "the $action was sent");
 	return $action eq 'cancel' ? canceled_text($detail) : terminated_text($detail);
 }
 
-# Order it, and expect that the client is told.
+# Request it, and expect that the client is told.
 sub ok_told
 {
 	my ($action, $session, $condition, $name) = @_;
-	my $expected = order($action, $session, $condition);
+	my $expected = request($action, $session, $condition);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$session->read_until($action eq 'cancel' ? 'Z' : 'E');
@@ -110,7 +110,7 @@ for my $name (sort keys %running)
 for my $try (1 .. 10)
 {
 	my $session = begin('a handler', sub { $_[0]->send_query('SELECT handles_something_else()') });
-	my $expected = order('cancel', $session, $sleeps);
+	my $expected = request('cancel', $session, $sleeps);
 
 	$session->read_result;
 	next if $session->error_text eq canceled_text() && $try < 10;
@@ -135,7 +135,7 @@ for my $name (sort keys %silent)
 {
 	my ($statement, $state) = @{ $silent{$name} };
 	my $session = begin($name, sub { $_[0]->query($statement) });
-	my $expected = order('terminate', $session, "state = '$state'");
+	my $expected = request('terminate', $session, "state = '$state'");
 
 	wait_for_end($node, $session->pid);
 	$session->send_query('SELECT 42');
@@ -148,7 +148,7 @@ my $copy_in = sub { $_[0]->send_query('COPY goods FROM STDIN'); $_[0]->read_unti
 my $copy_out =
   sub { $_[0]->send_query(q{COPY (SELECT repeat('x', 100000) FROM generate_series(1, 1000)) TO STDOUT}) };
 my $session = begin('COPY', $copy_in);
-my $expected = order('cancel', $session, $reads);
+my $expected = request('cancel', $session, $reads);
 $session->copy_data("1\n");
 $session->copy_done;
 $session->read_result;

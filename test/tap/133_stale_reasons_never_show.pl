@@ -43,13 +43,13 @@ sub words_now
 	return $session->error_text;
 }
 
-# Order the end of what a session is at; what became of it.
-sub order
+# Request the end of what a session is at; what became of it.
+sub request
 {
 	my ($function, $session, $reason) = @_;
 
 	$reason //= 'ours';
-	my $result = call_verb($node, "$function(${\ $session->pid }, reason => '$reason', timeout => '0')", user => 'janitor');
+	my $result = run_function($node, "$function(${\ $session->pid }, reason => '$reason', timeout => '0')", user => 'janitor');
 
 	return $result->{outcome}{ $session->pid };
 }
@@ -63,7 +63,7 @@ sub cancel_too_late
 	$session->query(q{DO 'BEGIN PERFORM set_config(''test.long'', repeat(''x'', 5000000), false); END'});
 	$session->send_query('SHOW test.long');
 	wait_for_status($node, $session->pid, "state = 'active' AND wait_event = 'ClientWrite'");
-	is(order('cancel_query', $session), 'signaled', 'a cancel was sent');
+	is(request('cancel_query', $session), 'signaled', 'a cancel was sent');
 	is(length $session->read_result, 5000000, 'too late for the statement');
 	is($session->error, undef, 'and nothing is told of it');
 	return;
@@ -77,7 +77,7 @@ my $ours = canceled_text('Ordered by role "janitor" with cancel_query(): "ours".
 my $session = RawSession->connect($node);
 is(words_when('pg_cancel_backend', $session), $canceled, 'who came before us is none of ours');
 wait_for_state($node, 'idle', $session->pid);
-is(order('cancel_query', $session), 'raced', 'there is nothing to cancel in an idle session');
+is(request('cancel_query', $session), 'raced', 'there is nothing to cancel in an idle session');
 is(words_when('pg_cancel_backend', $session), $canceled, 'the next statement shows no reason of ours');
 
 # What comes too late.
@@ -90,7 +90,7 @@ is(words_when('pg_terminate_backend', $session), $terminated, 'nor does the end 
 $session = RawSession->connect($node);
 $session->send_query('SELECT pg_sleep(600)');
 wait_for_status($node, $session->pid, "wait_event = 'PgSleep'");
-order('cancel_query', $session);
+request('cancel_query', $session);
 $session->read_result;
 is($session->error_text, $ours, 'our cancel is told');
 is(words_when('pg_cancel_backend', $session), $canceled, 'the next statement, canceled by hand, shows nothing');
@@ -114,7 +114,7 @@ sub session_that_has_caught_ours
 			PERFORM pg_sleep(600);
 		END $$});
 	wait_for_status($node, $session->pid, "wait_event = 'PgSleep'");
-	is(order('cancel_query', $session), 'signaled', 'a cancel was sent');
+	is(request('cancel_query', $session), 'signaled', 'a cancel was sent');
 	$node->poll_query_until('postgres',
 		"SELECT count(*) = 1 FROM pg_locks WHERE pid = ${\ $session->pid } AND locktype = 'advisory'")
 	  or die 'the statement does not go on';
@@ -128,7 +128,7 @@ $session = session_that_has_caught_ours();
 is(words_now('pg_cancel_backend', $session), $canceled, 'a statement that has caught ours shows nothing when it is canceled by hand');
 $session->quit;
 $session = session_that_has_caught_ours();
-order('cancel_query', $session, 'again');
+request('cancel_query', $session, 'again');
 $session->read_result;
 is( $session->error_text,
 	canceled_text('Ordered by role "janitor" with cancel_query(): "again".'),
@@ -150,7 +150,7 @@ is(words_when('pg_terminate_backend', $session), $terminated, 'nor when it is te
 # The same after a terminate.  Where the log does not have it, nothing is told.
 my $quiet = RawSession->connect($node, user => 'quiet');
 $place = place_of($quiet);
-is(order('terminate_session', $quiet), 'signaled', 'a session of which the log has nothing is terminated');
+is(request('terminate_session', $quiet), 'signaled', 'a session of which the log has nothing is terminated');
 $quiet->read_to_end;
 is($quiet->error_text, $terminated, 'and told nothing');
 wait_for_end($node, $quiet->pid);

@@ -76,15 +76,15 @@ for my $dbname (sort keys %encoding)
 	}
 	$node->safe_psql($dbname, qq{ALTER ROLE "$web" IN DATABASE $dbname RESET ALL});
 
-	# By an order.
+	# By a function.
 	my $call = qq{terminate_user_sessions('$web', reason => 'for $letters')};
-	my $result = call_verb($node, $call, dbname => $dbname, user => "dba $letters");
+	my $result = run_function($node, $call, dbname => $dbname, user => "dba $letters");
 	my $detail = escaped(qq(Ordered by role "dba $letters" with terminate_user_sessions(username => '$web'): "for $letters".));
 	for my $client_encoding (sort keys %session)
 	{
 		$session{$client_encoding}->read_to_end;
 		is($session{$client_encoding}->error_text, terminated_text($detail),
-			"$dbname, $client_encoding: an order is told");
+			"$dbname, $client_encoding: a request is told");
 	}
 	is($result->{stderr}, '', "$dbname: the call gives no error");
 }
@@ -99,7 +99,7 @@ sub detail_of_cancel
 	$session->send_query('SELECT pg_sleep(600)');
 	wait_for_status($node, $session->pid, "wait_event = 'PgSleep'");
 	local $ENV{PGCLIENTENCODING} = 'UTF8';
-	my $result = call_verb($node, "cancel_query(${\ $session->pid }, reason => \$reason\$$reason\$reason\$)",
+	my $result = run_function($node, "cancel_query(${\ $session->pid }, reason => \$reason\$$reason\$reason\$)",
 		dbname => 'utf', user => "dba $encoding{utf}[1]");
 	is($result->{stderr} =~ s/^psql:\S+ //r, $notice // '', 'the call gives no error');
 	$session->read_result;

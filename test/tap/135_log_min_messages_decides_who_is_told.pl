@@ -31,8 +31,8 @@ my %told = (
 	terminated => terminated_text(
 		'Idle for N; pg_session_guard.idle_session_timeout is 300 ms (role "sleeper").',
 		'Close connections that are not in use, or ask the administrator to raise the limit.'),
-	'canceled by order' => canceled_text('Ordered by role "janitor" with cancel_query(): "now".'),
-	'terminated by order' => terminated_text('Ordered by role "janitor" with terminate_session(): "now".'));
+	'canceled by request' => canceled_text('Ordered by role "janitor" with cancel_query(): "now".'),
+	'terminated by request' => terminated_text('Ordered by role "janitor" with terminate_session(): "now".'));
 my $innocent = RawSession->connect($node);
 
 # Each level with how often the guard says something, and who is told.
@@ -54,12 +54,12 @@ for my $case (
 	my %session = (
 		canceled => RawSession->connect($node, user => 'runner'),
 		terminated => RawSession->connect($node, user => 'sleeper'),
-		'canceled by order' => RawSession->connect($node),
-		'terminated by order' => RawSession->connect($node));
-	$session{$_}->send_query('SELECT pg_sleep(600)') for 'canceled', 'canceled by order';
-	wait_for_status($node, $session{'canceled by order'}->pid, "wait_event = 'PgSleep'");
-	call_verb($node, "cancel_query(${\ $session{'canceled by order'}->pid }, reason => 'now')", user => 'janitor');
-	call_verb($node, "terminate_session(${\ $session{'terminated by order'}->pid }, reason => 'now')", user => 'janitor');
+		'canceled by request' => RawSession->connect($node),
+		'terminated by request' => RawSession->connect($node));
+	$session{$_}->send_query('SELECT pg_sleep(600)') for 'canceled', 'canceled by request';
+	wait_for_status($node, $session{'canceled by request'}->pid, "wait_event = 'PgSleep'");
+	run_function($node, "cancel_query(${\ $session{'canceled by request'}->pid }, reason => 'now')", user => 'janitor');
+	run_function($node, "terminate_session(${\ $session{'terminated by request'}->pid }, reason => 'now')", user => 'janitor');
 
 	for my $name (sort keys %session)
 	{
@@ -70,8 +70,8 @@ for my $case (
 		is($session{$name}->error_text =~ s/ for \d[^;]*;/ for N;/r,
 			$is_told ? $told{$name} : $nothing, "$level, $name: " . ($is_told ? 'told why' : 'told nothing of ours'));
 	}
-	wait_for_end($node, $session{$_}->pid) for 'terminated', 'terminated by order';
-	is($session{$_}->query('SELECT 42'), '42', "$level, $_: its session goes on") for 'canceled by order';
+	wait_for_end($node, $session{$_}->pid) for 'terminated', 'terminated by request';
+	is($session{$_}->query('SELECT 42'), '42', "$level, $_: its session goes on") for 'canceled by request';
 	is(scalar guard_lines($node, $line, $offset), $lines, "$level: " . ($lines ? 'the guard says so' : 'no line about it'));
 	$_->abandon for values %session;
 }

@@ -49,12 +49,12 @@ sub session_with
 	return $session;
 }
 
-# Something is done to some of them by an order, and to one by the guard.
+# Something is done to some of them by functions, and to one by the guard.
 my %word = (web => 'bravo', reader => 'charlie', limited => 'delta');
 my %canceled = map { ($_ => session_with($_, $word{$_})) } 'web', 'reader';
 for my $user (sort keys %canceled)
 {
-	is( answer('janitor', "SELECT outcome, query FROM cancel_query(${\ $canceled{$user}->pid }, reason => 'order')"),
+	is( answer('janitor', "SELECT outcome, query FROM cancel_query(${\ $canceled{$user}->pid }, reason => 'request')"),
 		'canceled|<insufficient privilege>',
 		"who may cancel the statement of $user is not shown it");
 	$canceled{$user}->read_result;
@@ -111,7 +111,7 @@ for my $user ('web', 'janitor')
 			'session_guard.schedule', 'session_guard.session'
 		],
 		"$user can read what is there now, and not what was done");
-	is(words_in($seen), $user eq 'web' ? 'web' : '', "$user reads no query but his own");
+	is(words_in($seen), $user eq 'web' ? 'web' : '', "$user reads no query but its own");
 	is(words_in(answer($user, 'SELECT query FROM pg_stat_activity')),
 		$user eq 'web' ? 'web' : '', "$user: nor do the workers show any");
 	is(words_in(answer($user, 'SELECT query, note FROM terminate_all_sessions(dry_run => true)')),
@@ -120,9 +120,9 @@ for my $user ('web', 'janitor')
 	is(answer($user, 'DELETE FROM session_guard.history'), '42501', "$user cannot change the history");
 }
 
-# Who was given the events alone reads them, and only his own query.
+# Who was given the events alone reads them, and only its own query.
 is(answer('reader', 'SELECT count(*) FROM session_guard.event'), '3', 'events can be granted to anybody');
-is(words_in(answer('reader', 'SELECT * FROM session_guard.event')), 'reader', 'who reads only his own query there');
+is(words_in(answer('reader', 'SELECT * FROM session_guard.event')), 'reader', 'who reads only its own query there');
 is(answer('reader', 'SELECT count(*) FROM session_guard.event WHERE query = \'<insufficient privilege>\''),
 	'2', 'the others are covered');
 is(answer('reader', 'SELECT * FROM session_guard.history'), '42501', 'and nothing of the history');

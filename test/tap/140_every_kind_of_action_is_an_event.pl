@@ -287,7 +287,7 @@ is(measures_of($moving, 'cancel') . measures_of($leaving, 'terminate'), '', 'tha
 # A dry run is announced to nobody, and the caller's own session is a session too.
 $dba->query('SELECT * FROM terminate_all_sessions(dry_run => true)');
 $dba->query('SELECT terminate_session(pg_backend_pid())');
-is($dba->sqlstate, '57P01', 'the caller terminates himself');
+is($dba->sqlstate, '57P01', 'the caller terminates itself');
 is(event_of($dba->pid, 'terminate', 'terminated')->{function_name}, 'terminate_session', 'which is an event');
 
 # All of it, from here and there.

@@ -55,7 +55,7 @@ sub stat_of
 	return $node->safe_psql('postgres', "SELECT $column FROM session_guard.stats");
 }
 
-# The next session that a verb ends, as the event that comes next.
+# The next session that a function ends, as the event that comes next.
 sub end_one
 {
 	my $session = RawSession->connect($node);

@@ -31,7 +31,7 @@ sub failures
 	return $node->safe_psql('postgres', 'SELECT history_failures FROM session_guard.stats');
 }
 
-# A culprit of the guard's, until he has gone.
+# A culprit of the guard's, until it has gone.
 sub end_culprit
 {
 	my $culprit = RawSession->connect($node, user => 'late');

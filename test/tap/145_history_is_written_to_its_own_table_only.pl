@@ -28,7 +28,7 @@ sub ask_shop
 	return $node->safe_psql('shop', $query);
 }
 
-# A culprit of the guard's, until his event is settled.
+# A culprit of the guard's, until its event is settled.
 sub end_culprit
 {
 	my $culprit = RawSession->connect($node);

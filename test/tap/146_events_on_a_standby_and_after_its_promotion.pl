@@ -21,7 +21,7 @@ wait_for_history($primary);
 my $standby = standby_of($primary);
 set_limits($standby, idle_in_transaction_session_timeout => '200ms', naptime => '100ms');
 
-# A culprit of the guard's, until his event is settled.
+# A culprit of the guard's, until its event is settled.
 sub end_culprit
 {
 	my $culprit = RawSession->connect($standby, user => 'late');

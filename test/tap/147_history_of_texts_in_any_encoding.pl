@@ -79,7 +79,7 @@ $caller->quit;
 wait_for_end($node, $caller->pid);
 $node->safe_psql('postgres', 'DROP DATABASE latin; ALTER DATABASE utf RENAME TO utf8');
 is($node->safe_psql('postgres', 'SELECT * FROM session_guard.history ORDER BY number'), $before,
-	'who was renamed or dropped is in the history as he was');
+	'what was renamed or dropped is in the history as it was');
 is($node->safe_psql('postgres', 'SELECT * FROM session_guard.event ORDER BY number'), $before, 'and in memory');
 $node->safe_psql('postgres', 'ALTER ROLE site RENAME TO web; ALTER DATABASE utf8 RENAME TO utf');
 

@@ -1,7 +1,7 @@
 # Members of pg_monitor read events, history and statistics, and other roles do
 # not; nobody but superusers changes them, and a row that a superuser has deleted
-# stays deleted.  Nobody has the history writer, which is a superuser, do what he
-# wants, not even where tables are granted to him by default.
+# stays deleted.  Nobody has the history writer, which is a superuser, do what it
+# likes, not even where tables are granted to it by default.
 
 use strict;
 use warnings FATAL => 'all';

@@ -14,7 +14,7 @@ use Time::HiRes qw(time);
 
 my $node = guard_node('main', 'pg_session_guard.history_retention' => '1d');
 
-# End a session by a verb.
+# End a session by a function.
 sub end_a_session
 {
 	my $session = open_session($node);

@@ -1,6 +1,6 @@
 # What session_guard.stats and session_guard.limit_stats count agrees with the
 # events that were recorded, limit by limit; punctual actions are late by what
-# the events say, and those that had to wait their turn are not counted as late;
+# the events say, and those that were throttled are not counted as late;
 # errors of the workers, skipped locks and the workers themselves are shown; and
 # all counters can be set to 0.
 
@@ -43,7 +43,7 @@ sub culprit
 }
 
 # A mix of actions: a line only; two who were over the limit when it came into
-# force; three who came to be; a statement; an order.
+# force; three who came to be; a statement; a request.
 my $logged = culprit();
 set_limits($node, mode => 'log', idle_in_transaction_session_timeout => '200ms', statement_timeout => '500ms');
 wait_for_outcome($node, 'event', $logged->pid, 'dry run');
@@ -60,7 +60,7 @@ $running->send_query('SELECT pg_sleep(600)');
 wait_for_outcome($node, 'event', $_->pid, 'terminated') for @backlog, @punctual;
 wait_for_outcome($node, 'event', $running->pid, 'canceled');
 my $ordered = RawSession->connect($node);
-call_verb($node, "terminate_session(${\ $ordered->pid })");
+run_function($node, "terminate_session(${\ $ordered->pid })");
 
 my $counters = 'deadlines_met, logged, cancels_sent, terminates_sent, canceled, terminated, survived, gone, raced';
 is(ask("SELECT $counters FROM session_guard.limit_stats WHERE limit_name = 'idle_in_transaction_session_timeout'"),
@@ -85,7 +85,7 @@ is(ask(q{SELECT count(*), count(DISTINCT limit_name) FROM session_guard.limit_st
 is(ask("SELECT $counters FROM session_guard.stats"),
 	ask('SELECT ' . join(', ', map { "sum($_)" } split /, /, $counters) . ' FROM session_guard.limit_stats'),
 	'the whole is the sum');
-is(ask('SELECT ordered FROM session_guard.stats'), '1', 'the order is counted apart');
+is(ask('SELECT ordered FROM session_guard.stats'), '1', 'the request is counted apart');
 
 # Late.
 my $of_limit = q{FROM session_guard.event WHERE limit_name = 'idle_in_transaction_session_timeout' AND late IS NOT NULL};
@@ -129,7 +129,7 @@ pass('a locked catalog is counted as skipped');
 is(ask('SELECT last_error, last_error_at FROM session_guard.stats'), '|', 'there has been no error yet');
 ask('ALTER TABLE session_guard.history ADD CONSTRAINT no_room CHECK (pid = 0) NOT VALID');
 $ordered = RawSession->connect($node);
-call_verb($node, "terminate_session(${\ $ordered->pid })");
+run_function($node, "terminate_session(${\ $ordered->pid })");
 wait_for_stats('history_failures > 0', 'the history writer fails');
 is(ask('SELECT last_error, last_error_at > stats_reset FROM session_guard.stats'), 'new row for relation "history" violates check constraint "no_room"|t', 'its error is shown');
 ask('ALTER TABLE session_guard.history DROP CONSTRAINT no_room');
@@ -148,7 +148,7 @@ is(ask(q{
 	WHERE pid = worker_pid AND backend_start = worker_start OR pid = history_pid AND backend_start = history_start}),
 	'pg_session_guard, pg_session_guard history', 'the next guard and the next history writer are shown in place of those before');
 
-is($running->read_until('Z') && $running->query('SELECT 42'), '42', 'whose statement was canceled keeps his session');
+is($running->read_until('Z') && $running->query('SELECT 42'), '42', 'the session of the canceled statement lives on');
 is($logged->query('SELECT 42'), '42', 'who was only logged stays');
 is($idle->query('SELECT 42'), '42', 'as does who did nothing');
 $node->stop;

@@ -70,10 +70,10 @@ wait_for_outcome($node, 'event', $running->pid, 'canceled');
 my $reason = qq{moved,\n"done" — see 'é'};
 my ($reason_shown, $reason_told) = (shown($reason), told($reason));
 my $quoted = $reason =~ s/'/''/gr;
-my $result = call_verb($node, "terminate_session(${\ $ordered->pid }, reason => '$quoted')");
-is($result->{outcome}{ $ordered->pid }, 'terminated', 'a session is terminated by order');
+my $result = run_function($node, "terminate_session(${\ $ordered->pid }, reason => '$quoted')");
+is($result->{outcome}{ $ordered->pid }, 'terminated', 'a session is terminated by request');
 freeze_process($frozen->pid);
-$result = call_verb($node, "terminate_session(${\ $frozen->pid }, timeout => '500 ms', reason => '$quoted')");
+$result = run_function($node, "terminate_session(${\ $frozen->pid }, timeout => '500 ms', reason => '$quoted')");
 is($result->{outcome}{ $frozen->pid }, 'survived', 'and another one cannot end');
 thaw_process($frozen->pid);
 wait_for_end($node, $frozen->pid);
@@ -197,11 +197,11 @@ check_message($running, 'ERROR', qr/Statement running for $time; $setting $told\
 	'Divide the work into shorter statements, or ask the administrator to raise the limit.', 'its end');
 
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
-my $order = qq{rdered by role "$superuser" with terminate_session(): };
+my $request = qq{rdered by role "$superuser" with terminate_session(): };
 $_ = qq{"$_"} for $reason_shown, $reason_told;
-check_line('terminating session ' . who($ordered), qr/\Qo$order$reason_shown\E/, 'what is ordered');
-check_message($ordered, 'FATAL', qr/\QO$order$reason_told.\E/, '', 'its end');
-check_line('terminating session ' . who($frozen), qr/\Qo$order$reason_shown\E/, 'another order');
+check_line('terminating session ' . who($ordered), qr/\Qo$request$reason_shown\E/, 'what is requested');
+check_message($ordered, 'FATAL', qr/\QO$request$reason_told.\E/, '', 'its end');
+check_line('terminating session ' . who($frozen), qr/\Qo$request$reason_shown\E/, 'another request');
 check_line("session ${\ $frozen->pid } has survived its signal: ", qr/still there after \d+ ms; it waits for .*/, 'who survives');
 
 is($idle->query('SELECT 42'), '42', 'who did nothing stays');

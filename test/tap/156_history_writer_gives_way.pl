@@ -23,13 +23,13 @@ $node->safe_psql($_, 'CREATE EXTENSION pg_session_guard') for qw(postgres home);
 $node->append_conf('postgresql.conf', "pg_session_guard.database = 'home'\n");
 $node->restart;
 
-# Terminate a session by a verb, beside one that stays; returns its pid.
+# Terminate a session by a function, beside one that stays; returns its pid.
 sub end_somebody
 {
 	my $session = RawSession->connect($node);
 	my $pid = $session->pid;
 
-	is(call_verb($node, "terminate_session($pid)")->{outcome}{$pid}, 'terminated', 'a session is terminated');
+	is(run_function($node, "terminate_session($pid)")->{outcome}{$pid}, 'terminated', 'a session is terminated');
 	return $pid;
 }
 

@@ -1,6 +1,6 @@
 # The guard and the history writer take a worker slot each, and are known by
 # their names.  Where there are not enough slots the server says so: with one,
-# the guard works without a history; with none, nobody is ended but by verbs.
+# the guard works without a history; with none, nobody is ended but by functions.
 
 use strict;
 use warnings FATAL => 'all';
@@ -65,7 +65,7 @@ is($idle_in_transaction->query('SELECT 42'), '42', 'without a guard nobody is en
 is($node->safe_psql('postgres', 'SELECT worker_pid IS NULL, worker_start IS NULL, wake_ups FROM session_guard.stats'),
 	't|t|0', 'as session_guard.stats shows');
 my $pid = $ordered->pid;
-is(call_verb($node, "terminate_session($pid)")->{outcome}{$pid}, 'terminated', 'the verbs work');
+is(run_function($node, "terminate_session($pid)")->{outcome}{$pid}, 'terminated', 'the functions work');
 is($node->safe_psql('postgres', 'SELECT pid, outcome FROM session_guard.event'), "$pid|terminated", 'and leave their events');
 
 $node->stop;

@@ -19,7 +19,7 @@ for my $round (1 .. 3)
 
 	$pids .= join '', map { $_->pid . "\n" } @sessions;
 	wait_for_state($node, 'idle', map { $_->pid } @sessions);
-	my $result = call_verb($node, "terminate_user_sessions('web')");
+	my $result = run_function($node, "terminate_user_sessions('web')");
 	is_deeply([ map { $result->{outcome}{ $_->pid } } @sessions ], [ ('terminated') x 5 ], "round $round: all are ended");
 	$node->restart;
 	wait_for_guard($node);
@@ -33,7 +33,7 @@ $admin->query_safe('BEGIN');
 $admin->query_safe('LOCK TABLE session_guard.history');
 my $session = RawSession->connect($node, user => 'web');
 wait_for_state($node, 'idle', $session->pid);
-call_verb($node, "terminate_user_sessions('web')");
+run_function($node, "terminate_user_sessions('web')");
 my $writer = $node->safe_psql('postgres', 'SELECT history_pid FROM session_guard.stats');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($writer)");
 wait_for_history_writer($node, $writer);

@@ -1,4 +1,4 @@
-# Everybody is followed and counted who was signalled, though the ring of
+# Everybody is followed and counted who was signaled, though the ring of
 # events has room for a few only; the rest is counted as lost.
 use strict;
 use warnings FATAL => 'all';
@@ -33,7 +33,7 @@ set_limits($node, idle_session_timeout => '100ms');
 $node->poll_query_until('postgres', 'SELECT terminated = 40 FROM session_guard.stats')
   or die 'not all were confirmed';
 is($node->safe_psql('postgres', 'SELECT terminates_sent, survived, gone FROM session_guard.stats'),
-	'40|0|0', 'all were signalled, and seen to their end');
+	'40|0|0', 'all were signaled, and seen to their end');
 is($node->safe_psql('postgres', q{SELECT count(*), bool_and(outcome = 'terminated') FROM session_guard.event}),
 	'16|t', 'what the ring still has is settled');
 ok(is_alive($node, $innocent_pid), 'who works goes on');

@@ -63,7 +63,7 @@ for my $lock (@locks)
 is(wait_for_guard($node), $guard, 'it is the same guard');
 ok(is_alive($node, $innocent->pid), 'who does nothing stays');
 
-# Afterwards it reads again: mercy counts.
+# Afterwards it reads again: an exemption counts.
 my $spared = RawSession->connect($node);
 $node->safe_psql('postgres', 'ALTER ROLE web SUPERUSER');
 $spared->run('BEGIN');

@@ -1,4 +1,4 @@
-# A user reads pg_class and goes idle in his transaction; behind him waits a
+# A user reads pg_class and goes idle in a transaction; behind it waits a
 # superuser's VACUUM FULL of it, and behind that everybody else: nobody can
 # connect any more.  The guard does not join the queue, it ends that very user.
 # The same for REINDEX SYSTEM, and for a superuser's own lock with the caches of

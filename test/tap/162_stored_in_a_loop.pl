@@ -87,10 +87,14 @@ for my $what (sort keys %nobodys)
 sub idle_together
 {
 	my ($count, $user) = @_;
-	my @sessions = map { RawSession->connect($node, user => $user) } 1 .. $count;
+	my @sessions;
 
 	$admin->run('SELECT pg_advisory_lock(1)');
-	$_->send_query('SELECT pg_advisory_lock_shared(1)') for @sessions;
+	for (1 .. $count)
+	{
+		push @sessions, RawSession->connect($node, user => $user);
+		$sessions[-1]->send_query('SELECT pg_advisory_lock_shared(1)');
+	}
 	wait_until(sub { $admin->query(q(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)) == $count },
 		'all wait');
 	$admin->run('SELECT pg_advisory_unlock(1)');
@@ -181,7 +185,7 @@ check_change('a name in capitals', $admin, 'other', qq(ALTER ROLE other SET "PG_
 check_change('what is prepared and committed', $admin, 'other',
 	'BEGIN', "ALTER ROLE other SET $limit = '300ms'", q(PREPARE TRANSACTION 'p'), q(COMMIT PREPARED 'p'));
 
-# Everybody is bound but who has a setting of his own, until he has none any more.
+# Every role is bound but those that have a setting of their own, until they have none.
 $admin->run("ALTER ROLE $_ SET pg_session_guard.exempt = on") for qw(a b granted other);
 $admin->run("ALTER ROLE ALL SET $limit = '300ms'");
 my $own = RawSession->connect($node, user => 'granted');

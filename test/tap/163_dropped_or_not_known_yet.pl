@@ -89,7 +89,7 @@ wait_until(sub { $admin->query('SELECT scans FROM session_guard.stats') >= $scan
 ok(process_exists($late_boss->pid) && process_exists($late->pid), 'who cannot be known yet stays');
 $locker->run('COMMIT');
 wait_for_end($node, $late->pid);
-ok(is_alive($node, $late_boss->pid), 'until it is known that he is no superuser');
+ok(is_alive($node, $late_boss->pid), 'until it is known that its role is no superuser');
 
 $_->abandon for $locker, $admin, $web, $known, $late, $late_boss, @dropped, @culprits, @innocent, values %session;
 $node->stop;

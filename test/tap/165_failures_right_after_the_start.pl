@@ -47,7 +47,7 @@ $culprit->query('BEGIN');
 wait_for_end($node, $culprit->pid);
 ok(is_alive($node, $innocent->pid), 'the guard ends whom it must, and nobody else');
 
-# An administrator's word is no failure, and he wants another try now.
+# A terminate by an administrator is no failure, and asks for another try now.
 $node->safe_psql('postgres', 'SELECT ' . join ', ', map { "pg_terminate_backend($_)" } values %pid);
 %pid = map { $_ => $wait_for{$_}->($node, $pid{$_}) } sort keys %name;
 is(pauses($_), '1 2 4', "the $name{$_} comes back at once when it was terminated") for sort keys %name;

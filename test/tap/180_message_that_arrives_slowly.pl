@@ -64,30 +64,36 @@ my %case = (
 		}
 	]);
 
-my (%uploads, %pauses);
+my (%uploads, %pauses, %result);
 
-for my $name (sort keys %case)
+# Have all of them begin, without a limit.
+sub begin_all
 {
-	my ($state, $transaction, $kind_of_message, $prepare) = @{ $case{$name} };
-
-	for my $kind ($name, "$name, silent", "$name, halfway")
+	set_idle_limits($root, '0');
+	for my $name (sort keys %case)
 	{
-		my $session = RawSession->connect($node);
+		my ($state, $transaction, $kind_of_message, $prepare) = @{ $case{$name} };
 
-		$prepare->($session);
-		wait_until(sub { $root->query('SELECT count(*) FROM pg_stat_activity WHERE pid = '
-				  . $session->pid . " AND state = '$state' AND wait_event = 'ClientRead'") },
-			"$kind is $state");
-		my $has_transaction =
-		  $root->query('SELECT count(*) FROM pg_locks WHERE pid = ' . $session->pid
-			  . " AND locktype = 'virtualxid'") || $state =~ /aborted/;
-		is($has_transaction ? 'in transaction' : '', $transaction, "$kind: $state, " . ($transaction || 'outside'))
-		  if $kind eq $name;
-		my $upload = Upload->new($session, $kind_of_message);
+		for my $kind ($name, "$name, silent", "$name, halfway")
+		{
+			my $session = RawSession->connect($node);
 
-		$upload->send_piece(Upload->size / 2) if $kind =~ /halfway/;
-		($kind eq $name ? \%uploads : \%pauses)->{$kind} = $upload;
+			$prepare->($session);
+			wait_until(sub { $root->query('SELECT count(*) FROM pg_stat_activity WHERE pid = '
+					  . $session->pid . " AND state = '$state' AND wait_event = 'ClientRead'") },
+				"$kind is $state");
+			my $has_transaction =
+			  $root->query('SELECT count(*) FROM pg_locks WHERE pid = ' . $session->pid
+				  . " AND locktype = 'virtualxid'") || $state =~ /aborted/;
+			is($has_transaction ? 'in transaction' : '', $transaction, "$kind: $state, " . ($transaction || 'outside'))
+			  if $kind eq $name;
+			my $upload = Upload->new($session, $kind_of_message);
+
+			$upload->send_piece(Upload->size / 2) if $kind =~ /halfway/;
+			($kind eq $name ? \%uploads : \%pauses)->{$kind} = $upload;
+		}
 	}
+	return;
 }
 
 # The first byte of a message wakes the server's process as any other does.
@@ -97,23 +103,42 @@ sub send_pieces
 	return;
 }
 
-send_pieces();
-for my $limit (qw(idle_session_timeout idle_in_transaction_session_timeout))
+# Send the messages in pieces until those that pause are gone, and then to their end.
+sub send_all
 {
-	$root->query("ALTER SYSTEM SET pg_session_guard.$limit = '2s'");
+	send_pieces();
+	set_idle_limits($root, '2s');
+	my $pids = join ', ', map { $_->session->pid } values %uploads, values %pauses;
+	my $uploading = join ', ', map { $_->session->pid } values %uploads;
+	wait_until(
+		sub {
+			send_pieces();
+			return $root->query(
+				"SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid IN ($pids) AND pid NOT IN ($uploading))
+				   AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid IN ($uploading)
+				     AND clock_timestamp() - state_change < '6 s')") eq 't';
+		},
+		'those that pause are gone, and the messages were long on their way');
+	for my $name (sort keys %uploads)
+	{
+		my $session = $uploads{$name}->session;
+
+		$session->{error} = undef if $name =~ /error|failed/;
+		$result{$name} = [ $uploads{$name}->finish, $session->sqlstate ];
+		$session->query('COMMIT');
+		push @{ $result{$name} }, scalar $session->query('SELECT 42');
+	}
+	return;
 }
-$root->query('SELECT pg_reload_conf()');
-my $pids = join ', ', map { $_->session->pid } values %uploads, values %pauses;
-my $uploading = join ', ', map { $_->session->pid } values %uploads;
-wait_until(
-	sub {
-		send_pieces();
-		return $root->query(
-			"SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid IN ($pids) AND pid NOT IN ($uploading))
-			   AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid IN ($uploading)
-			     AND clock_timestamp() - state_change < '6 s')") eq 't';
-	},
-	'those that pause are gone, and the messages were long on their way');
+
+# Where the machine did not let the test send for a while, it says nothing of the guard.
+for (1 .. 10)
+{
+	begin_all();
+	send_all();
+	last if !grep { $_->has_paused } values %uploads;
+	note('this try was too slow');
+}
 
 my $lines = join "\n", guard_lines($node, qr/LOG:  terminating session/);
 for my $name (sort keys %pauses)
@@ -125,14 +150,11 @@ for my $name (sort keys %pauses)
 }
 for my $name (sort keys %uploads)
 {
-	my $session = $uploads{$name}->session;
 	my $expected = $case{$name}[2] =~ /^(query|bind|statement)$/ ? Upload->size : undef;
 
-	$session->{error} = undef if $name =~ /error|failed/;
-	is($uploads{$name}->finish, $expected, "$name: the message comes to its end");
-	is($session->sqlstate, '', "$name: without any error");
-	$session->query('COMMIT');
-	is($session->query('SELECT 42'), '42', "$name: the session goes on");
+	is($result{$name}[0], $expected, "$name: the message comes to its end");
+	is($result{$name}[1], '', "$name: without any error");
+	is($result{$name}[2], '42', "$name: the session goes on");
 }
 
 $_->abandon for $root, map { $_->session } values %uploads, values %pauses;

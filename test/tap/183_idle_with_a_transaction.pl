@@ -1,7 +1,7 @@
 # A session that is shown as idle and has a transaction open holds locks or the
 # horizon, and no timeout of the server sees it: one that has Described without a
 # Sync, and a listener that does not read its notifications.  It counts as in a
-# transaction from the first look at that transaction, and as idle in it while
+# transaction from the first scan that finds that transaction, and as idle in it while
 # it does not stir.  An ordinary idle session, a listener who reads, and an idle
 # session that serves the server's own interrupts stay.
 
@@ -119,11 +119,11 @@ for my $limit (qw(transaction_timeout idle_in_transaction_session_timeout))
 	like($lines, qr/session ${\ $silent->pid } \([^\n]*\): $phrase for /, "who does not read goes as $phrase");
 	if ($limit eq 'transaction_timeout')
 	{
-		like($lines, qr/session ${\ $restless->pid } \([^\n]*\): $phrase for /, 'so does who goes on in his transaction');
+		like($lines, qr/session ${\ $restless->pid } \([^\n]*\): $phrase for /, 'so does what goes on in its transaction');
 	}
 	else
 	{
-		ok(!is_gone($restless), 'who goes on in his transaction is not idle in it');
+		ok(!is_gone($restless), 'what goes on in its transaction is not idle in it');
 		$restless->sync;
 		$restless->read_result;
 		is($restless->query('SELECT 42'), '42', 'and may end it');

@@ -17,9 +17,7 @@ use Upload;
 
 my $node = guard_node('main', 'pg_session_guard.naptime' => '200ms');
 my $root = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
-my $creator = RawSession->connect($node);
-my $canceler = RawSession->connect($node);
-my $upload = Upload->new(RawSession->connect($node), 'query');
+my ($creator, $canceler, $upload, %culprit);
 
 $node->safe_psql('postgres', 'CREATE TABLE t (x int); GRANT ALL ON t TO web');
 
@@ -30,42 +28,56 @@ my %state = (
 	'listener in transaction' => sub { $_[0]->query($_) for 'LISTEN news', 'BEGIN' },
 	'paused in transaction' => sub { $_[0]->run_in_pipeline('INSERT INTO t VALUES (1)') },
 	'paused' => sub { $_[0]->run_in_pipeline('BEGIN', 'INSERT INTO t VALUES (1)', 'COMMIT') });
-my %culprit;
 
-for my $name (sort keys %state)
+# Have all of them begin, without a limit.
+sub begin_all
 {
-	$culprit{$name} = RawSession->connect($node);
-	$state{$name}->($culprit{$name});
+	set_idle_limits($root, '0');
+	($creator, $canceler) = map { RawSession->connect($node) } 1 .. 2;
+	for my $name (sort keys %state)
+	{
+		$culprit{$name} = RawSession->connect($node);
+		$state{$name}->($culprit{$name});
+	}
+	# A client that may send ever so little at a time.
+	$upload = Upload->new(RawSession->connect($node), 'query');
+	$upload->session->query('BEGIN');
+	return;
 }
-# A cancel in a pipeline, or of a statement, is an error and no wake-up only.
-my $canceled = join ', ', map { $culprit{$_}->pid } 'idle', 'in transaction', 'failed';
-
-# A client that may send ever so little at a time.
-$upload->session->query('BEGIN');
 
 sub storm
 {
 	$creator->query(q{DO $$ BEGIN FOR i IN 1 .. 5 LOOP
 		CREATE TEMP TABLE catalog_change (x int); DROP TABLE catalog_change; END LOOP; END $$});
+	# A cancel in a pipeline, or of a statement, is an error and no wake-up only.
+	my $canceled = join ', ', map { $culprit{$_}->pid } 'idle', 'in transaction', 'failed';
 	$canceler->query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid IN ($canceled)");
 	$canceler->query('NOTIFY news');
 	$upload->send_piece(50);
 	return;
 }
 
-storm();
-$root->query("ALTER SYSTEM SET pg_session_guard.$_ = '2s'")
-  for 'idle_session_timeout', 'idle_in_transaction_session_timeout';
-$root->query('SELECT pg_reload_conf()');
-my $all = join ', ', map { $_->pid } values %culprit;
-my $uploads = 'SELECT clock_timestamp() - state_change > \'5 s\' FROM pg_stat_activity WHERE pid = ' . $upload->session->pid;
-wait_until(
-	sub {
-		storm();
-		return $root->query("SELECT count(*) FROM pg_stat_activity WHERE pid IN ($all)") eq '0'
-		  && ($root->query($uploads) // 't') eq 't';
-	},
-	'the idle are gone');
+# Where the machine did not let the test send for a while, it says nothing of the guard.
+my ($stays, $size);
+for (1 .. 10)
+{
+	begin_all();
+	storm();
+	set_idle_limits($root, '2s');
+	my $all = join ', ', map { $_->pid } values %culprit;
+	my $pid = $upload->session->pid;
+	wait_until(
+		sub {
+			storm();
+			return $root->query("SELECT count(*) FROM pg_stat_activity WHERE pid IN ($all)") eq '0'
+			  && ($root->query("SELECT clock_timestamp() - state_change > '5 s' FROM pg_stat_activity WHERE pid = $pid") // 't') eq 't';
+		},
+		'the idle are gone');
+	$stays = is_alive($node, $pid);
+	$size = $upload->finish;
+	last if !$upload->has_paused;
+	note('this try was too slow');
+}
 
 my $lines = join "\n", guard_lines($node, qr/LOG:  terminating session/);
 for my $name (sort keys %culprit)
@@ -74,8 +86,8 @@ for my $name (sort keys %culprit)
 
 	like($lines, qr/session ${\ $culprit{$name}->pid } \([^\n]*\): $phrase for /, "$name: goes as $phrase");
 }
-ok(is_alive($node, $upload->session->pid), 'who sends a message stays');
-is($upload->finish, Upload->size, 'and it comes to its end');
+ok($stays, 'who sends a message stays');
+is($size, Upload->size, 'and it comes to its end');
 is($_->query('SELECT 42'), '42', 'and so do they that have sent the signals') for $creator, $canceler;
 
 $_->abandon for $root, $creator, $canceler, $upload->session, values %culprit;

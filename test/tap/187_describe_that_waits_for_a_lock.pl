@@ -1,6 +1,6 @@
 # A client that has a statement Described is not idle, though its session is shown
 # as before: idle, or idle in transaction.  While it waits there for a lock of
-# somebody else's it stays, under each limit; he who has the lock goes.
+# somebody else's it stays, under each limit; who has the lock goes.
 
 use strict;
 use warnings FATAL => 'all';

@@ -49,7 +49,7 @@ sub event_of
 		 FROM session_guard.event WHERE pid = ${\ $session->pid }");
 }
 
-# A superuser's lock, since he is not the guard's to end.
+# A superuser's lock, since a superuser is not the guard's to end.
 my $owner = RawSession->connect($node, user => $superuser);
 $owner->query('BEGIN; LOCK TABLE locked');
 my $lucky = RawSession->connect($node);
@@ -124,7 +124,7 @@ my ($counted) = $node->safe_psql('postgres',
 	 WHERE pid = ${\ $standby{'goes on for too long'}->pid }");
 is($counted, 't', 'without the wait');
 
-# Without the mercy waiting counts.
+# Without sparing lock waiters waiting counts.
 $owner->query('BEGIN; LOCK TABLE locked');
 set_limits($node, spare_lock_waiters => 'off', statement_timeout => 0,
 	transaction_timeout => "${limit}s");

@@ -139,7 +139,7 @@ like(
 	qr/^ERROR 57014: [^\n]*\nDETAIL: Maintenance running for [^\n]*; pg_session_guard.maintenance_timeout is 3 s \(configuration file\).\nHINT: Maintain smaller parts at a time, or ask/,
 	'its client is told');
 like((guard_lines($node, qr/canceling statement of session ${\ $session{'short ones'}->pid } /))[0],
-	qr/: maintenance running for (?:3|4|5|6|7|8|9)[^,]*s, pg_session_guard.maintenance_timeout is 3 s \(configuration file\)$/,
+	qr/: maintenance running for (?:[3-9]|\d\d|\d+ min)[^,]*s, pg_session_guard.maintenance_timeout is 3 s \(configuration file\)$/,
 	'the log, too');
 
 # Whoever swallows the cancel is terminated.
@@ -157,7 +157,7 @@ is($node->safe_psql('postgres',
 		 WHERE limit_name = 'maintenance_timeout'"),
 	't|1', 'statistics count by it');
 
-# Who waits is innocent, and so is who has a limit of his own that is far away.
+# Who waits is innocent, and so is what has a limit of its own that is far away.
 is(living($node, { %session{'waiting', 'CONCURRENTLY'}, patient => $patient }, "state = 'active'"),
 	'CONCURRENTLY patient waiting', 'waits for locks are taken off');
 $node->safe_psql('postgres', 'ALTER ROLE patient RESET pg_session_guard.maintenance_timeout');

@@ -18,7 +18,7 @@ my $node = guard_node(
 	'max_connections' => 60,
 	'pg_session_guard.naptime' => '1s');
 
-# web may make nothing but temporary tables; "owner" has tables of his own.
+# web may make nothing but temporary tables; "owner" has tables of its own.
 $node->safe_psql(
 	'postgres', q{
 	CREATE ROLE owner LOGIN;
@@ -84,7 +84,7 @@ my %innocent = map { $_ => RawSession->connect($node, user => 'owner') } 'ordina
 # Nothing is called for a temporary table without an index on an expression.
 $innocent{'of all'}->query('CREATE TEMP TABLE harmless AS SELECT 1 AS n; CREATE INDEX ON harmless (n)');
 
-# Nobody reads the warnings about tables that are not his to maintain.
+# Nobody reads the warnings about tables that are not the reader's to maintain.
 $_->query(q{SET nap.seconds = 600; SET client_min_messages = error})
   for values %sheltered, values %innocent;
 set_limits($node, statement_timeout => '1s', transaction_timeout => '1h');

@@ -1,6 +1,6 @@
-# Whoever wants the guard to find him waiting, and runs in between, does not know
-# when it looks: he asks the schedule what was measured of him and shifts his
-# short waits until little is, and he ends all the same.
+# A session that wants the guard to find it waiting, and runs in between, does not
+# know when the guard reads its status: it asks the schedule what was measured of it
+# and shifts its short waits until little is, and it ends all the same.
 
 use strict;
 use warnings FATAL => 'all';
@@ -18,7 +18,7 @@ my $node = guard_node(
 	'pg_session_guard.naptime' => '1s',
 	'pg_session_guard.statement_timeout' => "${limit}s");
 
-# The steps are those of a guard that looks at a twentieth of the limit.
+# The steps are those of a guard that scans each twentieth of the limit.
 my $step = $limit / 20;
 $node->safe_psql(
 	'postgres', qq{

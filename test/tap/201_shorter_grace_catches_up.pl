@@ -60,7 +60,7 @@ is($node->safe_psql(
 		'postgres', qq{
 		SELECT count(*), bool_and(late IS NOT NULL)
 		FROM session_guard.event WHERE action = 'terminate' AND pid IN ($pids)}),
-	'4|t', 'whoever runs into it later waits for no turn');
+	'4|t', 'whoever runs into it later is not throttled');
 ok(is_alive($node, $patient->pid), 'a statement that was not canceled stays');
 
 $_->abandon for @culprits, @late, $patient;

@@ -1,7 +1,7 @@
 # What the guard and a DBA did reaches the history whatever a role does to itself:
 # a role that calls functions on its own session in a loop loses its own events,
 # counted exactly, and nobody else's.  The same done again and again is one event
-# and few lines.  An order waits for the history rather than lose, and the wait can
+# and few lines.  A request waits for the history rather than lose, and the wait can
 # be interrupted.
 
 use strict;
@@ -125,25 +125,25 @@ for (1 .. 2)
 is($dba->query("SELECT string_agg(outcome, ' ') FROM session_guard.event WHERE pid = ${\ $worker->pid }"),
 	'canceled canceled', 'two statements are two events');
 
-# One order for more sessions than there is room for.
+# One request for more sessions than there is room for.
 my @crowd = map { RawSession->connect($node, user => 'crowd') } 1 .. 40;
 my $lost = stat_of('events_lost');
 $locker->query($lock);
-my $order = RawSession->connect($node, user => $superuser);
-$order->query(q{SET statement_timeout = '200ms'});
-$order->query(q{SELECT FROM terminate_user_sessions('crowd', "timeout" => '1 h')});
-is($order->sqlstate, '57014', 'the wait can be interrupted');
+my $request = RawSession->connect($node, user => $superuser);
+$request->query(q{SET statement_timeout = '200ms'});
+$request->query(q{SELECT FROM terminate_user_sessions('crowd', "timeout" => '1 h')});
+is($request->sqlstate, '57014', 'the wait can be interrupted');
 # Who was signaled may be a while in leaving.
 my $there = 40 - $dba->query("SELECT count(DISTINCT pid) FROM session_guard.event WHERE usename = 'crowd'");
 wait_until(
 	sub { $dba->query("SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowd'") == $there },
 	'those who were signaled have gone');
 cmp_ok($there, '>=', 40 - 16, 'who waits has not gone on');
-$order->query('RESET statement_timeout');
-$order->send_query(q{SELECT count(*) FROM terminate_user_sessions('crowd', "timeout" => '1 h') WHERE outcome = 'terminated'});
-wait_for_status($node, $order->pid, "wait_event_type = 'Extension'");
+$request->query('RESET statement_timeout');
+$request->send_query(q{SELECT count(*) FROM terminate_user_sessions('crowd', "timeout" => '1 h') WHERE outcome = 'terminated'});
+wait_for_status($node, $request->pid, "wait_event_type = 'Extension'");
 $locker->query('COMMIT');
-is($order->read_result, $there, 'the order goes on as soon as there is room');
+is($request->read_result, $there, 'the request goes on as soon as there is room');
 wait_for_history($node);
 is($dba->query(q{SELECT count(DISTINCT pid) FROM session_guard.history WHERE usename = 'crowd' AND outcome = 'terminated'}),
 	'40', 'and all are in the history');

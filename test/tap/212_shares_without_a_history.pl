@@ -54,7 +54,7 @@ my @crowd = map { RawSession->connect($node, user => 'crowd') } 1 .. 30;
 is($node->safe_psql('other', q{
 		SET statement_timeout = '60s';
 		SELECT outcome, count(*) FROM terminate_user_sessions('crowd', "timeout" => '1 h') GROUP BY outcome}),
-	'terminated|30', 'an order for more than there is room for does not wait for a history');
+	'terminated|30', 'a request for more than there is room for does not wait for a history');
 is($node->safe_psql('other', q{SELECT count(*) FROM session_guard.event WHERE usename = 'idler'}), '1',
 	'and the guard has its share yet');
 

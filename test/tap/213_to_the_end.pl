@@ -19,7 +19,7 @@ my $limit = 'idle_session_timeout';
 my $survivor = RawSession->connect($node);
 my $pid = $survivor->pid;
 freeze_process($pid);
-my $result = call_verb($node, qq{terminate_session($pid, "timeout" => '100 ms')});
+my $result = run_function($node, qq{terminate_session($pid, "timeout" => '100 ms')});
 is($result->{outcome}{$pid}, 'survived', 'a session survives its signal');
 
 # An event of a session whose episode goes on.
@@ -64,7 +64,7 @@ wait_for_scan($node, 2);
 is(measured('event', '', $freed), $was_freed, 'nor what ended when the limit was not in force');
 set_limits($node, $limit => '0');
 
-# The survivor goes after the last look that decides.
+# The survivor goes after the outcome was decided.
 wait_until(
 	sub {
 		$node->safe_psql('postgres',

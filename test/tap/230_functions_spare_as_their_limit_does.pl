@@ -43,7 +43,7 @@ sub connect_as
 sub fates_and_notes
 {
 	my ($call, %params) = @_;
-	my $result = call_verb($node, $call, %params);
+	my $result = run_function($node, $call, %params);
 
 	die $result->{stderr} if $result->{status} != 0;
 	return join ', ', map {
@@ -167,7 +167,7 @@ is($session{running}->sqlstate, '57014', 'who runs too long is');
 
 # A root of waits that is spared.
 is( fates_and_notes('terminate_blocking_sessions()'), '', 'the lock that all wait for is a superuser\'s');
-my $result = call_verb($node, 'terminate_blocking_sessions()');
+my $result = run_function($node, 'terminate_blocking_sessions()');
 is_deeply(
 	[ $result->{outcome}{ $gate->pid }, $result->{note}{ $gate->pid } ],
 	[ 'spared', 'superuser' ],

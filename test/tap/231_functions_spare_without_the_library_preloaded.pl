@@ -45,7 +45,7 @@ wait_for_state($node, 'idle', map { $session{$_}->pid } qw(idle backup superuser
 sub fates_for_dba
 {
 	my ($call) = @_;
-	my $result = call_verb($node, $call, user => 'dba');
+	my $result = run_function($node, $call, user => 'dba');
 
 	die $result->{stderr} if $result->{status} != 0;
 	return join ', ', map {
@@ -68,7 +68,7 @@ $forgetful->query('BEGIN');
 $forgetful->query('CREATE INDEX ON forgotten (n)');
 $waiter->send_query('INSERT INTO forgotten VALUES (1)');
 wait_for_status($node, $waiter->pid, "wait_event_type = 'Lock'");
-is(call_verb($node, 'terminate_blocking_sessions()', user => 'dba')->{outcome}{ $forgetful->pid },
+is(run_function($node, 'terminate_blocking_sessions()', user => 'dba')->{outcome}{ $forgetful->pid },
 	'terminated', 'maintenance that is over spares nobody');
 $waiter->read_result;
 is($waiter->sqlstate, '', 'and its waiter gets its lock');

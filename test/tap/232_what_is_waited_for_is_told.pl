@@ -39,7 +39,7 @@ sub let_wait
 sub notice_of
 {
 	my ($call, %params) = @_;
-	my $result = call_verb($node, $call // 'terminate_blocking_sessions()', %params);
+	my $result = run_function($node, $call // 'terminate_blocking_sessions()', %params);
 
 	return 'rows' if $result->{status} != 0 || %{ $result->{outcome} };
 	return $result->{stderr} =~ s/^psql:\S+ //rm =~ s/\n$//r;

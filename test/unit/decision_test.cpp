@@ -356,7 +356,7 @@ INSTANTIATE_TEST_SUITE_P(
                     SessionBuilder().idle(noon).with_transaction_id().switches(7),
                     Spared::InTransaction},
         SeemingCase{"IdleWithATransactionThatCannotBeTold", Limit::IdleSession,
-                    SessionBuilder().idle(noon).with_transaction_id(), Spared::NotTold},
+                    SessionBuilder().idle(noon).with_transaction_id(), Spared::SwitchesUnreadable},
         SeemingCase{"IdleInTransactionWhileIdle", Limit::IdleInTransactionSession,
                     SessionBuilder().idle(noon)},
         SeemingCase{"IdleInTransactionWhileRunning", Limit::IdleInTransactionSession,

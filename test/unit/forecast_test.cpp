@@ -300,7 +300,7 @@ TEST(Forecast, TellsWhoCannotBeToldThoughInNoEpisode)
 	                PolicyBuilder().limit(Limit::IdleInTransactionSession, threshold));
 
 	EXPECT_FALSE(found.verdict);
-	EXPECT_EQ(found.spared, Spared::NotTold);
+	EXPECT_EQ(found.spared, Spared::SwitchesUnreadable);
 }
 
 /* ---- A statement that was canceled. ---- */

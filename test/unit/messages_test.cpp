@@ -186,7 +186,7 @@ TEST(SparedText, SaysWhy)
 	EXPECT_EQ(spared(Spared::RoleUnknown), "its role could not be read");
 	EXPECT_EQ(spared(Spared::Superuser), "superuser");
 	EXPECT_EQ(spared(Spared::NotMeasurable), "not measurable: track_activities is off");
-	EXPECT_EQ(spared(Spared::NotTold), "not measurable: /proc cannot be read");
+	EXPECT_EQ(spared(Spared::SwitchesUnreadable), "not measurable: /proc cannot be read");
 	EXPECT_EQ(spared(Spared::Listener), "listens on a channel");
 	EXPECT_EQ(spared(Spared::Maintenance), "maintenance command");
 	EXPECT_EQ(spared(Spared::LockWait), "waits for a lock");

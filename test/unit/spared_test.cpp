@@ -139,11 +139,11 @@ TEST(SparedFrom, TheIdleLimitsWhoCannotBeTold)
 			    limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
 
 			session.switches = switches_unreadable;
-			EXPECT_EQ(spared_at_first(limit, session) == Spared::NotTold, is_idle_limit);
+			EXPECT_EQ(spared_at_first(limit, session) == Spared::SwitchesUnreadable, is_idle_limit);
 			for (std::int64_t known : {std::int64_t{0}, std::int64_t{7}, switches_not_read})
 			{
 				session.switches = known;
-				EXPECT_NE(spared_at_first(limit, session), Spared::NotTold);
+				EXPECT_NE(spared_at_first(limit, session), Spared::SwitchesUnreadable);
 			}
 		}
 	/* Those whose status is enough are as before. */
@@ -246,8 +246,8 @@ INSTANTIATE_TEST_SUITE_P(
                   SessionBuilder().idle(noon).with_transaction_id().switches(7).listening(),
                   Spared::Listener, Limit::IdleSession},
         OrderCase{"NotToldBeforeListener",
-                  SessionBuilder().idle(noon).with_transaction_id().listening(), Spared::NotTold,
-                  Limit::IdleSession},
+                  SessionBuilder().idle(noon).with_transaction_id().listening(),
+                  Spared::SwitchesUnreadable, Limit::IdleSession},
         OrderCase{"SuperuserBeforeNotTold", SessionBuilder().paused(noon).superuser(Superuser::Yes),
                   Spared::Superuser, Limit::IdleInTransactionSession},
         OrderCase{"MaintenanceBeforeLockWait",
@@ -271,7 +271,7 @@ TEST(MayPassSoon, NotWhatLasts)
 	EXPECT_FALSE(may_pass_soon(Spared::Exempt));
 	EXPECT_FALSE(may_pass_soon(Spared::Superuser));
 	EXPECT_FALSE(may_pass_soon(Spared::NotMeasurable));
-	EXPECT_FALSE(may_pass_soon(Spared::NotTold));
+	EXPECT_FALSE(may_pass_soon(Spared::SwitchesUnreadable));
 	/* Who stops listening has begun another idle phase by it. */
 	EXPECT_FALSE(may_pass_soon(Spared::Listener));
 }

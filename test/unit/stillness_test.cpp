@@ -339,7 +339,7 @@ TEST_P(Seeming, IsEndedWithoutItsSwitchesOnlyIfItsStatusIsEnough)
 	if (GetParam().counts_from_reading)
 	{
 		EXPECT_EQ(decision.outlook, Outlook::Spared);
-		EXPECT_EQ(decision.spared, Spared::NotTold);
+		EXPECT_EQ(decision.spared, Spared::SwitchesUnreadable);
 	}
 	else
 	{

@@ -289,7 +289,7 @@ TEST_F(PlaceByClock, PutsWhatIsNewSinceTheLastLookNotBeforeIt)
 	EXPECT_EQ(session.times.state_change, noon - 2 * hour);
 }
 
-/* ---- Waits; what of them is taken off is the matter of excluded(). ---- */
+/* ---- Waits; excluded_time() decides which of them do not count. ---- */
 
 TEST(Observe, NotesNoWaitOfWhoNeverWaited)
 {

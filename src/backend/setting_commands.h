@@ -1,0 +1,39 @@
+/*
+ * Commands that store settings of this extension for roles and databases: the
+ * guard is to read them once they are committed.
+ */
+#pragma once
+
+#include "pg/pg.h"
+
+#include "backend/unbound_limit.h"
+
+#include <optional>
+
+namespace session_guard
+{
+
+struct SettingCommand
+{
+	enum class Kind
+	{
+		None,
+		Stores,
+		/* It commits what was prepared, perhaps by another session. */
+		CommitsPrepared,
+	};
+	Kind kind;
+	/* For Stores. */
+	std::optional<UnboundLimit> unbound;
+};
+
+/* Which of them a command is; to be asked before it runs, which may free its tree. */
+SettingCommand setting_command_of(Node *statement);
+
+/* Note a command that has succeeded. */
+void note_setting_command(const SettingCommand &command);
+
+/* Note the end of the transaction.  Cannot fail. */
+void note_end_of_setting_commands(bool committed);
+
+} // namespace session_guard

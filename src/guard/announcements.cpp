@@ -1,0 +1,87 @@
+/*
+ * What the log is told when settings change (see announcements.h).
+ */
+#include "guard/announcements.h"
+
+#include "core/messages.h"
+
+#include "pg/compat.h"
+
+#include "settings/settings.h"
+
+#include "policy/policy_cache.h"
+
+#include <array>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* The limits that have come into force and are yet to be announced; a bit for each. */
+std::uint32_t new_limits;
+
+bool
+is_new(Limit limit)
+{
+	return (new_limits & bit_of(limit)) != 0;
+}
+
+} // namespace
+
+void
+note_new_limits(std::uint32_t limits)
+{
+	new_limits |= limits;
+	for (Limit limit : all_limits)
+		if (!is_in_force(limit))
+			new_limits &= ~bit_of(limit);
+}
+
+bool
+some_limit_is_new()
+{
+	return new_limits != 0;
+}
+
+void
+LimitCensus::add(Limit limit, const Decision &decision, const Session &session,
+                 const TrackingState &tracking, const Policy &policy)
+{
+	if (is_new(limit))
+		count_session(counts_[index_of(limit)], limit, decision, session, tracking, policy);
+}
+
+void
+LimitCensus::announce() const
+{
+	for (Limit limit : all_limits)
+	{
+		std::array<char, 640> buffer;
+		Text text(buffer);
+
+		if (!is_new(limit))
+			continue;
+		append_in_force(text, limit, base_policy(), is_set_for_roles_or_databases(limit),
+		                counts_[index_of(limit)], catch_up_rate());
+		ereport(LOG, (errmsg_internal("%s", text.c_str())));
+	}
+	new_limits = 0;
+}
+
+void
+report_untold_reasons()
+{
+	static int reported_level = 0;
+	int level = client_log_level();
+
+	/* LOG ranks between ERROR and FATAL there. */
+	if (level != reported_level && (level == LOG || level > ERROR))
+		ereport(LOG, (errmsg("clients whose statements are canceled will not be told why"),
+		              errdetail("Errors are kept out of the log by log_min_messages, and then no "
+		                        "reason can be added to them.")));
+	reported_level = level;
+}
+
+} // namespace session_guard

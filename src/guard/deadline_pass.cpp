@@ -1,0 +1,171 @@
+/*
+ * The deadline pass (see deadline_pass.h).
+ */
+#include "guard/deadline_pass.h"
+
+#include "core/decision.h"
+#include "core/escalation.h"
+
+#include "shmem/counters.h"
+#include "shmem/tracking.h"
+
+#include "policy/policy_changes.h"
+
+#include "guard/enforce.h"
+#include "guard/evaluation.h"
+#include "guard/plan.h"
+#include "guard/throttle.h"
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* How many evaluations in a row have not led to an action, though the limit was reached. */
+std::int32_t
+times_spared(const Deadline &deadline, const Evaluation &evaluation)
+{
+	return evaluation.tracking->times_spared[index_of(deadline.limit)];
+}
+
+void
+set_times_spared(const Deadline &deadline, std::int32_t times)
+{
+	change_tracking(deadline.slot, [&](TrackingState &tracking)
+	                { tracking.times_spared[index_of(deadline.limit)] = times; });
+}
+
+/* Put what was decided in the plan. */
+void
+plan_by(const Deadline &deadline, const Evaluation &evaluation)
+{
+	plan(deadline, evaluation.decision, *evaluation.tracking, evaluation.at);
+}
+
+/* Did nothing delay the action beyond the deadline: no exemption, no earlier cancel? */
+bool
+was_in_time(const Deadline &deadline, const Evaluation &evaluation)
+{
+	return times_spared(deadline, evaluation) == 0 &&
+	       (evaluation.decision.verdict.since_cancel != 0 ||
+	        !is_escalating(evaluation.tracking->escalation,
+	                       running_statement(evaluation.snapshot.session)));
+}
+
+/* The session has moved on between the evaluation and the signal: try again soon. */
+void
+try_again(const Deadline &deadline, const Evaluation &evaluation)
+{
+	std::int32_t times = times_spared(deadline, evaluation);
+
+	plan_reading(deadline,
+	             evaluation.at + pause_before_reading_again(Spared::InTransaction, times));
+	set_times_spared(deadline, times + 1);
+}
+
+/* After a cancel, plan what follows if the statement survives it. */
+void
+plan_escalation(const Deadline &deadline, const Evaluation &evaluation)
+{
+	plan(deadline,
+	     decide(deadline.limit, evaluation.snapshot.session, *evaluation.tracking,
+	            evaluation.policy, evaluation.at),
+	     *evaluation.tracking, evaluation.at);
+}
+
+/* Act on a verdict, unless it has to wait its turn in the throttle. */
+void
+act(const Deadline &deadline, const Evaluation &evaluation, bool was_throttled)
+{
+	const Verdict &verdict = evaluation.decision.verdict;
+	bool is_late = is_catch_up(verdict);
+
+	if (must_be_throttled(verdict, is_late, was_throttled, evaluation.at))
+	{
+		Deadline waiting = deadline;
+
+		waiting.wake = waiting.due = verdict.deadline;
+		enqueue_throttled(waiting);
+		return;
+	}
+
+	bool is_punctual = !is_late && !was_throttled && was_in_time(deadline, evaluation);
+	switch (carry_out(evaluation, is_punctual))
+	{
+		case Outcome::Gone:
+			return;
+		case Outcome::Raced:
+			try_again(deadline, evaluation);
+			return;
+		default:
+			break;
+	}
+	if (verdict.action == Action::Cancel)
+		plan_escalation(deadline, evaluation);
+	if (is_late)
+		note_throttled_action(evaluation.at);
+}
+
+/* A session that was neither due nor gone: plan its next evaluation. */
+void
+leave(const Deadline &deadline, const Evaluation &evaluation)
+{
+	std::int32_t times = times_spared(deadline, evaluation);
+
+	plan_by(deadline, evaluation);
+	set_times_spared(deadline, evaluation.decision.outlook == Outlook::Spared ? times + 1 : 0);
+}
+
+/*
+ * Evaluate the session of a deadline, and do what its present state asks for.  One
+ * that comes from the throttle has had its turn there.
+ */
+void
+handle(const Deadline &deadline, bool was_throttled)
+{
+	Evaluation evaluation = evaluate(deadline.limit, deadline.slot, deadline.session);
+
+	count(shared_counters().looks);
+	switch (evaluation.result)
+	{
+		case ReadResult::Gone:
+			return;
+		case ReadResult::Unreadable:
+			plan_reading(deadline,
+			             evaluation.at + pause_before_reading_again(Spared::Unreadable, 0));
+			return;
+		case ReadResult::Read:
+			break;
+	}
+	if (evaluation.decision.outlook == Outlook::Due)
+		act(deadline, evaluation, was_throttled);
+	else
+		leave(deadline, evaluation);
+}
+
+/*
+ * Must the pass stop?  Each session is evaluated by the latest policy, so a change
+ * that only relaxes it does not stop the pass: a session that commits in a loop
+ * would let one other end for each scan.  A session that a stricter limit finds
+ * over it has to wait its turn, which is decided only after all is planned anew.
+ */
+bool
+is_interrupted()
+{
+	CHECK_FOR_INTERRUPTS();
+	return ConfigReloadPending || policies_are_stricter();
+}
+
+} // namespace
+
+void
+handle_due(Instant now)
+{
+	while (next_planned() <= now && !is_interrupted())
+		handle(take_planned(), false);
+	while (next_throttled() <= now && !is_interrupted())
+		handle(dequeue_throttled(), true);
+}
+
+} // namespace session_guard

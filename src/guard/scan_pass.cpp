@@ -1,0 +1,70 @@
+/*
+ * The scan pass (see scan_pass.h).
+ */
+#include "guard/scan_pass.h"
+
+#include "core/decision.h"
+#include "core/stillness.h"
+
+#include "shmem/present_time.h"
+#include "shmem/tracking.h"
+
+#include "status/scan.h"
+
+#include "policy/policy_cache.h"
+
+#include "guard/announcements.h"
+#include "guard/evaluation.h"
+#include "guard/gauges.h"
+#include "guard/logged_episodes.h"
+#include "guard/plan.h"
+#include "guard/scan_pace.h"
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* Track a session that was found, and plan its deadlines. */
+void
+plan_session(Scanned &found, Instant now, LimitCensus &census)
+{
+	Session &session = found.session;
+	Policy policy = policy_of(session.superuser, found.role, found.database);
+	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
+
+	note_pace(session, tracking, policy);
+	for (Limit limit : all_limits)
+	{
+		Decision decision = decide(limit, session, tracking, policy, now);
+
+		plan({.wake = now, .due = now, .session = session.id, .slot = found.slot, .limit = limit},
+		     decision, tracking, now);
+		census.add(limit, decision, session, tracking, policy);
+	}
+}
+
+} // namespace
+
+void
+scan_all(Instant start)
+{
+	LimitCensus census;
+	bool is_full = full_scan_is_due(start) || some_limit_is_new();
+	ScanKind kind = is_full ? ScanKind::Full : ScanKind::Between;
+
+	clear_plan();
+	begin_pace();
+	std::span<Scanned> sessions = scan_sessions(kind);
+	/* The scan has taken its time, and what it found is not older than this. */
+	Instant now = take_time().now;
+	for (Scanned &found : sessions)
+		plan_session(found, now, census);
+	complete_logged_of_ended();
+	note_scan(start, is_full);
+	census.announce();
+	show_scan(kind, sessions.size(), start);
+}
+
+} // namespace session_guard
