@@ -36,7 +36,8 @@ lint() {
 		lint "${@:2+half}" || status=1
 		return $status
 	fi
-	clang-tidy --quiet --config-file=.clang-tidy --warnings-as-errors='*' "$together" -- "${flags[@]}"
+	clang-tidy --quiet --config-file=.clang-tidy --header-filter="^$PWD/src/" \
+		--warnings-as-errors='*' "$together" -- "${flags[@]}"
 }
 
 lint "$1"/*.cpp

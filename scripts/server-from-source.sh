@@ -18,7 +18,7 @@ case $1 in
 	*) echo "$0 takes an absolute path" >&2; exit 2 ;;
 esac
 # shellcheck disable=SC2046
-need_packages gcc make bison flex perl dpkg-dev libipc-run-perl $(server_packages)
+need_packages gcc make bison flex perl dpkg-dev bubblewrap libipc-run-perl $(server_packages)
 find_server
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-source.XXXXXX") || exit 1
@@ -63,15 +63,30 @@ fetch() {
 	[ -x "$(echo postgresql-*/configure)" ]
 }
 
+# Run a command that can write to nothing but the folders of this script: whatever the package's
+# makefiles have in mind, the server that is installed here stays as it is.
+confined() {
+	bwrap --ro-bind / / --dev /dev --proc /proc --bind "$work" "$work" --bind "$target" "$target" \
+		--chdir "$PWD" "$@"
+}
+
 # Only what the tests need: no library that is not there anyway, and no documentation.
 build() {
 	local without=(--without-readline --without-zlib)
 	[ "$major" -lt 16 ] || without+=(--without-icu)
+	# Debian's server looks for its modules where the package has them, whatever its prefix is.
+	if [ -e debian/patches/50-per-version-dirs.patch ]; then
+		patch -s -R -p1 <debian/patches/50-per-version-dirs.patch || return
+	fi
 	./configure --quiet --prefix="$target" --enable-cassert --enable-debug --enable-tap-tests \
 		"${without[@]}" &&
 		for part in . contrib; do
-			make -s -j"$(nproc)" -C "$part" && make -s -C "$part" install || return
-		done
+			make -s -j"$(nproc)" -C "$part" && confined make -s -C "$part" install || return
+		done &&
+		case $("$target/bin/pg_config" --pkglibdir) in
+			"$target"/*) ;;
+			*) echo "The server looks for its modules outside of $target."; return 1 ;;
+		esac
 }
 
 # Keep what the server's own regression suite consists of.
@@ -88,4 +103,5 @@ if ! fetch; then
 	exit 3
 fi
 rm -rf "$target"
+mkdir -p "$target"
 cd postgresql-*/ && build && keep_regress && touch "$target/.complete"
