@@ -109,7 +109,7 @@ my $before = ask('SELECT stats_reset FROM session_guard.stats');
 wait_for_history($node);
 cmp_ok(ask('SELECT history_rows FROM session_guard.stats'), '>=', 8, 'the rows of the history are counted');
 ask('SELECT session_guard.reset_stats()');
-is(ask("SELECT $counters, ordered, history_rows, late_p50, late_p99, late_max FROM session_guard.stats"),
+is(ask("SELECT $counters, requests, history_rows, late_p50, late_p99, late_max FROM session_guard.stats"),
 	'0|0|0|0|0|0|0|0|0|0|0|||', 'the counters can be set to 0');
 is(ask("SELECT count(*) FROM session_guard.limit_stats WHERE ($counters) = (0, 0, 0, 0, 0, 0, 0, 0, 0) AND late_max IS NULL"), '6', 'for each limit');
 is(ask("SELECT stats_reset > '$before' FROM session_guard.stats"), 't', 'and it is shown when that was');
