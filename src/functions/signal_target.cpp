@@ -74,7 +74,7 @@ class RequestIntent
 	void
 	announce()
 	{
-		std::uint32_t times_before = times_recorded(event_);
+		std::uint32_t times_before = times_recorded(event(Outcome::Signaled));
 
 		if (is_to_be_logged(times_before))
 			write_line(request_, target_, times_before);
