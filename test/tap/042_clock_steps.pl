@@ -63,6 +63,19 @@ pass('what is over its limit after that is ended');
 is($node->safe_psql('postgres', $all_idle), '20', 'and nobody else');
 is(scalar guard_lines($node, qr/LOG:  terminating session/), 2, 'two sessions were ended in all');
 
+# What is done again within a minute is one event and in the log once; later it is told anew.
+# The receiver does not mind to be canceled.
+my $receiver = $node->safe_psql('postgres',
+	"SELECT pid FROM pg_stat_activity WHERE backend_type = 'logical replication launcher'");
+my $lines = qr/LOG:  canceling statement of session $receiver/;
+my $cancel = "SELECT outcome FROM cancel_query($receiver, timeout => '0 s')";
+$node->safe_psql('postgres', $cancel) for 1 .. 2;
+is(scalar guard_lines($node, $lines), 1, 'what is done twice within a minute is in the log once');
+set_clock(120);
+$node->safe_psql('postgres', $cancel);
+is(scalar guard_lines($node, $lines), 2, 'and once more after the minute is over');
+is($node->safe_psql('postgres', "SELECT count(*) FROM session_guard.event WHERE pid = $receiver"), '2', 'as there are two events');
+
 close_sessions(@idle, @culprits);
 $node->stop;
 done_testing();
