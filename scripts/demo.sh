@@ -133,7 +133,7 @@ say "Now the guard does its work; this takes some seconds ..."
 state_is runaway "state = 'idle'"
 is_gone holder
 state_is waiter "state = 'idle'"
-# Whoever is to be seen alive must not become idle for too long himself.
+# A session that is to be seen alive must not become idle for too long itself.
 echo "SELECT 'still here' AS waiter;" >&5
 echo "SELECT 'still here' AS runaway;" >&6
 is_gone forgotten

@@ -245,7 +245,7 @@ GRANT SELECT ON session_guard.history TO pg_monitor;
 COMMENT ON TABLE session_guard.history IS
 	'actions on sessions of the whole server, for as long as pg_session_guard.history_retention';
 
--- What the verbs return: one row per session.
+-- What the functions return: one row per session.
 CREATE TYPE session_guard.result AS (
 	pid integer,
 	backend_start timestamp with time zone,
@@ -331,7 +331,7 @@ CREATE CAST (varchar[] AS session_guard.one_or_many)
 CREATE CAST (name[] AS session_guard.one_or_many)
 	WITH FUNCTION session_guard.one_or_many(name[]) AS IMPLICIT;
 
--- The verbs are in the schema chosen at CREATE EXTENSION.
+-- The functions are in the schema chosen at CREATE EXTENSION.
 
 CREATE FUNCTION terminate_db_sessions(
 	dbname session_guard.one_or_many,

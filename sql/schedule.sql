@@ -116,7 +116,7 @@ ALTER ROLE regress_web IN DATABASE postgres SET pg_session_guard.exempt = on;
 SELECT DISTINCT spared FROM own;
 \c - :superuser
 ALTER ROLE regress_web IN DATABASE postgres SET pg_session_guard.exempt = off;
--- Who does not track his activities cannot be measured, but by his age.
+-- A session that does not track its activities cannot be measured, but by its age.
 ALTER ROLE regress_web SET track_activities = off;
 \c - regress_web
 SELECT limit_name, spared, due_at IS NOT NULL AS is_due

@@ -41,7 +41,7 @@ ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = 1001;
 SELECT count(*) FROM pg_file_settings
 WHERE name LIKE 'pg\_session\_guard.%' AND sourcefile LIKE '%postgresql.auto.conf';
 
--- Nobody sets a limit for himself, not even a superuser by mistake.
+-- No session sets a limit for itself, not even a superuser's by mistake.
 SET pg_session_guard.idle_session_timeout = '1h';
 BEGIN;
 SET LOCAL pg_session_guard.statement_timeout = 0;

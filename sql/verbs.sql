@@ -1,4 +1,4 @@
--- The DBA's verbs as SQL sees them: what they are called with, what they refuse, and that
+-- The functions as SQL sees them: what they are called with, what they refuse, and that
 -- nobody is signaled by a call that is refused or a dry run.  The only sessions here are
 -- this one, the guard, and perhaps that of the test before; none but this one is shown.
 SET client_min_messages = warning;

@@ -3,7 +3,7 @@
  * that exceeds one.
  *
  * A new limit is one more enumerator, one more row of limit_facts and one more
- * case in episode_of() (core/episode.h).
+ * case in episode_of() (core/episode.h); CONTRIBUTING.md says what else there is.
  */
 #pragma once
 

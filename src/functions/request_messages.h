@@ -19,7 +19,7 @@ Origin origin_of(const Request &request);
 /*
  * Write what is done to the target, at whose request and why, and how often that was done
  * before.  The target is announced as soon as the line may be written, in case
- * that the call is interrupted by then.
+ * the call is interrupted by then.
  */
 void write_line(const Request &request, Target &target, std::int64_t times_before);
 

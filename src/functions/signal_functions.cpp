@@ -1,7 +1,7 @@
 /*
  * The functions as SQL calls them: each makes a request of its arguments, and rows
  * of what became of it.  The request itself is carried out by one implementation
- * (see request.h).
+ * (see execute_request.h).
  *
  * Whatever arguments a function has of its own come first; then, where it is about
  * many sessions, include_sync_rep, and include_spared where it names a condition;

@@ -102,7 +102,7 @@ read_process(int pid, BackendSnapshot &snapshot)
 	       snapshot.backend.id.pid == pid;
 }
 
-/* Why the wait makes nobody a culprit, as far as the caller is shown it; empty if it does. */
+/* Why nobody counts as blocking by the wait, as far as the caller is shown it; empty if it does. */
 const char *
 innocence_of(const WaitEdge &edge)
 {
@@ -116,7 +116,7 @@ innocence_of(const WaitEdge &edge)
 	return "";
 }
 
-/* Why a session that is to blame was not selected; the others are the filters but for blocking. */
+/* Why a session that blocks others was not selected; "others" are the filters but for blocking. */
 const char *
 exception_of(const Filter &filter, FilterMatcher &others, const BackendSnapshot &snapshot)
 {
@@ -163,7 +163,7 @@ add_edge(Causes &causes, const Filter &filter, FilterMatcher &others, const Wait
 	}
 }
 
-/* What the roots of all chains of waits are waited for. */
+/* What others wait for at the roots of all chains of waits. */
 Causes
 causes_in(const WaitGraph &graph, const Filter &filter)
 {

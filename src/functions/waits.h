@@ -1,5 +1,5 @@
 /*
- * What sessions wait for when no session is found that is to blame.
+ * What sessions wait for when no session is found that counts as blocking.
  */
 #pragma once
 

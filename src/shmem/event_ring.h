@@ -5,7 +5,7 @@
  * in core/event_places.h; what gives way before it was ever written is counted as
  * lost.
  *
- * An LWLock of an own tranche guards all of it, so nothing in here may be called
+ * An LWLock of its own tranche guards all of it, so nothing in here may be called
  * while an error is being reported: a process that ends by FATAL could hold it.
  */
 #pragma once

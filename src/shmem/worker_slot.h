@@ -26,9 +26,12 @@ struct WorkerSlot
 	/* The worker that is connected and at work; 0 if none is. */
 	pg_atomic_uint32 worker_pid;
 	pg_atomic_uint64 worker_start;
-	/* How often in a row a worker has failed at its start, or soon after (worker/worker.cpp). */
+	/* How often in a row a worker has failed at its start, or soon after (worker/start.cpp). */
 	pg_atomic_uint32 failed_starts;
-	/* 1 from the call that wakes the worker to give way (worker/give_way.h) until it looks. */
+	/*
+	 * 1 from the call that wakes the worker to give way (worker/give_way.h) until the
+	 * worker reads the lock.
+	 */
 	pg_atomic_uint32 is_called_off;
 };
 

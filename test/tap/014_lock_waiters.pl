@@ -52,7 +52,7 @@ $holder->query('COMMIT');
 $row_waiter->read_result;
 is($row_waiter->sqlstate, '', 'who has got the lock on a row completes');
 
-# Cancelled by hand: a superuser is not the guard's.
+# Canceled by hand: a superuser is not the guard's.
 $node->safe_psql('postgres', "SELECT pg_cancel_backend(${\$superuser->pid})");
 $superuser->read_result;
 my @waiters = ($table_waiter, $late_waiter);

@@ -64,17 +64,18 @@ is($node->safe_psql('postgres', $all_idle), '20', 'and nobody else');
 is(scalar guard_lines($node, qr/LOG:  terminating session/), 2, 'two sessions were ended in all');
 
 # What is done again within a minute is one event and in the log once; later it is told anew.
-# The receiver does not mind to be canceled.
-my $receiver = $node->safe_psql('postgres',
-	"SELECT pid FROM pg_stat_activity WHERE backend_type = 'logical replication launcher'");
-my $lines = qr/LOG:  canceling statement of session $receiver/;
-my $cancel = "SELECT outcome FROM cancel_query($receiver, timeout => '0 s')";
-$node->safe_psql('postgres', $cancel) for 1 .. 2;
+# A stopped session takes no notice of it.
+my $stopped = pop @idle_pids;
+my $lines = qr/LOG:  terminating session $stopped/;
+my $terminate = "SELECT outcome FROM terminate_session($stopped, timeout => '0 s')";
+kill STOP => $stopped;
+is($node->safe_psql('postgres', $terminate), 'signaled', 'a stopped session is signaled') for 1 .. 2;
 is(scalar guard_lines($node, $lines), 1, 'what is done twice within a minute is in the log once');
 set_clock(120);
-$node->safe_psql('postgres', $cancel);
-is(scalar guard_lines($node, $lines), 2, 'and once more after the minute is over');
-is($node->safe_psql('postgres', "SELECT count(*) FROM session_guard.event WHERE pid = $receiver"), '2', 'as there are two events');
+is($node->safe_psql('postgres', $terminate), 'signaled', 'and later again');
+is(scalar guard_lines($node, $lines), 2, 'which is in the log');
+is($node->safe_psql('postgres', "SELECT count(*) FROM session_guard.event WHERE pid = $stopped"), '2', 'and an event of its own');
+kill CONT => $stopped;
 
 close_sessions(@idle, @culprits);
 $node->stop;

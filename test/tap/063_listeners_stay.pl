@@ -82,7 +82,7 @@ for my $name (sort keys %stays)
 wait_for_scan($node, 3);
 is(living($node, \%stays), join(' ', sort keys %stays), 'and goes on listening');
 
-# He who stops listening is like the others from then on.
+# A session that stops listening is like the others from then on.
 my $last = $stays{'two channels and one UNLISTEN'};
 $last->query('UNLISTEN a');
 wait_for_end($node, $last->pid);

@@ -16,7 +16,7 @@ my $node = guard_node('main', max_connections => 40);
 
 local $ENV{PGCLIENTENCODING} = 'UTF8';
 
-# Each with a neighbour that a careless comparison would take for the same.
+# Each with a neighbor that a careless comparison would take for the same.
 my @names = (
 	[ q{Frau "Müller"'s shop}, q{frau "müller"'s shop} ],
 	[ q{a_b%}, q{acbd} ],

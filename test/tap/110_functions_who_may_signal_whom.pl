@@ -3,7 +3,7 @@
 # sessions, and who may not execute the server's function ends nobody: what is
 # not permitted is a row "denied", and the others are still done.  What somebody
 # else's session is at is no condition for who may not see it.  The log says who
-# ordered it, with which function and why.
+# requested it, with which function and why.
 
 use strict;
 use warnings FATAL => 'all';

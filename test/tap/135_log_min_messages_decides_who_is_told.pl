@@ -23,7 +23,7 @@ $node->safe_psql(
 	ALTER ROLE runner SET pg_session_guard.statement_timeout = '300ms';
 	ALTER ROLE sleeper SET pg_session_guard.idle_session_timeout = '300ms'});
 
-# What is told of the guard's and of ordered ends, without durations.
+# What is told of ends by the guard and of requested ones, without durations.
 my %told = (
 	canceled => canceled_text(
 		'Statement running for N; pg_session_guard.statement_timeout is 300 ms (role "runner").',

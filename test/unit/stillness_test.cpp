@@ -305,7 +305,7 @@ TEST_P(Seeming, IsAskedForAtALookThatComesAfterItsDeadline)
 	EXPECT_EQ(read_until_no_wait(late, decision),
 	          GetParam().counts_from_reading ? late + threshold + 1 : late + second);
 	EXPECT_EQ(decision.outlook, Outlook::Due);
-	/* It has not stirred: it is late because nobody evaluation. */
+	/* It has not stirred: it is late because nobody has read it. */
 	EXPECT_EQ(decision.verdict.due, deadline_after(late));
 }
 

@@ -505,8 +505,8 @@ TEST_P(RandomSteps, WhoIsSeenAtOnceIsPlacedWhereItWas)
 
 /*
  * Of several steps between two readings only their sum is seen, and what was
- * stamped between them may be taken for something older.  But who was evaluation
- * at before has made a stamp that is new since.
+ * stamped between them may be taken for something older.  But a session that was
+ * read before has made a stamp that is new since.
  */
 TEST_P(RandomSteps, WhoWasLookedAtBeforeIsPlacedAfterThatLook)
 {
