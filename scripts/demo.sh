@@ -109,7 +109,7 @@ is_gone() {
 
 say "Opening sessions of role web:
     holder     takes a row lock and goes idle in transaction
-    waiter     wants the same row; waiting is no fault of his
+    waiter     wants the same row; waiting is not its fault
     runaway    runs a query without end
     forgotten  has asked something, and now sits idle
     pgbench    four clients that simply work"
@@ -147,7 +147,7 @@ show() {
 	say "$1: $2"
 	sed 's/^/    /' "$work/$1.out"
 }
-show holder "was ended, so his lock is free. His client says:"
+show holder "was ended, so its lock is free. Its client says:"
 show waiter "was spared while waiting, got the lock and is still here:"
 show runaway "lost the statement and kept the session:"
 show forgotten "was ended after a while of idleness:"

@@ -258,7 +258,7 @@ CREATE TYPE session_guard.result AS (
 	action text,
 	outcome text,
 	note text);
-COMMENT ON TYPE session_guard.result IS 'what became of one session that a verb was about';
+COMMENT ON TYPE session_guard.result IS 'what became of one session that a function was about';
 COMMENT ON COLUMN session_guard.result.state IS 'its state when it was selected';
 COMMENT ON COLUMN session_guard.result.query IS 'its query when it was selected';
 COMMENT ON COLUMN session_guard.result.action IS 'cancel or terminate';

@@ -331,6 +331,7 @@ session_guard_reset_stats(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 
+	(void)fcinfo;
 	require_shared_memory();
 	reset_counters();
 	PG_RETURN_VOID();

@@ -104,7 +104,7 @@ read_process(int pid, BackendSnapshot &snapshot)
 
 /* Why nobody counts as blocking by the wait, as far as the caller is shown it; empty if it does. */
 const char *
-innocence_of(const WaitEdge &edge)
+why_not_blocking(const WaitEdge &edge)
 {
 	BackendSnapshot waiter;
 
@@ -142,7 +142,7 @@ words_for(const Filter &filter, FilterMatcher &others, const WaitEdge &edge,
 	if (edge.lock == WaitedLock::Snapshot)
 		return psprintf("a snapshot of %s", name);
 	if (edge.kind != WhoWaits::Session)
-		return psprintf("%s%s", name, innocence_of(edge));
+		return psprintf("%s%s", name, why_not_blocking(edge));
 	if (!is_client_backend(blocker) || blocker.session.id.pid == MyProcPid)
 		return name;
 	return psprintf("%s%s", name, exception_of(filter, others, blocker));
@@ -221,7 +221,7 @@ notice_waits(const Filter &filter)
 	if (causes.words.count() == 0)
 		return;
 	ereport(NOTICE,
-	        (errmsg("no session is to blame for those that wait"),
+	        (errmsg("no session counts as blocking those that wait"),
 	         errdetail("They wait for: %s.", list_of(causes.words.all())), hint_for(causes)));
 }
 

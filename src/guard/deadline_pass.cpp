@@ -76,7 +76,7 @@ plan_escalation(const Deadline &deadline, const Evaluation &evaluation)
 
 /* Act on a verdict, unless it has to wait its turn in the throttle. */
 void
-act(const Deadline &deadline, const Evaluation &evaluation, bool was_throttled)
+act_or_throttle(const Deadline &deadline, const Evaluation &evaluation, bool was_throttled)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
 	bool is_late = is_catch_up(verdict);
@@ -139,7 +139,7 @@ handle(const Deadline &deadline, bool was_throttled)
 			break;
 	}
 	if (evaluation.decision.outlook == Outlook::Due)
-		act(deadline, evaluation, was_throttled);
+		act_or_throttle(deadline, evaluation, was_throttled);
 	else
 		leave(deadline, evaluation);
 }

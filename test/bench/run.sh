@@ -1,7 +1,7 @@
 #!/bin/bash
 # Benchmarks against a throw-away server, each beside what it is measured by in the same run.
 #
-#   test/bench/run.sh [lateness|quiet|busy|scan|verbs|view|core|all]...
+#   test/bench/run.sh [lateness|quiet|busy|scan|functions|view|core|all]...
 #
 # Nothing here is a test: figures depend on the machine, ratios hardly do.
 set -eu
@@ -276,9 +276,9 @@ time_of() {
 		sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'
 }
 
-verbs() {
+functions() {
 	local sessions ours servers left
-	echo "verbs: idle sessions of a database terminated and confirmed, in ms"
+	echo "functions: idle sessions of a database terminated and confirmed, in ms"
 	sql 'CREATE DATABASE shop'
 	printf '  %8s %22s %38s %8s\n' sessions 'terminate_db_sessions' 'pg_terminate_backend(pid, 5000) of each' ratio
 	for sessions in 100 500 1000; do
@@ -336,11 +336,11 @@ core() {
 }
 
 names=("$@")
-if [ ${#names[@]} -eq 0 ] || [ "${names[*]}" = all ]; then names=(lateness quiet busy scan verbs view core); fi
+if [ ${#names[@]} -eq 0 ] || [ "${names[*]}" = all ]; then names=(lateness quiet busy scan functions view core); fi
 for name in "${names[@]}"; do
 	case $name in
-		lateness | quiet | busy | scan | verbs | view | core) ;;
-		*) echo "usage: test/bench/run.sh [lateness|quiet|busy|scan|verbs|view|core|all]..." >&2; exit 2 ;;
+		lateness | quiet | busy | scan | functions | view | core) ;;
+		*) echo "usage: test/bench/run.sh [lateness|quiet|busy|scan|functions|view|core|all]..." >&2; exit 2 ;;
 	esac
 done
 

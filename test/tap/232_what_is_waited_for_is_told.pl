@@ -49,7 +49,7 @@ sub waits_for
 {
 	my ($what, @hints) = @_;
 
-	return join "\n", 'NOTICE:  no session is to blame for those that wait',
+	return join "\n", 'NOTICE:  no session counts as blocking those that wait',
 	  "DETAIL:  They wait for: $what.", @hints ? 'HINT:  ' . join ' ', @hints : ();
 }
 my $advisory_hint = 'include_advisory => true ends who holds advisory locks.';

@@ -523,11 +523,11 @@ TEST_P(RandomSteps, WhoWasLookedAtBeforeIsPlacedAfterThatLook)
 		pass_to_next_reading(4);
 		for (const Made &one : made)
 		{
-			TrackingState evaluation = tracking;
+			TrackingState copy = tracking;
 			Session seen = session;
 
 			seen.state_change = one.stamp;
-			place(evaluation, seen, clock, monotonic);
+			place(copy, seen, clock, monotonic);
 			ASSERT_GE(seen.times.state_change, last_read_at - smallest_step) << "reading " << i;
 			ASSERT_LE(seen.times.state_change, monotonic) << "reading " << i;
 		}

@@ -4,27 +4,27 @@
 SET client_min_messages = warning;
 CREATE EXTENSION pg_session_guard;
 RESET client_min_messages;
-SET application_name = 'regress_verbs';
+SET application_name = 'regress_functions';
 SET intervalstyle = 'postgres';
 \set SHOW_CONTEXT never
 SELECT worker_pid AS guard FROM session_guard.stats \gset
 
 -- Signatures: one function for each name, and nothing that a planner may skip or share out.
-CREATE VIEW verb AS
+CREATE VIEW function AS
 	SELECT * FROM pg_proc WHERE prorettype = 'session_guard.result'::regtype;
 \pset format unaligned
-SELECT proname, pg_get_function_arguments(oid) AS arguments FROM verb ORDER BY proname COLLATE "C";
+SELECT proname, pg_get_function_arguments(oid) AS arguments FROM function ORDER BY proname COLLATE "C";
 SELECT proname, pg_get_function_arguments(oid) AS arguments, provolatile, proparallel, prosrc
 FROM pg_proc
 WHERE pronamespace = 'session_guard'::regnamespace AND proname IN ('not_given', 'get_sessions')
 ORDER BY proname COLLATE "C";
 \pset format aligned
-SELECT proname, provolatile, proparallel, prosrc FROM verb ORDER BY proname COLLATE "C";
-SELECT count(*) AS verbs, count(DISTINCT proname) AS names,
+SELECT proname, provolatile, proparallel, prosrc FROM function ORDER BY proname COLLATE "C";
+SELECT count(*) AS functions, count(DISTINCT proname) AS names,
 	bool_and(proretset) AS return_sets, bool_or(proisstrict) AS strict,
 	bool_or(prosecdef) AS security_definer, bool_or(provariadic <> 0) AS variadic,
 	bool_and(proacl IS NULL) AS for_everybody
-FROM verb;
+FROM function;
 
 -- What comes back.
 SELECT attname, format_type(atttypid, atttypmod) AS type
@@ -58,9 +58,9 @@ $$;
 -- A call with one argument at a value of our choosing and the others at valid ones: whatever
 -- has a default is left out but for a role that nobody has, and it is a dry run unless that
 -- is the argument.
-CREATE FUNCTION call_of(verb regproc, argument text, value text) RETURNS text
+CREATE FUNCTION call_of(function regproc, argument text, value text) RETURNS text
 LANGUAGE sql STABLE AS $$
-	SELECT format('%s(%s)', verb, string_agg(
+	SELECT format('%s(%s)', function, string_agg(
 		format('%I => %s', a.name, CASE
 			WHEN a.name = argument THEN value
 			WHEN a.name = 'dry_run' THEN 'true'
@@ -69,62 +69,62 @@ LANGUAGE sql STABLE AS $$
 			WHEN a.name = 'pid' THEN '0'
 			ELSE quote_literal('1 day') END), ', ' ORDER BY a.position))
 	FROM pg_proc AS p, unnest(p.proargnames) WITH ORDINALITY AS a(name, position)
-	WHERE p.oid = verb
+	WHERE p.oid = function
 		AND (a.position <= p.pronargs - p.pronargdefaults OR a.name IN (argument, 'username', 'dry_run'))
 $$;
 SELECT call_of('terminate_idle_sessions', 'dbname', 'NULL');
 CREATE VIEW argument AS
-	SELECT v.oid::regproc AS verb, a.name, v.proargtypes[a.position - 1]::regtype AS type, a.position
-	FROM verb AS v, unnest(v.proargnames) WITH ORDINALITY AS a(name, position)
+	SELECT v.oid::regproc AS function, a.name, v.proargtypes[a.position - 1]::regtype AS type, a.position
+	FROM function AS v, unnest(v.proargnames) WITH ORDINALITY AS a(name, position)
 	WHERE a.position <= v.pronargs;
 
 -- NULL is never "all", nor a default: only the reason may be missing.
-SELECT a.name, count(*) AS verbs, f.error, f.message
-FROM argument AS a, LATERAL failure('SELECT * FROM ' || call_of(a.verb, a.name, format('NULL::%s', a.type))) AS f
+SELECT a.name, count(*) AS functions, f.error, f.message
+FROM argument AS a, LATERAL failure('SELECT * FROM ' || call_of(a.function, a.name, format('NULL::%s', a.type))) AS f
 GROUP BY a.name, f.error, f.message ORDER BY a.name COLLATE "C";
 -- With the values that NULL has taken the place of, no call fails.
-SELECT v.proname, f.* FROM verb AS v, LATERAL failure('SELECT * FROM ' || call_of(v.oid, '', '')) AS f
+SELECT v.proname, f.* FROM function AS v, LATERAL failure('SELECT * FROM ' || call_of(v.oid, '', '')) AS f
 WHERE f.error IS NOT NULL;
 
 -- Names must exist; durations are not negative.
-SELECT a.name, v.value, count(*) AS verbs, f.error, f.message
+SELECT a.name, v.value, count(*) AS functions, f.error, f.message
 FROM argument AS a, (VALUES
 	('dbname', 'regress_no_such_database'), ('dbname', ''), ('dbname', 'Postgres'), ('dbname', 'post%'),
 	('username', 'regress_no_such_role'), ('username', ''), ('username', 'PUBLIC')) AS v(name, value),
-	LATERAL failure('SELECT * FROM ' || call_of(a.verb, a.name, quote_literal(v.value))) AS f
+	LATERAL failure('SELECT * FROM ' || call_of(a.function, a.name, quote_literal(v.value))) AS f
 WHERE a.name = v.name
 GROUP BY a.name, v.value, f.error, f.message ORDER BY a.name COLLATE "C", v.value COLLATE "C";
-SELECT a.name, v.value, count(*) AS verbs, f.error, f.message
+SELECT a.name, v.value, count(*) AS functions, f.error, f.message
 FROM argument AS a, (VALUES ('-1 us'), ('-1 day'), ('1 mon -31 days'), ('-178000000 years')) AS v(value),
-	LATERAL failure('SELECT * FROM ' || call_of(a.verb, a.name, quote_literal(v.value))) AS f
+	LATERAL failure('SELECT * FROM ' || call_of(a.function, a.name, quote_literal(v.value))) AS f
 WHERE a.type = 'interval'::regtype
 GROUP BY a.name, v.value, f.error, f.message ORDER BY a.name COLLATE "C", v.value COLLATE "C";
 -- Zero and longer than anything are durations; but for the grace.
-SELECT a.name, v.value, count(*) AS verbs, f.error, f.message, f.hint
+SELECT a.name, v.value, count(*) AS functions, f.error, f.message, f.hint
 FROM argument AS a, (VALUES ('0'), ('1 mon -30 days'), ('178000000 years')) AS v(value),
-	LATERAL failure('SELECT * FROM ' || call_of(a.verb, a.name, quote_literal(v.value))) AS f
+	LATERAL failure('SELECT * FROM ' || call_of(a.function, a.name, quote_literal(v.value))) AS f
 WHERE a.type = 'interval'::regtype AND a.name <> 'longer_than'
 	AND (a.name = 'grace' OR f.error IS NOT NULL)
 GROUP BY a.name, v.value, f.error, f.message, f.hint ORDER BY a.name COLLATE "C", v.value COLLATE "C";
 
 -- What the general ones refuse.
 \pset format unaligned
-SELECT v.verb, f.* FROM unnest(ARRAY['terminate_sessions', 'cancel_queries']) AS v(verb),
+SELECT v.function, f.* FROM unnest(ARRAY['terminate_sessions', 'cancel_queries']) AS v(function),
 	LATERAL failures(
-		format('%s()', v.verb),
-		format('%s(dry_run => true)', v.verb),
-		format('%s(except_self => true, reason => ''none'', dry_run => true)', v.verb),
-		format('%s(longer_than => ''0'', dry_run => true)', v.verb),
-		format('%s(query => ''('', dry_run => true)', v.verb),
-		format('%s(query => ''a{2,1}'', dry_run => true)', v.verb),
-		format('%s(query => '''', dry_run => true)', v.verb),
-		format('%s(application_name => '''', dry_run => true)', v.verb),
-		format('%s(application_name => ''\'', dry_run => true)', v.verb),
-		format('%s(application_name => ''web\'', dry_run => true)', v.verb),
-		format('%s(application_name => ''web\\\'', dry_run => true)', v.verb),
-		format('%s(state => ''busy'', dry_run => true)', v.verb),
-		format('%s(state => '''', dry_run => true)', v.verb),
-		format('%s(state => ''Idle'', dry_run => true)', v.verb)) AS f;
+		format('%s()', v.function),
+		format('%s(dry_run => true)', v.function),
+		format('%s(except_self => true, reason => ''none'', dry_run => true)', v.function),
+		format('%s(longer_than => ''0'', dry_run => true)', v.function),
+		format('%s(query => ''('', dry_run => true)', v.function),
+		format('%s(query => ''a{2,1}'', dry_run => true)', v.function),
+		format('%s(query => '''', dry_run => true)', v.function),
+		format('%s(application_name => '''', dry_run => true)', v.function),
+		format('%s(application_name => ''\'', dry_run => true)', v.function),
+		format('%s(application_name => ''web\'', dry_run => true)', v.function),
+		format('%s(application_name => ''web\\\'', dry_run => true)', v.function),
+		format('%s(state => ''busy'', dry_run => true)', v.function),
+		format('%s(state => '''', dry_run => true)', v.function),
+		format('%s(state => ''Idle'', dry_run => true)', v.function)) AS f;
 \pset format aligned
 -- A pattern is refused also where no session would be compared with it.
 SELECT * FROM failures(
@@ -264,7 +264,7 @@ BEGIN
 	RETURN QUERY EXECUTE format(
 		'SELECT %L, pid = pg_backend_pid(), backend_start IS NOT NULL, datname, application_name,
 			client_addr, state, action, outcome, note
-		 FROM %s WHERE application_name = ''regress_verbs'' OR application_name IS NULL', wanted, wanted);
+		 FROM %s WHERE application_name = ''regress_functions'' OR application_name IS NULL', wanted, wanted);
 END
 $$;
 SELECT r.* FROM unnest(ARRAY[
@@ -284,7 +284,7 @@ SELECT r.* FROM unnest(ARRAY[
 	'terminate_session(-1)',
 	'terminate_session(2147483647, dry_run => true)',
 	'terminate_session(2147483647, now())',
-	'terminate_sessions(application_name => ''regress\_v%'', except_self => false, dry_run => true)',
+	'terminate_sessions(application_name => ''regress\_f%'', except_self => false, dry_run => true)',
 	'terminate_sessions(application_name => ''regress\_v'', except_self => false, dry_run => true)',
 	'terminate_sessions(application_name => ''regress_v%'', dry_run => true)',
 	'terminate_sessions(query => ''^SELECT +r\.\* from UNNEST'', except_self => false, dry_run => true)',
@@ -302,7 +302,7 @@ SELECT r.* FROM unnest(ARRAY[
 	'cancel_query(0)',
 	'terminate_sessions(application_name => ARRAY[''nobody'', ''regress%''], except_self => false, dry_run => true)',
 	'terminate_sessions(application_name => ''regress%'', except_application_name => ''regress_s%'', except_self => false, dry_run => true)',
-	'terminate_sessions(application_name => ''regress%'', except_application_name => ARRAY[''nobody'', ''%verbs''], except_self => false, dry_run => true)',
+	'terminate_sessions(application_name => ''regress%'', except_application_name => ARRAY[''nobody'', ''%functions''], except_self => false, dry_run => true)',
 	'terminate_sessions(except_username => ''pg_monitor'', except_self => false, dry_run => true)',
 	'terminate_sessions(except_username => session_user, except_self => false, dry_run => true)',
 	'terminate_sessions(except_username => ARRAY[''pg_monitor'', session_user], except_self => false, dry_run => true)',
@@ -320,7 +320,7 @@ SELECT r.* FROM unnest(ARRAY[
 -- Nobody was signaled by all this.
 SELECT count(*) AS this_session, worker_pid = :guard AS same_guard
 FROM session_guard.session, session_guard.stats
-WHERE application_name = 'regress_verbs' GROUP BY worker_pid;
+WHERE application_name = 'regress_functions' GROUP BY worker_pid;
 
 -- The view, for whom pg_stat_activity shows all of it ...
 SELECT is_self, datname, usename = session_user AS is_mine, application_name, client_addr, state,
@@ -337,28 +337,28 @@ SET ROLE regress_ordinary;
 SELECT is_self, backend_start, datname, usename = session_user AS is_mine, application_name,
 	client_addr, state, state_age, query_age, transaction_age, session_age, wait_event_type,
 	wait_event, blocked_by, blocks, horizon_age, query
-FROM session_guard.session WHERE application_name = 'regress_verbs';
+FROM session_guard.session WHERE application_name = 'regress_functions';
 SELECT * FROM session_guard.get_stats();
 -- By who it is: denied; by what it does: left out, for whom may not signal it either.
-SELECT * FROM terminate_sessions(application_name => 'regress_verbs', username => session_user);
-SELECT outcome, note FROM terminate_sessions(application_name => 'regress_verbs', except_self => false);
-SELECT * FROM terminate_sessions(application_name => 'regress_verbs', state => 'active', except_self => false);
-SELECT * FROM terminate_sessions(application_name => 'regress_verbs', query => '.', except_self => false);
+SELECT * FROM terminate_sessions(application_name => 'regress_functions', username => session_user);
+SELECT outcome, note FROM terminate_sessions(application_name => 'regress_functions', except_self => false);
+SELECT * FROM terminate_sessions(application_name => 'regress_functions', state => 'active', except_self => false);
+SELECT * FROM terminate_sessions(application_name => 'regress_functions', query => '.', except_self => false);
 SELECT backend_start, client_addr, state, query, outcome, note
 FROM terminate_session(pg_backend_pid(), dry_run => true);
 SET ROLE regress_signaler;
 SELECT backend_start, client_addr, state, query, outcome, note
-FROM terminate_sessions(application_name => 'regress_verbs', state => 'active', except_self => false);
-SELECT * FROM terminate_sessions(application_name => 'regress_verbs', query => '.', except_self => false);
-SELECT * FROM terminate_sessions(application_name => 'regress_verbs', client_addr => '::/0', except_self => false);
+FROM terminate_sessions(application_name => 'regress_functions', state => 'active', except_self => false);
+SELECT * FROM terminate_sessions(application_name => 'regress_functions', query => '.', except_self => false);
+SELECT * FROM terminate_sessions(application_name => 'regress_functions', client_addr => '::/0', except_self => false);
 SET ROLE regress_reader;
 SELECT state, query LIKE 'SELECT%' AS query, outcome, note
-FROM terminate_sessions(application_name => 'regress_verbs', query => '.', except_self => false);
-SELECT is_self, state FROM session_guard.session WHERE application_name = 'regress_verbs';
+FROM terminate_sessions(application_name => 'regress_functions', query => '.', except_self => false);
+SELECT is_self, state FROM session_guard.session WHERE application_name = 'regress_functions';
 RESET ROLE;
 DROP ROLE regress_ordinary, regress_signaler, regress_reader;
 
-DROP VIEW argument, verb;
+DROP VIEW argument, function;
 DROP FUNCTION failures, failure, call_of, rows_of_self;
 SET client_min_messages = warning;
 DROP EXTENSION pg_session_guard;
