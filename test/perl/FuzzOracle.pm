@@ -298,14 +298,14 @@ sub verdicts
 		$verdict{ $entry->{pid} }{fate} = fate($world, $call, $entry);
 		$verdict{ $entry->{pid} }{may_be_spared} = has_waited($call, $entry);
 	}
-	loosen($call, $snapshot, \%verdict);
+	loosen($world, $call, $snapshot, \%verdict);
 	return \%verdict;
 }
 
 # Who waits for somebody who is ended goes on by itself, and may then be another thing.
 sub loosen
 {
-	my ($call, $snapshot, $verdict) = @_;
+	my ($world, $call, $snapshot, $verdict) = @_;
 
 	return if $call->{dry_run};
 	my %is_loose = map { $_ => 1 } grep { ($verdict->{$_}{fate} // '') =~ /^(?:terminate|cancel|stop)$/ } keys %$verdict;
@@ -320,6 +320,12 @@ sub loosen
 			my $own = $verdict->{ $entry->{pid} };
 			$own->{selected} = 'maybe' if $own->{selected} eq 'yes' && depends_on_activity($call);
 			$own->{may_race} = 1 if depends_on_activity($call);
+			# Spared for its wait alone, it runs now, and is no longer spared if it is still found so.
+			next if ($own->{fate} // '') ne 'spared';
+			my $fate = fate($world, $call, { %$entry, wait_event_type => undef, wait_event => undef });
+			next if $fate eq 'spared';
+			$own->{fate} = $fate;
+			$own->{may_be_spared} = 1;
 		}
 	} while (keys %is_loose > $before);
 	return;
