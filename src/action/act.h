@@ -106,7 +106,7 @@ leave_alone(T &intent, Outcome outcome)
 	return {.outcome = outcome, .event = 0};
 }
 
-/* Publish the message, signal, and note it; whether it was sent. */
+/* Publish the message, signal, and note in "acted" that it was sent, if it was. */
 template <Intent T>
 void
 signal_and_note(T &intent, const ClientMessage &message, bool send(int pid, Action action),

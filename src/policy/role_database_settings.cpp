@@ -18,9 +18,6 @@ namespace session_guard
 namespace
 {
 
-constexpr char prefix[] = "pg_session_guard.";
-constexpr std::size_t prefix_length = sizeof(prefix) - 1;
-
 /* The settings in an array of "name=value" that are ours. */
 template <typename Use>
 void
@@ -64,7 +61,7 @@ take_setting(char *setting, RoleDatabaseSettingsRow &row, const char *text_befor
 	*equals = '\0';
 	for (char *c = setting; *c != '\0'; c++)
 		*c = static_cast<char>(pg_ascii_tolower(static_cast<unsigned char>(*c)));
-	if (!store(setting + prefix_length, equals + 1, row.settings))
+	if (!store(setting + setting_prefix.size(), equals + 1, row.settings))
 		ereport(
 		    elevel,
 		    (errmsg("ignored the value \"%s\" stored for parameter \"%s\"", equals + 1, setting),

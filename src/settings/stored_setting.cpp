@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string_view>
 
 namespace session_guard
 {
@@ -61,9 +60,7 @@ store(const char *name, const char *value, RoleDatabaseSettings &stored)
 bool
 is_our_setting(const char *name)
 {
-	constexpr std::string_view prefix = "pg_session_guard.";
-
-	return pg_strncasecmp(name, prefix.data(), prefix.size()) == 0;
+	return pg_strncasecmp(name, setting_prefix.data(), setting_prefix.size()) == 0;
 }
 
 std::optional<Limit>

@@ -7,9 +7,13 @@
 #include "core/policy.h"
 
 #include <optional>
+#include <string_view>
 
 namespace session_guard
 {
+
+/* What the names of all settings of ours begin with; NUL-terminated. */
+inline constexpr std::string_view setting_prefix = "pg_session_guard.";
 
 /*
  * Take over what is stored for a role or database under a name without its
