@@ -43,12 +43,7 @@ my %reader = map { $_ => RawSession->connect($node, user => $superuser) } keys %
 # From here on who reads pg_stat_activity would wait, too.
 set_limits($node, idle_session_timeout => '1h');
 $session{writer}->send_query("SELECT half_written('$gate'), pg_sleep(600)");
-wait_until(
-	sub {
-		return $observer->query(
-			"SELECT count(*) FROM pg_locks WHERE pid = $pid AND locktype = 'virtualxid'") eq '1';
-	},
-	'the writer has begun');
+wait_until(sub { -e "$gate.begun" }, 'the writer is in the middle of writing');
 $reader{$_}->send_query($query{$_}) for keys %query;
 my $all = join ', ', map { $_->pid } values %reader;
 wait_until(
