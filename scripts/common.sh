@@ -136,6 +136,28 @@ remove_folder() {
 	rm -rf "$work"
 }
 
+# Repeat alone the scripts that have failed beside others, and tell which pass then.
+#
+#   repeat_failed OUTPUT BUILD COMMAND...
+#
+# OUTPUT is what "make installcheck" has written, BUILD where it ran, COMMAND how to call it.  An
+# unsteady script has a race to be found, or what it tests has one; but not by whoever meets it with
+# another change.
+repeat_failed() {
+	local output=$1 build=$2 script scripts
+	shift 2
+	scripts=$(sed -nE 's#^(test/tap/[^ ]+\.pl) +\(Wstat.*#\1#p' "$output")
+	# More than two are no chance.
+	[ -n "$scripts" ] && [ "$(wc -w <<<"$scripts")" -le 2 ] || return 1
+	for script in $scripts; do
+		tail -n 30 "$build/tmp_check/log/regress_log_$(basename "$script" .pl)"
+	done
+	for script in $scripts; do
+		"$@" REGRESS='' ISOLATION='' PROVE_TESTS="$script" PROVE_FLAGS='' >"$output.repeated" 2>&1 || return 1
+		echo "unsteady $script"
+	done
+}
+
 # Settings by which a server finds a build that is installed under $1 only.
 settings_for_build() {
 	local sharedir pkglibdir

@@ -127,6 +127,8 @@ test_build() {
 	shift
 	if "$@" >"$work/$version.log" 2>&1; then
 		echo passed >"$work/$version.result"
+		# What has passed only alone.
+		grep -E '^(unsteady|    )' "$work/$version.log"
 	else
 		grep -E '^(not ok|    )' "$work/$version.log" | tail -n 80
 	fi

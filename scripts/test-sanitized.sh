@@ -70,12 +70,16 @@ wrap_server() {
 	"$dir/bin/postgres" -V
 }
 
+installcheck() {
+	make installcheck bindir="$dir/bin" ISOLATION= PROVE_FLAGS="-j$(nproc)" "$@"
+}
+
 run_tests() {
 	settings_for_build "$dir/install" >"$dir/temp_config" || return
 	export TEMP_CONFIG=$dir/temp_config
 	"$bindir/initdb" -D "$dir/template" -A trust -N >/dev/null || return
 	export INITDB_TEMPLATE=$dir/template
-	make installcheck bindir="$dir/bin" ISOLATION= PROVE_FLAGS="-j$(nproc)" "$@" || {
+	installcheck "$@" || {
 		cat regression.diffs 2>/dev/null
 		return 1
 	}
@@ -94,9 +98,19 @@ no_reports() {
 }
 
 build && wrap_server || exit 1
-run_tests "$@"
+run_tests "$@" >"$dir/out" 2>&1
 status=$?
-if ! no_reports || [ $status -ne 0 ]; then
+cat "$dir/out"
+no_reports
+found=$?
+# Repeating removes the logs in which the reports are looked for.
+if [ $found -eq 0 ] && [ $status -ne 0 ]; then
+	repeat_failed "$dir/out" "$dir/src" installcheck "$@"
+	status=$?
+	no_reports
+	found=$?
+fi
+if [ $found -ne 0 ] || [ $status -ne 0 ]; then
 	echo "What was built and logged is kept in $dir"
 	exit 1
 fi
