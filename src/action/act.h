@@ -8,8 +8,9 @@
  *              between this and the signal.
  *   publish    Leave the message for the client, so that what lies in a slot always belongs to
  *              a signal.
- *   signal     By the server's own function, which asks for the right to it once more, or
- *              directly, after another recheck, where catalogs are locked.
+ *   signal     A function does by the server's own, which asks for the caller's right to it once
+ *              more.  The guard has every right, and sends the same signal without the catalogs
+ *              in which the server would look that up: somebody may have locked them.
  *   note       In the same breath: the step, that the message stays, the event.  Noted before,
  *              an actor that is ended in between would have noted a signal that nobody has sent.
  *   leave      If no signal was sent: take the message back, give the line its end, say why in
@@ -75,12 +76,12 @@ concept Intent = requires(T intent, Event &event, Outcome outcome)
 	{
 		intent.note_left_alone(outcome)
 		} -> std::same_as<LeftAlone>;
-	/* May the signal be sent without the server's function if that cannot be called? */
+	/* Send the signal; false if nobody was found. */
 	{
-		T::signals_directly
-		} -> std::convertible_to<bool>;
-	/* There is also bool call_server(work): run the work in a subtransaction; false if that
-	   cannot be done now, or has failed and was undone. */
+		T::send(int{}, Action{})
+		} -> std::same_as<bool>;
+	/* There is also bool call(work): do what sends the signal; false if the actor turned out to
+	   have no right to, and it was undone. */
 	requires std::is_trivially_destructible_v<T>;
 };
 
@@ -109,8 +110,7 @@ leave_alone(T &intent, Outcome outcome)
 /* Publish the message, signal, and note in "acted" that it was sent, if it was. */
 template <Intent T>
 void
-signal_and_note(T &intent, const ClientMessage &message, bool send(int pid, Action action),
-                Acted &acted)
+signal_and_note(T &intent, const ClientMessage &message, Acted &acted)
 {
 	BackendRef backend = intent.backend();
 	Event event = intent.event(Outcome::Signaled);
@@ -118,7 +118,7 @@ signal_and_note(T &intent, const ClientMessage &message, bool send(int pid, Acti
 	publish_message(backend.slot, message);
 	event.at = GetCurrentTimestamp();
 	event.signaled_at = monotonic_now();
-	if (!send(backend.id.pid, intent.action()))
+	if (!T::send(backend.id.pid, intent.action()))
 		return withdraw_message();
 	acted.outcome = Outcome::Signaled;
 	intent.note_signal(event);
@@ -132,26 +132,16 @@ Acted
 act(T &intent)
 {
 	Acted acted{.outcome = Outcome::Gone, .event = 0};
-	bool was_called;
 
 	intent.announce();
 	ClientMessage message = intent.client_message();
 	if (std::optional<Outcome> obstacle = intent.recheck())
 		return leave_alone(intent, *obstacle);
-	was_called =
-	    intent.call_server([&] { signal_and_note(intent, message, signal_by_server, acted); });
+	bool was_permitted = intent.call([&] { signal_and_note(intent, message, acted); });
 	/* Whatever has failed after it, a signal is not sent twice. */
 	if (acted.outcome == Outcome::Signaled)
 		return acted;
-	if (was_called)
-		return leave_alone(intent, Outcome::Gone);
-	if (!T::signals_directly)
-		return leave_alone(intent, Outcome::Denied);
-	/* The lock that was in the way has taken its time, too. */
-	if (std::optional<Outcome> obstacle = intent.recheck())
-		return leave_alone(intent, *obstacle);
-	signal_and_note(intent, message, signal_process, acted);
-	return acted.outcome == Outcome::Signaled ? acted : leave_alone(intent, Outcome::Gone);
+	return leave_alone(intent, was_permitted ? Outcome::Gone : Outcome::Denied);
 }
 
 } // namespace session_guard

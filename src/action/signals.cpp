@@ -56,9 +56,10 @@ signal_by_server(int pid, Action action)
 }
 
 bool
-signal_process(int pid, Action action)
+signal_backend(int pid, Action action)
 {
-	return kill(-pid, action == Action::Cancel ? SIGINT : SIGTERM) == 0;
+	return BackendPidGetProc(pid) != nullptr &&
+	       kill(-pid, action == Action::Cancel ? SIGINT : SIGTERM) == 0;
 }
 
 void

@@ -18,8 +18,9 @@ namespace session_guard
  */
 bool signal_by_server(int pid, Action action);
 
-/* Send what the server's function would send, without the catalogs that it asks first. */
-bool signal_process(int pid, Action action);
+/* Send what the server's function would send, without asking for a right to; false if there is no
+ * such backend. */
+bool signal_backend(int pid, Action action);
 
 /* Write, to the log only, that a signal has had no effect, and what its receiver is at. */
 void report_survivor(int pid, const char *note);

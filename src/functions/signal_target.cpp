@@ -49,9 +49,6 @@ can_be_awaited(const Request &request, const Target &target)
 class RequestIntent
 {
   public:
-	/* The server's function has the last word on the caller's rights. */
-	static constexpr bool signals_directly = false;
-
 	/* The event is begun here: what it takes from the catalogs may have to wait for a lock. */
 	RequestIntent(const Request &request, FilterMatcher &matcher, Target &target)
 	    : request_(request), matcher_(matcher), target_(target), event_(event_of(request, target))
@@ -108,9 +105,16 @@ class RequestIntent
 		return event;
 	}
 
+	/* The server's function has the last word on the caller's rights. */
+	static bool
+	send(int pid, Action action)
+	{
+		return signal_by_server(pid, action);
+	}
+
 	template <typename Work>
 	bool
-	call_server(Work work)
+	call(Work work)
 	{
 		return run_in_subtransaction(work, ERRCODE_INSUFFICIENT_PRIVILEGE);
 	}

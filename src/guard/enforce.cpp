@@ -30,8 +30,6 @@ namespace session_guard
 namespace
 {
 
-CatalogWork signaling{.what = "signal by the server's own function", .has_failed = false};
-
 Names
 names_of(const BackendSnapshot &snapshot, Converter *shown)
 {
@@ -144,9 +142,6 @@ count_lateness(LimitCounters &counters, Duration late)
 class VerdictIntent
 {
   public:
-	/* The session to be ended may be the very one that holds locks on the catalogs. */
-	static constexpr bool signals_directly = true;
-
 	VerdictIntent(const Evaluation &evaluation, bool is_punctual)
 	    : asked_(evaluation), last_due_(evaluation), is_punctual_(is_punctual),
 	      is_first_try_(!is_announced(evaluation))
@@ -209,11 +204,18 @@ class VerdictIntent
 		return event_of(last_due_, outcome);
 	}
 
+	static bool
+	send(int pid, Action action)
+	{
+		return signal_backend(pid, action);
+	}
+
 	template <typename Work>
 	bool
-	call_server(Work work)
+	call(Work work)
 	{
-		return catalogs_are_free() && with_catalogs(signaling, work);
+		work();
+		return true;
 	}
 
 	/* The step comes first: nothing may end the guard before it is noted. */

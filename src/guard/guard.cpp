@@ -41,7 +41,7 @@ namespace
 {
 
 /* No two wake-ups follow each other faster. */
-constexpr Duration wake_floor = 2 * millisecond;
+constexpr Duration wake_floor = millisecond;
 
 Instant last_wake;
 /* What was read in recovery may have been changed by what was replayed since. */
@@ -130,7 +130,7 @@ read_catalogs()
 	StartTransactionCommand();
 	refresh_policies();
 	CommitTransactionCommand();
-	release_catalogs();
+	forget_catalog_locks();
 	/* While the catalogs are locked nothing is known, and no session is signaled without a
 	 * superuser's rights. */
 	if (superuser_of(BOOTSTRAP_SUPERUSERID) == Superuser::No)
@@ -153,7 +153,7 @@ void
 end_pass()
 {
 	CommitTransactionCommand();
-	release_catalogs();
+	forget_catalog_locks();
 	(void)pgstat_report_stat(false);
 }
 
@@ -208,7 +208,7 @@ wake_up()
 	end_pass();
 }
 
-long
+Instant
 prepare_sleep()
 {
 	show_plans();
@@ -219,9 +219,7 @@ prepare_sleep()
 	/* Nobody wakes the guard again for a change that it knows of but could not read. */
 	if (policies_are_stale())
 		wake = std::min(wake, now + pause_before_reading());
-	/* Rounded up: to wake a moment too early would be to wake twice. */
-	Duration pause = std::max<Duration>(0, std::max(wake, last_wake + wake_floor) - now);
-	return static_cast<long>((pause + millisecond - 1) / millisecond);
+	return std::max(wake, last_wake + wake_floor);
 }
 
 } // namespace session_guard

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "core/time.h"
+
 namespace session_guard
 {
 
@@ -17,7 +19,7 @@ void adopt_reload();
 /* One wake-up.  Leaves early when a reload has come in between. */
 void wake_up();
 
-/* Show what comes next, and return how long to sleep until then, in milliseconds. */
-long prepare_sleep();
+/* Show what comes next, and return until when to sleep. */
+Instant prepare_sleep();
 
 } // namespace session_guard

@@ -25,7 +25,7 @@ pg_session_guard_main(Datum main_arg)
 	                         .prepare = prepare_guard,
 	                         .adopt_reload = adopt_reload,
 	                         .work = wake_up,
-	                         .sleep_time = prepare_sleep,
+	                         .next_wake = prepare_sleep,
 	                         .finish = nullptr,
 	                     });
 }

@@ -13,6 +13,7 @@
 
 #include "shmem/counters.h"
 #include "shmem/unwritten_events.h"
+#include "shmem/worker_slot.h"
 
 #include "status/shutdown.h"
 
@@ -74,6 +75,7 @@ collect(bool takes_all)
 {
 	Duration now = monotonic_now();
 
+	answer_call(WorkerKind::History);
 	if (is_pressed)
 		release_old_events(numbers);
 	UnwrittenEvents found =
@@ -253,25 +255,22 @@ finish_history()
 		while (write_batch(true))
 			continue;
 		if (!is_last)
-			nap(10);
+			nap_until(monotonic_now() + 10 * millisecond);
 	} while (!is_last);
 	if (is_stopping)
 		report_unwritten();
 }
 
-long
-history_sleep_time()
+Instant
+next_history_wake()
 {
-	Duration now = monotonic_now();
-	Duration wake = has_more ? writing.next : never;
+	Instant wake = has_more ? writing.next : never;
 
 	if (has_open)
-		wake = std::min(wake, now + (is_pressed ? patience_under_pressure : patience));
+		wake = std::min(wake, monotonic_now() + (is_pressed ? patience_under_pressure : patience));
 	if (history_retention() > 0)
 		wake = std::min(wake, deleting.next);
-	if (wake == never)
-		return -1;
-	return static_cast<long>((std::max<Duration>(wake - now, 0) + millisecond - 1) / millisecond);
+	return wake;
 }
 
 void

@@ -25,8 +25,8 @@ void write_history();
  */
 void finish_history();
 
-/* How long to sleep now, in milliseconds; -1 means until the latch is set. */
-long history_sleep_time();
+/* Until when to sleep now; "never": until the latch is set. */
+Instant next_history_wake();
 
 /* Take over the retention, which may have changed. */
 void adopt_retention();

@@ -52,7 +52,7 @@ pg_session_guard_history_main(Datum main_arg)
 	                         .prepare = prepare,
 	                         .adopt_reload = adopt_retention,
 	                         .work = write_history,
-	                         .sleep_time = history_sleep_time,
+	                         .next_wake = next_history_wake,
 	                         .finish = finish_history,
 	                     });
 }

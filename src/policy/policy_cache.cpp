@@ -147,7 +147,7 @@ try_reading(std::optional<RoleDatabaseReading> &fresh)
 			fresh = read_role_database_settings(last_reading, LOG, damaged_rows);
 	};
 
-	if (!catalogs_are_free() || !with_catalogs(reading_work, read))
+	if (!catalogs_can_be_read() || !with_catalogs(reading_work, read))
 		return Attempt::Failed;
 	return is_locked ? Attempt::Locked : Attempt::Read;
 }

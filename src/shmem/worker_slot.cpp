@@ -33,7 +33,8 @@ worker_slots_init(void *memory, bool found)
 	for (WorkerSlot &slot : *slots)
 	{
 		for (pg_atomic_uint32 *word :
-		     {&slot.owner, &slot.worker_pid, &slot.failed_starts, &slot.is_called_off})
+		     {&slot.owner, &slot.worker_pid, &slot.failed_starts, &slot.is_called_off,
+		      &slot.is_called})
 			pg_atomic_init_u32(word, 0);
 		pg_atomic_init_u64(&slot.worker_start, 0);
 	}
@@ -62,6 +63,19 @@ wake(WorkerKind kind)
 
 	if (worker != nullptr)
 		SetLatch(&worker->procLatch);
+}
+
+void
+call(WorkerKind kind)
+{
+	if (pg_atomic_exchange_u32(&worker_slot(kind).is_called, 1) == 0)
+		wake(kind);
+}
+
+void
+answer_call(WorkerKind kind)
+{
+	(void)pg_atomic_exchange_u32(&worker_slot(kind).is_called, 0);
 }
 
 } // namespace session_guard

@@ -33,6 +33,8 @@ struct WorkerSlot
 	 * worker reads the lock.
 	 */
 	pg_atomic_uint32 is_called_off;
+	/* 1 from the call that wakes the worker for work until it looks for it. */
+	pg_atomic_uint32 is_called;
 };
 
 Size worker_slots_size();
@@ -46,5 +48,11 @@ bool is_worker(int pid);
 
 /* Wake the worker of a kind, if one is at work. */
 void wake(WorkerKind kind);
+
+/* Wake it for work, unless it was woken for that and has not looked for it yet. */
+void call(WorkerKind kind);
+
+/* By the worker, before it looks for work: what comes from now on is worth another call. */
+void answer_call(WorkerKind kind);
 
 } // namespace session_guard

@@ -60,7 +60,9 @@ constexpr CatalogRelation needed[] = {
 /* How long to do without catalogs after a reading has failed. */
 constexpr Duration pause_after_failure = second;
 
+/* In the present transaction. */
 bool holds_locks = false;
+bool was_refused = false;
 bool said_locked = false;
 /* By the monotonic clock. */
 Duration paused_until = 0;
@@ -106,16 +108,19 @@ report_locked(const CatalogRelation &locked, bool were_read)
 
 } // namespace
 
-void
-ask_for_catalogs(bool were_read)
+bool
+lock_catalogs(bool were_read)
 {
 	const CatalogRelation *locked = nullptr;
 
-	if (holds_locks || is_paused())
-		return;
+	if (is_paused() || was_refused)
+		return false;
+	if (holds_locks)
+		return true;
 	if (!with_catalogs(asking, [&] { locked = lock_all(); }))
-		return;
+		return false;
 	holds_locks = locked == nullptr;
+	was_refused = !holds_locks;
 	if (holds_locks)
 		said_locked = false;
 	else
@@ -123,18 +128,14 @@ ask_for_catalogs(bool were_read)
 		report_locked(*locked, were_read);
 		count(shared_counters().lock_skips);
 	}
-}
-
-bool
-catalogs_are_free()
-{
-	return holds_locks && !is_paused();
+	return holds_locks;
 }
 
 void
-release_catalogs()
+forget_catalog_locks()
 {
 	holds_locks = false;
+	was_refused = false;
 }
 
 void

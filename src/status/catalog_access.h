@@ -3,8 +3,8 @@
  *
  * Reading a catalog opens others: a relation's cache entry is rebuilt from
  * pg_class, a plan is made anew from pg_proc.  So the locks of all of them are
- * asked for, conditionally, before any is read.  While they are held no reading
- * waits.  If one cannot be had, nothing is read, and the caller goes on with what
+ * asked for, conditionally, before any is read, and only by who is about to read:
+ * most passes need none.  While they are held no reading waits.  If one cannot be had, nothing is read, and the caller goes on with what
  * it has: the session that holds it may be the very one to be ended.
  */
 #pragma once
@@ -25,20 +25,15 @@ struct CatalogWork
 };
 
 /*
- * Ask for the locks, unless they are held in this transaction already, and say
- * once when another lock is in the way.  Has anything been read before?
+ * Lock them, unless this transaction holds the locks already.  False if another lock
+ * is in the way, which is said once, or if a reading has failed within the last second.
+ * If true they are held to the end of the transaction, and the server's own functions
+ * do not wait for them either.  Has anything been read before?
  */
-void ask_for_catalogs(bool were_read);
+bool lock_catalogs(bool were_read);
 
-/*
- * Are the locks held, and has no reading failed within the last second?  If so,
- * they are held to the end of the transaction, and the server's own functions
- * do not wait for them either.
- */
-bool catalogs_are_free();
-
-/* Forget the locks: the transaction that held them is over. */
-void release_catalogs();
+/* Forget the locks, or that they could not be had: the transaction is over. */
+void forget_catalog_locks();
 
 /* Note that work has failed: the log says so once, and for a second catalogs are not free. */
 void note_catalog_failure(CatalogWork &work, const ErrorData &error);

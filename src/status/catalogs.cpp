@@ -160,10 +160,15 @@ void
 refresh_catalogs()
 {
 	AcceptInvalidationMessages();
-	ask_for_catalogs(roles.context != nullptr);
 	for (Reading *reading : {&roles, &databases})
-		if (reading->is_stale && catalogs_are_free())
+		if (reading->is_stale && catalogs_can_be_read())
 			(void)read_anew(*reading);
+}
+
+bool
+catalogs_can_be_read()
+{
+	return lock_catalogs(roles.context != nullptr);
 }
 
 Superuser
@@ -179,7 +184,7 @@ superuser_of(Oid role)
 bool
 read_roles_again()
 {
-	return catalogs_are_free() && read_anew(roles);
+	return catalogs_can_be_read() && read_anew(roles);
 }
 
 Superuser

@@ -27,6 +27,12 @@ void watch_catalogs();
 void refresh_catalogs();
 
 /*
+ * Can catalogs be read now, without waiting?  Their locks are then held to the end of
+ * the transaction (catalog_access.h).
+ */
+bool catalogs_can_be_read();
+
+/*
  * Unknown if the role was made after the last reading, or does not exist, unless
  * it is known to have been dropped.
  */

@@ -159,7 +159,7 @@ scan_sessions(ScanKind kind)
 	scanned_count = 0;
 	/* pg_stat_get_activity() reads pg_authid for its own rights, and waits for a process that was
 	 * stopped while it wrote its entry. */
-	if (kind == ScanKind::Between || !all_can_be_read() || !catalogs_are_free() ||
+	if (kind == ScanKind::Between || !all_can_be_read() || !catalogs_can_be_read() ||
 	    !with_catalogs(querying, scan_listed))
 	{
 		scanned_count = 0;

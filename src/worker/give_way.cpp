@@ -124,14 +124,10 @@ must_give_way(WorkerKind kind)
 	return true;
 }
 
-long
-pause_until_next_call(WorkerKind kind, long pause)
+Instant
+wake_to_give_way(WorkerKind kind, Instant wake)
 {
-	if (server_calls_workers_off || !is_alert(kind))
-		return pause;
-	Duration until_reading = std::max<Duration>(next_reading(kind) - monotonic_now(), 0);
-	auto rounded_up = static_cast<long>((until_reading + millisecond - 1) / millisecond);
-	return pause < 0 ? rounded_up : std::min(pause, rounded_up);
+	return server_calls_workers_off || !is_alert(kind) ? wake : std::min(wake, next_reading(kind));
 }
 
 } // namespace session_guard

@@ -12,6 +12,8 @@
  */
 #pragma once
 
+#include "core/time.h"
+
 #include "shmem/worker_slot.h"
 
 namespace session_guard
@@ -23,7 +25,7 @@ void call_workers_off();
 /* In a worker, between two pieces of its work: must it leave?  If so, the log says it. */
 bool must_give_way(WorkerKind kind);
 
-/* Shorten a pause, in ms or -1, so that must_give_way() is asked again in time. */
-long pause_until_next_call(WorkerKind kind, long pause);
+/* When to wake up, at that instant or earlier, so that must_give_way() is asked again in time. */
+Instant wake_to_give_way(WorkerKind kind, Instant wake);
 
 } // namespace session_guard

@@ -4,12 +4,23 @@
  */
 #pragma once
 
+#include "core/time.h"
+
 namespace session_guard
 {
 
-/* Sleep outside of a transaction until the time is over or the latch is set; -1: until it is set.
+/* Get the timer.  Once, before the first nap. */
+void prepare_naps();
+
+/*
+ * Sleep outside of a transaction until an instant or until the latch is set;
+ * "never": until it is set.
+ *
+ * By the server's timer (timeout.h), whose grain is the microsecond, since
+ * WaitLatch sleeps whole milliseconds.  A timer that was set for a nap which the
+ * latch has ended may end a later one too early.
  */
-void nap(long milliseconds);
+void nap_until(Instant wake);
 
 /* Read the configuration again if a reload was asked for; true if it was. */
 bool take_reload();

@@ -91,9 +91,9 @@ pause_after(uint32 failures)
 void
 sleep_until(Instant until, void (*adopt)())
 {
-	for (Instant now = monotonic_now(); now < until; now = monotonic_now())
+	while (monotonic_now() < until)
 	{
-		nap((until - now) / millisecond + 1);
+		nap_until(until);
 		if (take_reload())
 			adopt();
 	}
@@ -112,6 +112,7 @@ begin_worker(WorkerArgument argument)
 	before_shmem_exit(forgive, Int32GetDatum(static_cast<int>(argument.kind)));
 	previous_emit_log = emit_log_hook;
 	emit_log_hook = note_own_error;
+	prepare_naps();
 }
 
 bool

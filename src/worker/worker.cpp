@@ -51,7 +51,7 @@ loop(WorkerKind kind, const WorkerDuties &duties)
 		if (must_give_way(kind))
 			leave(duties);
 		if (!ConfigReloadPending && !ShutdownRequestPending)
-			nap(pause_until_next_call(kind, duties.sleep_time()));
+			nap_until(wake_to_give_way(kind, duties.next_wake()));
 	}
 }
 

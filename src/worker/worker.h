@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "core/time.h"
+
 #include "worker/registration.h"
 
 namespace session_guard
@@ -23,8 +25,8 @@ struct WorkerDuties
 	void (*adopt_reload)();
 	/* Do what is to be done now. */
 	void (*work)();
-	/* How long to sleep then, in milliseconds; -1: until the latch is set. */
-	long (*sleep_time)();
+	/* Until when to sleep then; "never": until the latch is set. */
+	Instant (*next_wake)();
 	/*
 	 * Finish the work before the process ends.  A worker that has this ends between two
 	 * pieces of its work; without it, SIGTERM ends it wherever it is.
