@@ -56,7 +56,7 @@ Instant
 next_clock_reading(Instant now)
 {
 	constexpr Duration shortest = 50 * millisecond;
-	constexpr Duration longest = 250 * millisecond;
+	constexpr Duration longest = second;
 	Duration pause = shortest_pause_of_all();
 
 	return now + (pause == 0 ? second : std::clamp(pause / 20, shortest, longest));

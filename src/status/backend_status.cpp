@@ -159,9 +159,10 @@ try_slot(int slot, BackendSnapshot &snapshot, char *query)
 {
 	PgBackendStatus entry;
 	Published published;
-	TextStart start{};
+	TextStart start;
 	std::span<char> text(start);
 
+	start[0] = '\0';
 	if (query != nullptr)
 		text = std::span(query, query_size());
 	else if (has_shared_memory())

@@ -4,6 +4,7 @@
 #include "status/scan.h"
 
 #include "status/catalogs.h"
+#include "status/entry_reader.h"
 
 #include <algorithm>
 
@@ -13,8 +14,13 @@ namespace session_guard
 namespace
 {
 
-/* Only the pid is taken from it: the rest of a session comes from the entry reader. */
-constexpr char query[] = "SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL)";
+/*
+ * Only who is there: what is known of a session comes from the entry reader.  These
+ * functions list the same processes as pg_stat_get_activity(), without making a row of
+ * 30 columns for each.
+ */
+constexpr char query[] = "SELECT pg_catalog.pg_stat_get_backend_pid(id)"
+                         " FROM pg_catalog.pg_stat_get_backend_idset() AS id";
 
 /* Which place of the array a process has. */
 struct Place
@@ -36,15 +42,23 @@ by_pid(const Place &a, const Place &b)
 	return a.pid < b.pid;
 }
 
-/* Read which place belongs to which pid. */
-void
+/*
+ * Read which place belongs to which pid; false if an entry is being written.  The
+ * server's own reader would wait for that as long as it takes, and take a core meanwhile.
+ */
+bool
 read_places()
 {
 	place_count = 0;
 	for (int slot = 0; slot < slot_count(); slot++)
+	{
+		if (is_being_written(slot))
+			return false;
 		if (int pid = pid_in_slot(slot); pid > 0)
 			places[place_count++] = {.pid = pid, .slot = slot};
+	}
 	std::sort(places, places + place_count, by_pid);
+	return true;
 }
 
 /* The place of a process when the places were read; -1 if it came later. */
@@ -93,7 +107,6 @@ scan_listed()
 {
 	/* The list must not be the one that this transaction has read before. */
 	pgstat_clear_backend_activity_snapshot();
-	read_places();
 
 	SPI_connect();
 	prepare_plan();
@@ -157,9 +170,8 @@ std::span<Scanned>
 scan_sessions(ScanKind kind)
 {
 	scanned_count = 0;
-	/* pg_stat_get_activity() reads pg_authid for its own rights, and waits for a process that was
-	 * stopped while it wrote its entry. */
-	if (kind == ScanKind::Between || !all_can_be_read() || !catalogs_can_be_read() ||
+	/* Running a query reads pg_authid, for the right to its functions. */
+	if (kind == ScanKind::Between || !read_places() || !catalogs_can_be_read() ||
 	    !with_catalogs(querying, scan_listed))
 	{
 		scanned_count = 0;

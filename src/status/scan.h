@@ -23,7 +23,7 @@ struct Scanned
 /* How a scan learns which processes there are. */
 enum class ScanKind
 {
-	/* From pg_stat_get_activity(), as every view of activity does. */
+	/* From the functions of the server that list them (pg_stat_get_backend_idset). */
 	Full,
 	/* From the places of the array: as good, and cheaper. */
 	Between,

@@ -39,13 +39,4 @@ connecting_in_slot(int slot, Oid database)
 	return is_ready ? 0 : process->pid;
 }
 
-bool
-all_can_be_read()
-{
-	for (int slot = 0; slot < slot_count(); slot++)
-		if (is_being_written(slot))
-			return false;
-	return true;
-}
-
 } // namespace session_guard

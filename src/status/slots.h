@@ -23,10 +23,4 @@ bool has_left(const BackendRef &backend);
  */
 int connecting_in_slot(int slot, Oid database);
 
-/*
- * Can all entries be read, so that the server's own reader will not wait for one
- * of them?  That one waits as long as it takes, and takes a core meanwhile.
- */
-bool all_can_be_read();
-
 } // namespace session_guard

@@ -79,8 +79,8 @@ wait_until(
 	'the expired row is deleted');
 wait_for_scan($node, 10);
 
-my $scan = 'SELECT pid FROM pg_catalog.pg_stat_get_activity(NULL)';
-my $scan_pattern = '^SELECT pid FROM pg_catalog.pg_stat_get_activity';
+my $scan = 'SELECT pg_catalog.pg_stat_get_backend_pid(id) FROM pg_catalog.pg_stat_get_backend_idset() AS id';
+my $scan_pattern = '^SELECT pg_catalog.pg_stat_get_backend_pid';
 my $delete_pattern = '^DELETE FROM session_guard.history';
 is(calls_of($scan_pattern), '0', 'scans are not counted');
 is(calls_of('^INSERT INTO session_guard.history .*ON CONFLICT'), '0', 'writing is not counted');
