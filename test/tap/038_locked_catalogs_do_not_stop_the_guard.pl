@@ -11,7 +11,11 @@ use lib "$FindBin::RealBin/../perl";
 use GuardTest;
 use Test::More;
 
-my $node = guard_node('main', 'pg_session_guard.idle_in_transaction_session_timeout' => '500ms');
+# At each naptime the guard asks the server who is there, which reads catalogs.
+my $node = guard_node(
+	'main',
+	'pg_session_guard.naptime' => '1s',
+	'pg_session_guard.idle_in_transaction_session_timeout' => '500ms');
 my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 my $locked = qr/LOG:  catalogs of roles and databases are locked$/;
 
@@ -51,6 +55,7 @@ wait_for_scan($node, 2);
 my $offset = log_size($node);
 $locker->query_safe('BEGIN; LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE');
 is_ended('the culprit is ended while pg_authid is locked');
+wait_until(sub { scalar guard_lines($node, $locked, $offset) }, 'the log says that catalogs are locked');
 $locker->query_safe('LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
 is_ended('and pg_db_role_setting');
 $locker->query_safe('LOCK TABLE pg_database IN ACCESS EXCLUSIVE MODE');

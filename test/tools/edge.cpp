@@ -2,7 +2,7 @@
  * Sessions at the edge of an idle limit: each goes idle, and sends its next
  * statement a few milliseconds before or after the limit.
  *
- *   edge CONNINFO LIMIT_MS SESSIONS ROUNDS
+ *   edge CONNINFO LIMIT_MS SESSIONS ROUNDS [SPREAD_MS]
  *
  * Prints what became of them in one line.  The sessions go on after their
  * rounds, further and further away from the limit, until enough have been
@@ -20,7 +20,7 @@ namespace
 
 using namespace client;
 
-constexpr microseconds spread = milliseconds(20);
+constexpr int usual_spread_ms = 20;
 constexpr int enough = 30;
 constexpr int most_rounds = 30;
 
@@ -28,6 +28,7 @@ struct Plan
 {
 	std::string conninfo;
 	microseconds limit;
+	microseconds spread;
 	int sessions;
 	int rounds;
 };
@@ -54,7 +55,7 @@ struct Counts
 microseconds
 spread_of(int round, const Plan &plan)
 {
-	microseconds width = spread;
+	microseconds width = plan.spread;
 
 	for (int i = plan.rounds; i <= round && width < plan.limit / 4; i++)
 		width *= 2;
@@ -119,14 +120,15 @@ live(const Plan &plan, unsigned seed, Counts &counts)
 int
 main(int argc, char **argv)
 {
-	if (argc != 5)
+	if (argc != 5 && argc != 6)
 	{
-		std::fprintf(stderr, "usage: edge CONNINFO LIMIT_MS SESSIONS ROUNDS\n");
+		std::fprintf(stderr, "usage: edge CONNINFO LIMIT_MS SESSIONS ROUNDS [SPREAD_MS]\n");
 		return 2;
 	}
 
 	Plan plan{.conninfo = argv[1],
 	          .limit = milliseconds(std::atoi(argv[2])),
+	          .spread = milliseconds(argc == 6 ? std::atoi(argv[5]) : usual_spread_ms),
 	          .sessions = std::atoi(argv[3]),
 	          .rounds = std::atoi(argv[4])};
 	Counts counts;

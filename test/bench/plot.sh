@@ -1,0 +1,62 @@
+#!/bin/bash
+# Draw what the benchmarks have measured.
+#
+#   test/bench/plot.sh RESULTS.CSV DIR
+#
+# Writes DIR/lateness.svg and DIR/growth.svg, as far as the results have their rows.
+set -eu
+results=$1
+output=$2
+data=$(mktemp -d)
+trap 'rm -rf "$data"' EXIT
+
+# The rows of a benchmark, by awk's condition on its fields.
+rows() {
+	awk -F, "NR > 1 && ($1)" "$results"
+}
+
+# Lateness: a bar for each subject, by the size of its median.
+rows '$1 == "lateness" && $4 == "p50"' | while IFS=, read -r _ _ subject _ _ p50 _; do
+	echo "$subject $p50 $(rows "\$1 == \"lateness\" && \$4 == \"p99\" && \$3 == \"$subject\"" | cut -d , -f 6)"
+done | sort -g -k 2 >"$data/lateness"
+if [ -s "$data/lateness" ]; then
+	gnuplot <<-PLOT
+		set terminal svg size 640,300 font 'sans-serif,12' background 'white'
+		set output '$output/lateness.svg'
+		set title 'How late idle sessions are ended (200 sessions, limit 2 s)'
+		set ylabel 'ms after the limit'
+		set logscale y
+		set yrange [0.05:100000]
+		set style data histograms
+		set style histogram clustered gap 1
+		set style fill solid 0.8 noborder
+		set key top left
+		set grid ytics lc rgb '#dddddd'
+		plot '$data/lateness' using 2:xtic(1) title 'median' lc rgb '#4477aa', \
+			'' using 3 title 'p99' lc rgb '#ee6677', \
+			'' using 0:2:(sprintf('%.3g', \$2)) with labels offset -2.2,0.7 notitle, \
+			'' using 0:3:(sprintf('%.3g', \$3)) with labels offset 2.2,0.7 notitle
+	PLOT
+fi
+
+# Growth: the time of scans by the number of sessions.
+for subject in 'full scan' 'scan in between' 'SELECT beside it'; do
+	rows "\$1 == \"growth\" && \$2 ~ /sessions\$/ && \$3 == \"$subject\" && \$4 == \"time\"" |
+		awk -F, '{ split($2, n, " "); sum[n[1]] += $6; count[n[1]]++ } END { for (i in sum) print i, sum[i] / count[i] }' |
+		sort -g >"$data/${subject// /_}"
+done
+if [ -s "$data/full_scan" ]; then
+	gnuplot <<-PLOT
+		set terminal svg size 640,300 font 'sans-serif,12' background 'white'
+		set output '$output/growth.svg'
+		set title 'What a scan takes'
+		set xlabel 'sessions'
+		set ylabel 'ms'
+		set yrange [0:*]
+		set key top left
+		set grid lc rgb '#dddddd'
+		plot '$data/SELECT_beside_it' with linespoints lw 2 pt 7 ps 0.5 lc rgb '#bbbbbb' title 'SELECT pid FROM pg\_stat\_get\_activity(NULL)', \
+			'$data/full_scan' with linespoints lw 2 pt 7 ps 0.5 lc rgb '#ee6677' title 'full scan, every naptime', \
+			'$data/scan_in_between' with linespoints lw 2 pt 7 ps 0.5 lc rgb '#4477aa' title 'scan in between'
+	PLOT
+fi
