@@ -50,8 +50,9 @@ constexpr long most_resolved = 10000;
 bool was_read = false;
 std::uint64_t messages_at_reading;
 std::uint32_t changes_at_reading;
-/* By the monotonic clock: the last attempt. */
+/* By the monotonic clock: the last attempt, and how long it has taken. */
 Duration tried_at = 0;
+Duration attempt_took = 0;
 /* Since when a change is known that could not be read; 0 if there is none. */
 Duration in_doubt_since = 0;
 bool has_failed = false;
@@ -198,7 +199,13 @@ is_fresh()
 void
 refresh_settings()
 {
-	has_failed = !is_fresh() && !read_now();
+	if (is_fresh())
+		has_failed = false;
+	else
+	{
+		has_failed = !read_now();
+		attempt_took = monotonic_now() - tried_at;
+	}
 	if (!has_failed)
 	{
 		in_doubt_since = 0;
@@ -246,7 +253,7 @@ Duration
 pause_before_reading()
 {
 	/* Neither commits in a loop nor a lock that is held for long may keep the guard busy. */
-	Duration pause = has_failed ? second : 10 * millisecond;
+	Duration pause = has_failed ? second : std::clamp(10 * attempt_took, 10 * millisecond, second);
 
 	return std::max<Duration>(0, tried_at + pause - monotonic_now());
 }

@@ -46,28 +46,35 @@ line_of(const RoleDatabaseSettingsRow &row, const char *setting)
 	return psprintf("%u %u %s\n", row.role, row.database, setting);
 }
 
+/*
+ * Did the reading before have this line?  What is wrong with it was reported then, and
+ * is not reported again when others change.  The whole text is searched, so only for
+ * what is wrong.
+ */
+bool
+was_there(const char *text_before, const RoleDatabaseSettingsRow &row, const char *setting)
+{
+	return text_before != nullptr && strstr(text_before, line_of(row, setting)) != nullptr;
+}
+
 /* Take over one "name=value", or report that its value cannot be valid. */
 void
-take_setting(char *setting, RoleDatabaseSettingsRow &row, const char *text_before, int elevel)
+take_setting(const char *setting, RoleDatabaseSettingsRow &row, const char *text_before, int elevel)
 {
-	/* A bad value that was reported before is not reported again when others change. */
-	if (text_before != nullptr && strstr(text_before, line_of(row, setting)) != nullptr)
-		elevel = DEBUG1;
-
-	char *equals = strchr(setting, '=');
+	const char *equals = strchr(setting, '=');
 
 	if (equals == nullptr)
 		return;
-	*equals = '\0';
-	for (char *c = setting; *c != '\0'; c++)
+	char *name = pnstrdup(setting, static_cast<Size>(equals - setting));
+	for (char *c = name; *c != '\0'; c++)
 		*c = static_cast<char>(pg_ascii_tolower(static_cast<unsigned char>(*c)));
-	if (!store(setting + setting_prefix.size(), equals + 1, row.settings))
-		ereport(
-		    elevel,
-		    (errmsg("ignored the value \"%s\" stored for parameter \"%s\"", equals + 1, setting),
-		     errdetail("It was set by ALTER ROLE or ALTER DATABASE (role %u, database %u) "
-		               "and cannot be valid.",
-		               row.role, row.database)));
+	if (store(name + setting_prefix.size(), equals + 1, row.settings))
+		return;
+	ereport(was_there(text_before, row, setting) ? DEBUG1 : elevel,
+	        (errmsg("ignored the value \"%s\" stored for parameter \"%s\"", equals + 1, name),
+	         errdetail("It was set by ALTER ROLE or ALTER DATABASE (role %u, database %u) "
+	                   "and cannot be valid.",
+	                   row.role, row.database)));
 }
 
 auto
@@ -175,9 +182,8 @@ spare_unreadable(const RawRow &raw, RoleDatabaseSettingsRow &row, const char *te
                  int elevel)
 {
 	row.settings.exempt = true;
-	if (text_before != nullptr && strstr(text_before, line_of(row, unreadable)) != nullptr)
-		elevel = DEBUG1;
-	ereport(elevel, (errcode(raw.error->sqlerrcode),
+	ereport(was_there(text_before, row, unreadable) ? DEBUG1 : elevel,
+	        (errcode(raw.error->sqlerrcode),
 	                 errmsg("could not read what is stored for role %u, database %u: %s", row.role,
 	                        row.database, raw.error->message),
 	                 errdetail("The session guard spares their sessions.")));

@@ -3,7 +3,7 @@
 
 bench_quiet() {
 	local seconds=30 sessions=1000 guard poller wakes
-	heading "a quiet server: $sessions idle sessions far from a limit of 1 h, $seconds s"
+	heading "$sessions idle sessions far from a limit of 1 h, $seconds s"
 	start_poller
 	guard idle_session_timeout=1h naptime=10s
 	open_idle $sessions
@@ -38,7 +38,7 @@ busy_round() {
 }
 
 bench_busy() {
-	heading "a busy server: pgbench -S, 500 clients, scale 10, limits of 1 s on statements, on and off in turn"
+	heading "pgbench -S, 500 clients, scale 10, limits of 1 s on statements, on and off in turn"
 	"$bindir/pgbench" -i -q -s 10 -U web postgres >/dev/null 2>&1
 	guard statement_timeout=1s
 	busy_round enforce >/dev/null
@@ -56,7 +56,7 @@ connect_round() {
 }
 
 bench_connect() {
-	heading "connections: pgbench -C with the library preloaded and without, in turn"
+	heading "pgbench -C with the library preloaded and without, in turn"
 	echo 'SELECT 1;' >"$work/one.sql"
 	start_plain_server
 	connect_round 5432 >/dev/null

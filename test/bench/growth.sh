@@ -24,7 +24,7 @@ cost_of_change() {
 
 bench_growth() {
 	local sessions locks settings ends
-	heading "growth: sessions, locks, stored settings"
+	heading "sessions, locks, stored settings"
 	prepare_comparison
 	for sessions in 100 500 1000 1900; do
 		open_idle $sessions
@@ -65,12 +65,11 @@ bench_growth() {
 }
 
 bench_core() {
-	heading "core: decisions and deadlines of 10 000 sessions, no server"
+	heading "decisions and deadlines, without a server"
 	cmake -S "$work/src" -B "$work/core" -DCMAKE_BUILD_TYPE=Release >/dev/null
 	cmake --build "$work/core" --target core_bench -j"$(nproc)" >/dev/null
-	"$work/core/core_bench" --benchmark_format=csv 2>/dev/null >"$work/core.csv"
 	local name time unit
-	while IFS=, read -r name time unit; do
-		record '10 000 sessions' "$name" processor "$unit" "$time"
-	done < <(awk -F, '/^name,/ { seen = 1; next } seen { gsub(/"/, "", $1); print $1 "," $4 "," $5 }' "$work/core.csv")
+	while read -r name time unit; do
+		record "${name#*/} sessions" "${name%/*}" processor "$unit" "$time"
+	done < <("$work/core/core_bench" --benchmark_color=false 2>/dev/null | awk '/^[a-z_]+\/[0-9]+ / { print $1, $4, $5 }')
 }

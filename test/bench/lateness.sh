@@ -3,7 +3,7 @@
 
 bench_lateness() {
 	local sessions=200 round subject p
-	heading "lateness of an idle limit of $limit ms, $sessions sessions that go idle at random phases"
+	heading "an idle limit of $limit ms, $sessions sessions that go idle at random phases"
 	start_peers
 	for ((round = 0; round < rounds; round++)); do
 		for subject in "${subjects[@]}"; do

@@ -21,12 +21,13 @@ rows '$1 == "lateness" && $4 == "p50"' | while IFS=, read -r _ _ subject _ _ p50
 done | sort -g -k 2 >"$data/lateness"
 if [ -s "$data/lateness" ]; then
 	gnuplot <<-PLOT
-		set terminal svg size 640,300 font 'sans-serif,12' background 'white'
+		set terminal svg size 640,300 noenhanced font 'sans-serif,12' background 'white'
 		set output '$output/lateness.svg'
 		set title 'How late idle sessions are ended (200 sessions, limit 2 s)'
 		set ylabel 'ms after the limit'
 		set logscale y
-		set yrange [0.05:100000]
+		set yrange [0.05:1000000]
+		set format y '%g'
 		set style data histograms
 		set style histogram clustered gap 1
 		set style fill solid 0.8 noborder
@@ -34,8 +35,8 @@ if [ -s "$data/lateness" ]; then
 		set grid ytics lc rgb '#dddddd'
 		plot '$data/lateness' using 2:xtic(1) title 'median' lc rgb '#4477aa', \
 			'' using 3 title 'p99' lc rgb '#ee6677', \
-			'' using 0:2:(sprintf('%.3g', \$2)) with labels offset -2.2,0.7 notitle, \
-			'' using 0:3:(sprintf('%.3g', \$3)) with labels offset 2.2,0.7 notitle
+			'' using 0:2:(\$2 < 10 ? sprintf('%.2f', \$2) : sprintf('%.0f', \$2)) with labels offset -2.2,0.7 notitle, \
+			'' using 0:3:(\$3 < 10 ? sprintf('%.2f', \$3) : sprintf('%.0f', \$3)) with labels offset 2.2,0.7 notitle
 	PLOT
 fi
 
@@ -47,7 +48,7 @@ for subject in 'full scan' 'scan in between' 'SELECT beside it'; do
 done
 if [ -s "$data/full_scan" ]; then
 	gnuplot <<-PLOT
-		set terminal svg size 640,300 font 'sans-serif,12' background 'white'
+		set terminal svg size 640,300 noenhanced font 'sans-serif,12' background 'white'
 		set output '$output/growth.svg'
 		set title 'What a scan takes'
 		set xlabel 'sessions'
@@ -55,7 +56,7 @@ if [ -s "$data/full_scan" ]; then
 		set yrange [0:*]
 		set key top left
 		set grid lc rgb '#dddddd'
-		plot '$data/SELECT_beside_it' with linespoints lw 2 pt 7 ps 0.5 lc rgb '#bbbbbb' title 'SELECT pid FROM pg\_stat\_get\_activity(NULL)', \
+		plot '$data/SELECT_beside_it' with linespoints lw 2 pt 7 ps 0.5 lc rgb '#bbbbbb' title 'SELECT pid FROM pg_stat_get_activity(NULL)', \
 			'$data/full_scan' with linespoints lw 2 pt 7 ps 0.5 lc rgb '#ee6677' title 'full scan, every naptime', \
 			'$data/scan_in_between' with linespoints lw 2 pt 7 ps 0.5 lc rgb '#4477aa' title 'scan in between'
 	PLOT

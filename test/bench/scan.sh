@@ -64,7 +64,7 @@ compare_scans() {
 
 bench_scan() {
 	local sessions=1000
-	heading "scans of $sessions sessions under 200 settings of 100 roles, and SELECT pid FROM pg_stat_get_activity(NULL)"
+	heading "$sessions sessions under 200 settings of 100 roles, and SELECT pid FROM pg_stat_get_activity(NULL)"
 	prepare_comparison
 	store_settings 100
 	open_idle $sessions
@@ -162,7 +162,7 @@ in_background() {
 }
 
 end_background() {
-	sql "SELECT count(*) FROM cancel_queries(query => 'pg_sleep(600)')" >/dev/null
+	sql "SELECT count(*) FROM cancel_queries(query => 'pg_sleep')" >/dev/null
 	wait "${jobs_started[@]}" 2>/dev/null || true
 	jobs_started=()
 	sql "DO \$\$ DECLARE t regclass; BEGIN
