@@ -72,8 +72,8 @@ my @lines = guard_lines($node, qr/LOG:  terminating session/);
 is(scalar @lines, 1, 'the log has a line of one session');
 like(
 	$lines[0],
-	qr/terminating session $culprit_pid \(.*\): requested by role "janitor" with terminate_idle_sessions\(\): "nightly"$/,
-	'which says who ordered it and why');
+	qr/terminating session $culprit_pid \(.*\): requested by role "janitor" with terminate_idle_sessions\(idle_for => '1 s', dbname => 'shop'\): "nightly"$/,
+	'which says who has requested it, by which filters and why');
 
 close_sessions($culprit, $working, $elsewhere, $root);
 $node->stop;
