@@ -25,25 +25,53 @@ bench_quiet() {
 	sql "SELECT pg_terminate_backend($poller, 5000)" >/dev/null
 }
 
-# One short round of pgbench with the guard on or off; prints its tps.
-busy_round() {
-	local before start pid
-	guard "mode=$1"
+# Measure one window of a pgbench that goes on, with the guard on or off: its mean tps, by the seconds
+# that lie inside.  What the guard has had of a processor while on goes to busy.cpu.
+busy_window() {
+	local pid before start end
+	sql "ALTER SYSTEM SET pg_session_guard.mode = '$1'"
+	sql 'SELECT pg_reload_conf()' >/dev/null
+	sleep 0.3
 	pid=$(guard_pid)
 	before=$(cpu_time "$pid")
-	start=$(date +%s%N)
-	"$bindir/pgbench" -n -S -U web -c 500 -j 2 -T 5 postgres 2>/dev/null | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
-	[ "$1" = off ] || calculate "100 * ($(cpu_time "$pid") - $before) / ($(date +%s%N) - $start)" >>"$work/busy.cpu"
-	[ "$1" = off ] || echo >>"$work/busy.cpu"
+	start=$(date +%s.%N)
+	sleep 3.1
+	end=$(date +%s.%N)
+	[ "$1" = off ] || {
+		calculate "100 * ($(cpu_time "$pid") - $before) / (($end - $start) * 1e9)"
+		echo
+	} >>"$work/busy.cpu"
+	sleep 0.2
+	awk -v start="$start" -v end="$end" '$2 - 1 >= start && $2 <= end { sum += $4; n++ } END { print n ? sum / n : 0 }' \
+		"$work/busy.progress"
+}
+
+# The mean of the first and last of four windows, which cancels what drifts.
+busy_ratio() {
+	local on off
+	on=$(busy_window enforce)
+	off="$(busy_window off) + $(busy_window off)"
+	calculate "($on + $(busy_window enforce)) / ($off)"
+	echo
 }
 
 bench_busy() {
-	heading "pgbench -S, 500 clients, scale 10, limits of 1 s on statements, on and off in turn"
+	local seconds=700 i client
+	heading "pgbench -S, 500 clients, scale 10, limits of 1 s on statements; the guard on, off, off and on in one run"
 	"$bindir/pgbench" -i -q -s 10 -U web postgres >/dev/null 2>&1
 	guard statement_timeout=1s
-	busy_round enforce >/dev/null
-	rm -f "$work/busy.cpu"
-	compare_pairs '500 clients' guard 'tps on / off' 30 'busy_round enforce' 'busy_round off'
+	"$bindir/pgbench" -n -S -U web -c 500 -j 2 -T $seconds -P 1 --progress-timestamp postgres \
+		>/dev/null 2>"$work/busy.progress" &
+	client=$!
+	until [ "$(grep -c '^progress' "$work/busy.progress")" -ge 5 ]; do sleep 0.5; done
+	rm -f "$work/busy.cpu" "$work/ratios"
+	for ((i = 0; i < 40; i++)); do
+		busy_ratio >>"$work/ratios"
+		if ((i >= 5)) && is_known "$work/ratios"; then break; fi
+	done
+	kill $client
+	wait $client 2>/dev/null || true
+	record_ratios '500 clients' guard 'tps on / off'
 	# shellcheck disable=SC2046
 	record '500 clients' guard processor '%' $(cat "$work/busy.cpu")
 	"$bindir/pgbench" -i -I d -U web postgres >/dev/null 2>&1

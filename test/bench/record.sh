@@ -40,15 +40,14 @@ value_of() {
 }
 
 # Compare two things by pairs of rounds, in both orders, until it is known well enough how the one
-# does by the other: the standard error of the mean ratio is below 0.01.
+# does by the other.
 #
 #   compare_pairs CASE SUBJECT METRIC MOST FIRST SECOND
 #
-# FIRST and SECOND are commands that print one number each.  Records FIRST / SECOND, each pair one
-# ratio, and the standard error of their mean.
+# FIRST and SECOND are commands that print one number each.  Records FIRST / SECOND.
 compare_pairs() {
-	local case=$1 subject=$2 metric=$3 most=$4 first=$5 second=$6 pair a b
-	: >"$work/ratios"
+	local most=$4 first=$5 second=$6 pair a b
+	rm -f "$work/ratios"
 	for ((pair = 0; pair < most; pair++)); do
 		if ((pair % 2 == 0)); then
 			a=$($first)
@@ -59,12 +58,22 @@ compare_pairs() {
 		fi
 		calculate "$a / $b" >>"$work/ratios"
 		echo >>"$work/ratios"
-		if ((pair >= 5)) && awk "BEGIN { exit !($(standard_error "$work/ratios") < 0.01) }"; then break; fi
+		if ((pair >= 5)) && is_known "$work/ratios"; then break; fi
 	done
+	record_ratios "$1" "$2" "$3"
+}
+
+# Is the standard error of the mean below 0.01?
+is_known() {
+	awk "BEGIN { exit !($(standard_error "$1") < 0.01) }"
+}
+
+# Record the ratios of all rounds, their mean and its standard error.
+record_ratios() {
 	# shellcheck disable=SC2046
-	record "$case" "$subject" "$metric" ratio $(cat "$work/ratios")
-	record "$case" "$subject" "mean of it" ratio "$(awk '{ s += $1 } END { print s / NR }' "$work/ratios")"
-	record "$case" "$subject" "standard error of it" ratio "$(standard_error "$work/ratios")"
+	record "$1" "$2" "$3" ratio $(cat "$work/ratios")
+	record "$1" "$2" "mean of it" ratio "$(awk '{ s += $1 } END { print s / NR }' "$work/ratios")"
+	record "$1" "$2" "standard error of it" ratio "$(standard_error "$work/ratios")"
 }
 
 standard_error() {

@@ -3,8 +3,8 @@
 #
 #   test/bench/run.sh [--rounds N] [--output DIR] [NAME...]
 #
-# Names: lateness edge quiet busy connect scan functions locks growth core; all if none is given, which
-# takes some twenty minutes.  With --output, DIR gets results.csv, machine.txt and, if gnuplot is there
+# Names: lateness edge quiet scan functions locks growth core connect busy; all if none is given, which
+# takes some half an hour.  With --output, DIR gets results.csv, machine.txt and, if gnuplot is there
 # and what they show was measured, lateness.svg and growth.svg.  Peers are measured too if they are
 # there: pgbouncer, pg_cron.
 #
@@ -13,7 +13,7 @@
 set -eu
 . "$(dirname "$0")/../../scripts/common.sh"
 
-all=(lateness edge quiet busy connect scan functions locks growth core)
+all=(lateness edge quiet scan functions locks growth core connect busy)
 work=
 rounds=5
 output=

@@ -18,7 +18,7 @@ build() {
 
 start_server() {
 	local cron=
-	[ ! -e "$("$PG_CONFIG" --pkglibdir)/pg_cron.so" ] || cron=', pg_cron'
+	[ ! -e "$("$PG_CONFIG" --pkglibdir)/pg_cron.so" ] || cron=pg_cron
 	"$bindir/initdb" -N -A trust -U postgres -D "$work/data" >/dev/null
 	settings_for_build "$work/install" >"$work/build.conf"
 	cat >"$work/common.conf" <<-CONF
@@ -29,10 +29,10 @@ start_server() {
 		fsync = off
 		autovacuum = off
 	CONF
+	[ -z "$cron" ] || printf "cron.use_background_workers = on\ncron.log_run = off\n" >>"$work/common.conf"
 	{
 		cat "$work/build.conf" "$work/common.conf"
-		echo "shared_preload_libraries = 'pg_session_guard$cron'"
-		[ -z "$cron" ] || printf "cron.use_background_workers = on\ncron.log_run = off\n"
+		echo "shared_preload_libraries = '${cron:+$cron, }pg_session_guard'"
 	} >>"$work/data/postgresql.conf"
 	"$bindir/pg_ctl" -s -w -D "$work/data" -l "$work/log" start
 	sql 'CREATE EXTENSION pg_session_guard; CREATE ROLE web LOGIN; GRANT ALL ON SCHEMA public TO web'
@@ -41,10 +41,14 @@ start_server() {
 	[ -z "$cron" ] || sql 'CREATE EXTENSION pg_cron'
 }
 
-# A server without the library, beside the other one.
+# A server without the library, and with all else that the other one has, beside it.
 start_plain_server() {
 	"$bindir/initdb" -N -A trust -U postgres -D "$plain" >/dev/null
-	{ cat "$work/common.conf"; echo "port = 5433"; } >>"$plain/postgresql.conf"
+	{
+		cat "$work/common.conf"
+		echo "port = 5433"
+		! has_cron || echo "shared_preload_libraries = 'pg_cron'"
+	} >>"$plain/postgresql.conf"
 	"$bindir/pg_ctl" -s -w -D "$plain" -l "$work/plain.log" start
 	PGPORT=5433 sql 'CREATE ROLE web LOGIN; GRANT ALL ON SCHEMA public TO web'
 }
