@@ -184,9 +184,9 @@ spare_unreadable(const RawRow &raw, RoleDatabaseSettingsRow &row, const char *te
 	row.settings.exempt = true;
 	ereport(was_there(text_before, row, unreadable) ? DEBUG1 : elevel,
 	        (errcode(raw.error->sqlerrcode),
-	                 errmsg("could not read what is stored for role %u, database %u: %s", row.role,
-	                        row.database, raw.error->message),
-	                 errdetail("The session guard spares their sessions.")));
+	         errmsg("could not read what is stored for role %u, database %u: %s", row.role,
+	                row.database, raw.error->message),
+	         errdetail("The session guard spares their sessions.")));
 }
 
 /* Parse the settings of all rows. */

@@ -32,9 +32,8 @@ worker_slots_init(void *memory, bool found)
 		return;
 	for (WorkerSlot &slot : *slots)
 	{
-		for (pg_atomic_uint32 *word :
-		     {&slot.owner, &slot.worker_pid, &slot.failed_starts, &slot.is_called_off,
-		      &slot.is_called})
+		for (pg_atomic_uint32 *word : {&slot.owner, &slot.worker_pid, &slot.failed_starts,
+		                               &slot.is_called_off, &slot.is_called})
 			pg_atomic_init_u32(word, 0);
 		pg_atomic_init_u64(&slot.worker_start, 0);
 	}

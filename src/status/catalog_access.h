@@ -4,8 +4,9 @@
  * Reading a catalog opens others: a relation's cache entry is rebuilt from
  * pg_class, a plan is made anew from pg_proc.  So the locks of all of them are
  * asked for, conditionally, before any is read, and only by who is about to read:
- * most passes need none.  While they are held no reading waits.  If one cannot be had, nothing is read, and the caller goes on with what
- * it has: the session that holds it may be the very one to be ended.
+ * most passes need none.  While they are held no reading waits.  If one cannot be
+ * had, nothing is read, and the caller goes on with what it has: the session that
+ * holds it may be the very one to be ended.
  */
 #pragma once
 

@@ -43,8 +43,8 @@ give_up(const char *why)
 void
 keep_message(void *told, const PGresult *message)
 {
-	for (int field : {PG_DIAG_SEVERITY, PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_DETAIL,
-	                  PG_DIAG_MESSAGE_HINT})
+	for (int field : {PG_DIAG_SEVERITY, PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY,
+	                  PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT})
 		if (const char *text = PQresultErrorField(message, field))
 			static_cast<std::string *>(told)->append(text).append("  ");
 }
