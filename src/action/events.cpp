@@ -58,7 +58,7 @@ record_event(const Event &event)
 	/* The guard is to follow it, and the history to have it as it is if that lasts. */
 	if (event.is_open && !event.actor.is_guard && !added.is_merged)
 		wake(WorkerKind::Guard);
-	call(WorkerKind::History);
+	request_work(WorkerKind::History);
 	return added.number;
 }
 
@@ -73,7 +73,7 @@ settle_event(std::uint64_t number, Outcome outcome, const char *note, bool stays
 {
 	if (number == 0 || !close_event(number, outcome, note, stays_open))
 		return false;
-	call(WorkerKind::History);
+	request_work(WorkerKind::History);
 	return true;
 }
 

@@ -18,8 +18,8 @@ namespace session_guard
  */
 bool signal_by_server(int pid, Action action);
 
-/* Send what the server's function would send, without asking for a right to; false if there is no
- * such backend. */
+/* Send what the server's function would send, without asking for the right to it; false if there is
+ * no such backend. */
 bool signal_backend(int pid, Action action);
 
 /* Write, to the log only, that a signal has had no effect, and what its receiver is at. */

@@ -275,7 +275,8 @@ follow_new_events()
 Instant
 next_follow_up()
 {
-	Instant next = never;
+	/* Whatever has waited inside of the server may have reset the latch that told of them. */
+	Instant next = latest_event() == last_taken ? never : beginning;
 
 	for (const Followed &followed : all_followed())
 		next = std::min(next, followed.next);

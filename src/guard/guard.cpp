@@ -131,8 +131,7 @@ read_catalogs()
 	refresh_policies();
 	CommitTransactionCommand();
 	forget_catalog_locks();
-	/* While the catalogs are locked nothing is known, and no session is signaled without a
-	 * superuser's rights. */
+	/* While the catalogs are locked nothing is known, and nobody is bound by a limit. */
 	if (superuser_of(BOOTSTRAP_SUPERUSERID) == Superuser::No)
 		ereport(FATAL, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 		                errmsg("session guard must run as a superuser"),

@@ -19,8 +19,8 @@ pg_session_guard_main(Datum main_arg)
 
 	run_worker(main_arg, {
 	                         .adopt_before_connecting = adopt_configuration,
-	                         /* It asks for its locks conditionally; this is for those that the
-	                          * server's own functions wait for all the same. */
+	                         /* It asks for its locks conditionally; this is for those that its
+	                          * query waits for all the same. */
 	                         .lock_timeout = "10ms",
 	                         .prepare = prepare_guard,
 	                         .adopt_reload = adopt_reload,

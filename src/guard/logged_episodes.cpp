@@ -36,7 +36,7 @@ complete(TrackingState &tracking, Limit limit)
 	std::uint64_t &event = tracking.logged_event[index_of(limit)];
 
 	if (complete_event(event, tracking.logged_for[index_of(limit)]))
-		wake(WorkerKind::History);
+		request_work(WorkerKind::History);
 	event = 0;
 }
 

@@ -75,7 +75,7 @@ collect(bool takes_all)
 {
 	Duration now = monotonic_now();
 
-	answer_call(WorkerKind::History);
+	begin_work(WorkerKind::History);
 	if (is_pressed)
 		release_old_events(numbers);
 	UnwrittenEvents found =
@@ -264,7 +264,7 @@ finish_history()
 Instant
 next_history_wake()
 {
-	Instant wake = has_more ? writing.next : never;
+	Instant wake = has_more || has_work(WorkerKind::History) ? writing.next : never;
 
 	if (has_open)
 		wake = std::min(wake, monotonic_now() + (is_pressed ? patience_under_pressure : patience));

@@ -33,7 +33,7 @@ worker_slots_init(void *memory, bool found)
 	for (WorkerSlot &slot : *slots)
 	{
 		for (pg_atomic_uint32 *word : {&slot.owner, &slot.worker_pid, &slot.failed_starts,
-		                               &slot.is_called_off, &slot.is_called})
+		                               &slot.is_called_off, &slot.has_work})
 			pg_atomic_init_u32(word, 0);
 		pg_atomic_init_u64(&slot.worker_start, 0);
 	}
@@ -65,16 +65,22 @@ wake(WorkerKind kind)
 }
 
 void
-call(WorkerKind kind)
+request_work(WorkerKind kind)
 {
-	if (pg_atomic_exchange_u32(&worker_slot(kind).is_called, 1) == 0)
+	if (pg_atomic_exchange_u32(&worker_slot(kind).has_work, 1) == 0)
 		wake(kind);
 }
 
-void
-answer_call(WorkerKind kind)
+bool
+has_work(WorkerKind kind)
 {
-	(void)pg_atomic_exchange_u32(&worker_slot(kind).is_called, 0);
+	return pg_atomic_read_u32(&worker_slot(kind).has_work) != 0;
+}
+
+void
+begin_work(WorkerKind kind)
+{
+	(void)pg_atomic_exchange_u32(&worker_slot(kind).has_work, 0);
 }
 
 } // namespace session_guard

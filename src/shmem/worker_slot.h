@@ -33,8 +33,8 @@ struct WorkerSlot
 	 * worker reads the lock.
 	 */
 	pg_atomic_uint32 is_called_off;
-	/* 1 from the call that wakes the worker for work until it looks for it. */
-	pg_atomic_uint32 is_called;
+	/* 1 from the request that wakes the worker for work until it looks for it. */
+	pg_atomic_uint32 has_work;
 };
 
 Size worker_slots_size();
@@ -50,9 +50,15 @@ bool is_worker(int pid);
 void wake(WorkerKind kind);
 
 /* Wake it for work, unless it was woken for that and has not looked for it yet. */
-void call(WorkerKind kind);
+void request_work(WorkerKind kind);
 
-/* By the worker, before it looks for work: what comes from now on is worth another call. */
-void answer_call(WorkerKind kind);
+/*
+ * By the worker, before it sleeps: has work been requested since it last looked?  The
+ * latch does not tell, since whatever waits inside of the server resets it.
+ */
+bool has_work(WorkerKind kind);
+
+/* By the worker, before it looks for work: what comes from now on is worth another request. */
+void begin_work(WorkerKind kind);
 
 } // namespace session_guard

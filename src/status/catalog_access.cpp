@@ -62,7 +62,12 @@ constexpr Duration pause_after_failure = second;
 
 /* In the present transaction. */
 bool holds_locks = false;
-bool was_refused = false;
+/*
+ * By the monotonic clock: until then the locks are not asked for again after a refusal.
+ * A pass with many sessions may last, and what is committed meanwhile must count.
+ */
+constexpr Duration pause_after_refusal = 10 * millisecond;
+Instant refused_until = beginning;
 bool said_locked = false;
 /* By the monotonic clock. */
 Duration paused_until = 0;
@@ -113,18 +118,20 @@ lock_catalogs(bool were_read)
 {
 	const CatalogRelation *locked = nullptr;
 
-	if (is_paused() || was_refused)
+	if (is_paused())
 		return false;
 	if (holds_locks)
 		return true;
+	if (monotonic_now() < refused_until)
+		return false;
 	if (!with_catalogs(asking, [&] { locked = lock_all(); }))
 		return false;
 	holds_locks = locked == nullptr;
-	was_refused = !holds_locks;
 	if (holds_locks)
 		said_locked = false;
 	else
 	{
+		refused_until = monotonic_now() + pause_after_refusal;
 		report_locked(*locked, were_read);
 		count(shared_counters().lock_skips);
 	}
@@ -135,7 +142,6 @@ void
 forget_catalog_locks()
 {
 	holds_locks = false;
-	was_refused = false;
 }
 
 void

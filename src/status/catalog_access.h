@@ -27,13 +27,13 @@ struct CatalogWork
 
 /*
  * Lock them, unless this transaction holds the locks already.  False if another lock
- * is in the way, which is said once, or if a reading has failed within the last second.
- * If true they are held to the end of the transaction, and the server's own functions
- * do not wait for them either.  Has anything been read before?
+ * is in the way, which is said once, or was a moment ago, or if a reading has failed
+ * within the last second.  If true they are held to the end of the transaction, and no
+ * query waits for them either.  Has anything been read before?
  */
 bool lock_catalogs(bool were_read);
 
-/* Forget the locks, or that they could not be had: the transaction is over. */
+/* Forget the locks: the transaction that held them is over. */
 void forget_catalog_locks();
 
 /* Note that work has failed: the log says so once, and for a second catalogs are not free. */

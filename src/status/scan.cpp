@@ -171,7 +171,7 @@ scan_sessions(ScanKind kind)
 {
 	scanned_count = 0;
 	/* Running a query reads pg_authid, for the right to its functions. */
-	if (kind == ScanKind::Between || !read_places() || !catalogs_can_be_read() ||
+	if (kind == ScanKind::Between || !catalogs_can_be_read() || !read_places() ||
 	    !with_catalogs(querying, scan_listed))
 	{
 		scanned_count = 0;

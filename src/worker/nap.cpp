@@ -16,6 +16,7 @@ namespace
 
 TimeoutId timer = MAX_TIMEOUTS;
 
+/* The server's handler of the alarm does that already; but a timer must have one of its own. */
 void
 wake_worker()
 {
@@ -30,7 +31,7 @@ wake_worker()
 long
 in_milliseconds(Duration pause)
 {
-	constexpr Duration longest = 3600 * second;
+	constexpr Duration longest = 60 * minute;
 
 	return static_cast<long>((std::min(pause, longest) + millisecond - 1) / millisecond);
 }
