@@ -9,6 +9,7 @@
 #include "shmem/counters.h"
 #include "shmem/tracking.h"
 
+#include "policy/policy_cache.h"
 #include "policy/policy_changes.h"
 
 #include "guard/enforce.h"
@@ -21,6 +22,9 @@ namespace session_guard
 
 namespace
 {
+
+/* Before a session is evaluated again of which it is not known what binds it. */
+constexpr Duration pause_in_doubt = 100 * millisecond;
 
 /* How many evaluations in a row have not led to an action, though the limit was reached. */
 std::int32_t
@@ -138,10 +142,13 @@ handle(const Deadline &deadline, bool was_throttled)
 		case ReadResult::Read:
 			break;
 	}
-	if (evaluation.decision.outlook == Outlook::Due)
-		act_or_throttle(deadline, evaluation, was_throttled);
-	else
+	if (evaluation.decision.outlook != Outlook::Due)
 		leave(deadline, evaluation);
+	/* Nothing is announced that would then be left undone. */
+	else if (policies_are_in_doubt())
+		plan_reading(deadline, evaluation.at + pause_in_doubt);
+	else
+		act_or_throttle(deadline, evaluation, was_throttled);
 }
 
 /*

@@ -261,10 +261,8 @@ pause_before_reading()
 bool
 policies_are_in_doubt()
 {
-	constexpr Duration patience = 10 * second;
-
-	return policies_are_stale() && in_doubt_since != 0 &&
-	       monotonic_now() - in_doubt_since < patience;
+	return roles_are_in_doubt() || (policies_are_stale() && in_doubt_since != 0 &&
+	                                monotonic_now() - in_doubt_since < patience_in_doubt);
 }
 
 Policy

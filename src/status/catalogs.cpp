@@ -5,6 +5,7 @@
 
 #include "pg/compat.h"
 #include "pg/growing_array.h"
+#include "pg/monotonic_clock.h"
 
 #include <algorithm>
 #include <array>
@@ -117,6 +118,9 @@ read_rows(Reading &reading)
 	std::ranges::sort(reading.objects.all(), {}, &NamedObject::oid);
 }
 
+/* Since when roles are known to have changed that could not be read; 0 if there are none. */
+Instant roles_in_doubt_since = 0;
+
 /* Read a catalog anew; if that fails, what was read before stays. */
 bool
 read_anew(Reading &reading)
@@ -136,6 +140,13 @@ read_anew(Reading &reading)
 	reading.context = fresh.context;
 	reading.objects = fresh.objects;
 	return true;
+}
+
+/* Read a catalog if it may have changed; false if it cannot be read now. */
+bool
+bring_up_to_date(Reading &reading)
+{
+	return !reading.is_stale || (catalogs_can_be_read() && read_anew(reading));
 }
 
 const NamedObject *
@@ -160,9 +171,17 @@ void
 refresh_catalogs()
 {
 	AcceptInvalidationMessages();
-	for (Reading *reading : {&roles, &databases})
-		if (reading->is_stale && catalogs_can_be_read())
-			(void)read_anew(*reading);
+	if (bring_up_to_date(roles))
+		roles_in_doubt_since = 0;
+	else if (roles_in_doubt_since == 0)
+		roles_in_doubt_since = monotonic_now();
+	(void)bring_up_to_date(databases);
+}
+
+bool
+roles_are_in_doubt()
+{
+	return roles_in_doubt_since != 0 && monotonic_now() - roles_in_doubt_since < patience_in_doubt;
 }
 
 bool

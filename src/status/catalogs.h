@@ -27,6 +27,15 @@ void watch_catalogs();
 void refresh_catalogs();
 
 /*
+ * For so long nobody is ended while a change is known that cannot be read: it could
+ * be an exemption.  Longer than that a lock must not spare everybody.
+ */
+inline constexpr Duration patience_in_doubt = 10 * second;
+
+/* Are roles known to have changed that could not be read, since less than that? */
+bool roles_are_in_doubt();
+
+/*
  * Can catalogs be read now, without waiting?  Their locks are then held to the end of
  * the transaction (catalog_access.h).
  */
