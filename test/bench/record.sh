@@ -22,6 +22,10 @@ calculate() {
 record() {
 	local case=$1 subject=$2 metric=$3 unit=$4 target verdict=
 	shift 4
+	if [ -z "${1:-}" ] || [[ $case$subject$metric$unit == *,* ]]; then
+		echo "nothing was measured, or a name has a comma: $benchmark, $case, $subject, $metric" >&2
+		exit 1
+	fi
 	printf '%s\n' "$@" >"$work/values"
 	target=$(awk -F, -v key="$benchmark,$case,$subject,$metric" '$1 "," $2 "," $3 "," $4 == key { print $5 }' \
 		"$work/src/test/bench/targets.csv")

@@ -10,7 +10,7 @@
 #
 # Nothing here is a test: figures depend on the machine, ratios hardly do.  What is held against a
 # target (targets.csv) is told with it.
-set -eu
+set -euo pipefail
 . "$(dirname "$0")/../../scripts/common.sh"
 
 all=(lateness edge quiet scan functions locks growth core connect busy)
@@ -47,7 +47,7 @@ if [ -z "$work" ]; then
 	chmod 777 "$folder"
 	status=0
 	(continue_in_copy bench --rounds "$rounds" --output "$folder" "${names[@]}") || status=$?
-	[ -z "$output" ] || cp "$folder"/* "$output"/
+	[ -z "$output" ] || cp "$folder"/* "$output"/ || true
 	rm -rf "$folder"
 	exit $status
 fi
@@ -65,6 +65,11 @@ bench=$work/src/test/bench
 . "$bench/growth.sh"
 
 cleanup() {
+	local status=$?
+	if [ $status -ne 0 ]; then
+		tail -n 5 "$work/notices" "$work/log" >&2 || true
+	fi
+	[ -z "$output" ] || [ ! -f "$results" ] || cp "$results" "$output"
 	[ -z "$idle_clients" ] || kill "$idle_clients" 2>/dev/null || true
 	stop_pooler
 	stop_servers

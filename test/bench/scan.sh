@@ -109,7 +109,7 @@ bench_functions() {
 		record "$sessions sessions" terminate_db_sessions 'time / bare signals' ratio $(cat "$work/each")
 	}
 	open_idle 50 shop
-	record '50 sessions' 'pg_terminate_backend(pid, 5000) of each' time ms "$(time_of \
+	record '50 sessions' 'one after the other' time ms "$(time_of \
 		"SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = 'shop'")"
 	close_idle
 	sql 'DROP DATABASE shop'

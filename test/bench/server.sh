@@ -136,6 +136,6 @@ remove_settings() {
 
 # The time that a query takes in one session, in ms.
 time_of() {
-	"$bindir/psql" -XAtq -U postgres -d postgres -c '\timing on' -c "$1" |
+	"$bindir/psql" -XAtq -v ON_ERROR_STOP=1 -U postgres -d postgres -c '\timing on' -c "$1" |
 		sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'
 }
