@@ -63,8 +63,7 @@ note_stored_change()
 		return;
 	pg_atomic_fetch_add_u32(&state->stored_changes, 1);
 	/* Called once, the guard reads what comes before it begins to read. */
-	if (pg_atomic_exchange_u32(&state->guard_was_called, 1) == 0)
-		wake(WorkerKind::Guard);
+	wake_once(WorkerKind::Guard, state->guard_was_called);
 }
 
 void

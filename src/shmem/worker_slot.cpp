@@ -65,10 +65,16 @@ wake(WorkerKind kind)
 }
 
 void
+wake_once(WorkerKind kind, pg_atomic_uint32 &was_woken)
+{
+	if (pg_atomic_exchange_u32(&was_woken, 1) == 0)
+		wake(kind);
+}
+
+void
 request_work(WorkerKind kind)
 {
-	if (pg_atomic_exchange_u32(&worker_slot(kind).has_work, 1) == 0)
-		wake(kind);
+	wake_once(kind, worker_slot(kind).has_work);
 }
 
 bool

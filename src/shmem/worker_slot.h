@@ -49,6 +49,12 @@ bool is_worker(int pid);
 /* Wake the worker of a kind, if one is at work. */
 void wake(WorkerKind kind);
 
+/*
+ * The same, and note in a word that it was woken, which the worker clears when it looks
+ * for what it was woken for.  Until then it is not woken once more.
+ */
+void wake_once(WorkerKind kind, pg_atomic_uint32 &was_woken);
+
 /* Wake it for work, unless it was woken for that and has not looked for it yet. */
 void request_work(WorkerKind kind);
 

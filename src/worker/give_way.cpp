@@ -96,8 +96,7 @@ call_workers_off()
 {
 	/* A worker that has not answered an earlier call need not be woken again. */
 	for (WorkerKind kind : {WorkerKind::Guard, WorkerKind::History})
-		if (pg_atomic_exchange_u32(&worker_slot(kind).is_called_off, 1) == 0)
-			wake(kind);
+		wake_once(kind, worker_slot(kind).is_called_off);
 }
 
 bool
