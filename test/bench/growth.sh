@@ -1,29 +1,38 @@
 # How costs grow: with sessions, with locks, with stored settings.  To be sourced by run.sh.
 # shellcheck shell=bash
 
-# What one end costs the guard, while others are far from their limits, in microseconds of a processor.
-cost_of_end() {
-	local ends=100 pid before
+# What the guard has of a processor for each of so many things that a command has happen, beside what it
+# has anyway in the same time, in microseconds.
+cost_of_each() {
+	local count=$1 pid before start took with
+	shift
 	pid=$(guard_pid)
 	before=$(cpu_time "$pid")
-	"$work/lateness" "host=$work dbname=postgres user=timed" 1000 $ends >"$work/ends"
-	calculate "($(cpu_time "$pid") - $before) / 1e3 / $ends"
+	start=$(date +%s.%N)
+	"$@"
+	took=$(calculate "$(date +%s.%N) - $start")
+	with=$(($(cpu_time "$pid") - before))
+	before=$(cpu_time "$pid")
+	sleep "$took"
+	calculate "($with - ($(cpu_time "$pid") - $before)) / 1e3 / $count"
 }
 
-# What one change of a stored setting costs the guard, in microseconds.
-cost_of_change() {
-	local changes=20 pid before i
-	pid=$(guard_pid)
-	before=$(cpu_time "$pid")
-	for ((i = 0; i < changes; i++)); do
+# Have so many sessions of "timed" end over their limit of a second, at random phases over ten.
+have_ends() {
+	"$work/lateness" "host=$work dbname=postgres user=timed" 1000 "$1" 10000 >"$work/ends"
+}
+
+# Change a stored setting so many times.
+have_changes() {
+	local i
+	for ((i = 0; i < $1; i++)); do
 		sql "ALTER ROLE nobody SET pg_session_guard.statement_timeout = $((3600000 + i))"
-		sleep 0.05
+		sleep 0.1
 	done
-	calculate "($(cpu_time "$pid") - $before) / 1e3 / $changes"
 }
 
 bench_growth() {
-	local sessions locks settings ends
+	local sessions locks settings
 	heading "sessions, locks, stored settings"
 	prepare_comparison
 	for sessions in 100 500 1000 1900; do
@@ -35,8 +44,7 @@ bench_growth() {
 		reset_guard
 		sql 'ALTER ROLE timed SET pg_session_guard.idle_session_timeout = 1000'
 		guard idle_session_timeout=1h
-		ends=$(cost_of_end)
-		record "$sessions sessions" 'one end' processor us "$ends"
+		record "$sessions sessions" 'one end' processor us "$(cost_of_each 200 have_ends 200)"
 		sql 'ALTER ROLE timed RESET ALL'
 		close_idle
 	done
@@ -58,7 +66,7 @@ bench_growth() {
 		store_settings $((settings / 2))
 		scans_between
 		compare_scans "$settings settings" 'scan in between'
-		record "$settings settings" 'one change of a setting' processor us "$(cost_of_change)"
+		record "$settings settings" 'one change of a setting' processor us "$(cost_of_each 50 have_changes 50)"
 		remove_settings $((settings / 2))
 	done
 	close_idle

@@ -2,8 +2,9 @@
  * How late idle sessions are ended: many sessions go idle at random phases, and
  * each notes when it hears that it was ended, and what it is told.
  *
- *   lateness CONNINFO LIMIT_MS SESSIONS [pooled]
+ *   lateness CONNINFO LIMIT_MS SESSIONS PHASES_MS [pooled]
  *
+ * The phases are spread over so long.
  * One line for each session: microseconds from its limit, counted from the
  * server's own stamp of when it went idle, until its client heard; and what the
  * client was told.  Client and server have to share a clock, and so a machine.
@@ -109,9 +110,9 @@ watch(const std::string &conninfo, const std::atomic<int> &still_there)
 int
 main(int argc, char **argv)
 {
-	if (argc != 4 && argc != 5)
+	if (argc != 5 && argc != 6)
 	{
-		std::fprintf(stderr, "usage: lateness CONNINFO LIMIT_MS SESSIONS [pooled]\n");
+		std::fprintf(stderr, "usage: lateness CONNINFO LIMIT_MS SESSIONS PHASES_MS [pooled]\n");
 		return 2;
 	}
 
@@ -121,13 +122,13 @@ main(int argc, char **argv)
 	std::atomic<int> still_there = std::atoi(argv[3]);
 	std::vector<std::thread> clients;
 	std::minstd_rand random(std::random_device{}());
-	std::uniform_int_distribution<long> phase(0, limit.count());
+	std::uniform_int_distribution<long> phase(0, std::atol(argv[4]) * 1000);
 
 	for (Session &session : sessions)
 		clients.emplace_back(wait_for_end, std::cref(conninfo), limit, microseconds(phase(random)),
 		                     std::ref(session), std::ref(still_there));
 	std::map<int, WallClock::time_point> idle_since;
-	bool is_pooled = argc == 5;
+	bool is_pooled = argc == 6;
 	if (!is_pooled)
 		idle_since = watch(conninfo, still_there);
 	for (std::thread &client : clients)

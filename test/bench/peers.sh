@@ -6,6 +6,7 @@
 #   poller      a background worker that runs the usual SQL every second (poller.c)
 #   pgbouncer   client_idle_timeout, which ends no client that has a server of its own (pool_mode = session)
 #   pg_cron     the same SQL, at the full minute
+#   pg_cron_1s  the same SQL every second, with pg_cron from 1.5 on
 # shellcheck shell=bash
 
 limit=2000
@@ -15,19 +16,23 @@ subjects=(server guard poller)
 start_peers() {
 	sql "ALTER ROLE timed SET idle_session_timeout = $limit"
 	sql "ALTER ROLE web SET pg_session_guard.idle_session_timeout = $limit"
-	start_poller
 	start_pooler
 }
 
 stop_peers() {
 	sql 'ALTER ROLE timed RESET ALL; ALTER ROLE web RESET ALL'
-	sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'poller'" >/dev/null
+	stop_poller
 	stop_pooler
 }
 
 start_poller() {
-	sql "CREATE OR REPLACE FUNCTION start_poller(library text) RETURNS int LANGUAGE c AS '$work/poller.so', 'start_poller'"
-	sql "SELECT start_poller('$work/poller.so')" >/dev/null
+	sql "CREATE OR REPLACE FUNCTION start_poller(library text, \"limit\" int) RETURNS int LANGUAGE c
+		AS '$work/poller.so', 'start_poller'"
+	sql "SELECT start_poller('$work/poller.so', $limit)" >/dev/null
+}
+
+stop_poller() {
+	sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'poller'" >/dev/null
 }
 
 start_pooler() {
@@ -57,7 +62,10 @@ start_pooler() {
 }
 
 stop_pooler() {
-	[ -z "$pooler" ] || kill "$pooler" 2>/dev/null || true
+	if [ -n "$pooler" ]; then
+		kill "$pooler" 2>/dev/null || true
+		wait "$pooler" 2>/dev/null || true
+	fi
 	pooler=
 	subjects=(server guard poller)
 }
@@ -69,7 +77,15 @@ conninfo_of() {
 		guard) echo "host=$work dbname=postgres user=web" ;;
 		poller) echo "host=$work dbname=postgres user=polled" ;;
 		pgbouncer) echo "host=$work port=6432 dbname=postgres user=pooled" ;;
-		pg_cron) echo "host=$work dbname=postgres user=scheduled" ;;
+		pg_cron*) echo "host=$work dbname=postgres user=scheduled" ;;
+	esac
+}
+
+# Over what time the sessions that a subject ends begin, in ms: at least as long as it lets pass.
+period_of() {
+	case $1 in
+		pg_cron) echo 60000 ;;
+		*) echo "$limit" ;;
 	esac
 }
 
@@ -77,9 +93,16 @@ has_cron() {
 	[ "$(sql "SELECT count(*) FROM pg_extension WHERE extname = 'pg_cron'")" = 1 ]
 }
 
-# Have pg_cron end the idle sessions of "scheduled" at each full minute.  Its finest grain before 1.5.
+cron_subjects() {
+	sql "SELECT 'pg_cron' UNION ALL SELECT 'pg_cron_1s' FROM pg_extension
+		WHERE extname = 'pg_cron' AND string_to_array(replace(extversion, '-', '.'), '.')::int[] >= '{1,5}'"
+}
+
+# Have pg_cron end the idle sessions of "scheduled" at each full minute, or each second.
 schedule() {
-	sql "SELECT cron.schedule('idle', '* * * * *', \$\$SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	local when='* * * * *'
+	[ "$1" = pg_cron ] || when='1 second'
+	sql "SELECT cron.schedule('idle', '$when', \$\$SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE usename = 'scheduled' AND state = 'idle' AND state_change < now() - interval '$limit ms'\$\$)" >/dev/null
 }
 

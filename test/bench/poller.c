@@ -24,8 +24,9 @@ PGDLLEXPORT void poller_main(Datum main_arg);
 void
 poller_main(Datum main_arg)
 {
-	const char *query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		" WHERE usename = 'polled' AND state = 'idle' AND state_change < now() - interval '2 s'";
+	char	   *query = psprintf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+							 " WHERE usename = 'polled' AND state = 'idle'"
+							 " AND state_change < now() - interval '%d ms'", DatumGetInt32(main_arg));
 
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection("postgres", NULL, 0);
@@ -46,7 +47,7 @@ poller_main(Datum main_arg)
 	}
 }
 
-/* start_poller(library): start it; returns its pid. */
+/* start_poller(library, limit in ms): start it; returns its pid. */
 PGDLLEXPORT Datum
 start_poller(PG_FUNCTION_ARGS)
 {
@@ -60,6 +61,7 @@ start_poller(PG_FUNCTION_ARGS)
 	strlcpy(worker.bgw_name, "poller", BGW_MAXLEN);
 	strlcpy(worker.bgw_library_name, text_to_cstring(PG_GETARG_TEXT_PP(0)), sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "poller_main", BGW_MAXLEN);
+	worker.bgw_main_arg = Int32GetDatum(PG_GETARG_INT32(1));
 	worker.bgw_notify_pid = MyProcPid;
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle) ||
 		WaitForBackgroundWorkerStartup(handle, &pid) != BGWH_STARTED)

@@ -72,7 +72,7 @@ cleanup() {
 	[ -z "$output" ] || [ ! -f "$results" ] || cp "$results" "$output"
 	[ -z "$idle_clients" ] || kill "$idle_clients" 2>/dev/null || true
 	stop_pooler
-	stop_servers
+	for server in data with without; do stop_server $server; done
 	remove_folder
 }
 trap cleanup EXIT

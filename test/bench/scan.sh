@@ -15,6 +15,9 @@ prepare_comparison() {
 		BEGIN
 			SELECT * INTO before FROM session_guard.stats;
 			WHILE coalesce(cardinality(times_guard), 0) < runs LOOP
+				IF coalesce(cardinality(times_bare), 0) >= 100 * runs THEN
+					RAISE EXCEPTION 'the guard does not scan';
+				END IF;
 				PERFORM pg_stat_clear_snapshot(), pg_sleep(0.1);
 				start = clock_timestamp();
 				PERFORM pid FROM pg_stat_get_activity(NULL);
@@ -133,6 +136,8 @@ compare_views() {
 		record "$case" session_guard.session time ms $(cat "$work/ours")
 		record "$case" 'pg_blocking_pids of waiters' time ms $(cat "$work/bare")
 		record "$case" session_guard.session 'time / server' ratio $(paste "$work/ours" "$work/bare" | awk '{ print $1 / $2 }')
+		record "$case" 'who is to blame' time ms $(times_of \
+			"SELECT count(*) FROM terminate_blocking_sessions(dry_run => true)")
 	}
 }
 

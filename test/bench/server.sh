@@ -3,7 +3,6 @@
 
 export PGHOST=$work PGPORT=5432 PGAPPNAME=bench
 idle_clients=
-plain=$work/plain
 
 build() {
 	local libpq
@@ -41,23 +40,20 @@ start_server() {
 	[ -z "$cron" ] || sql 'CREATE EXTENSION pg_cron'
 }
 
-# A server without the library, and with all else that the other one has, beside it.
-start_plain_server() {
-	"$bindir/initdb" -N -A trust -U postgres -D "$plain" >/dev/null
+# A new server beside the other one: start_new_server NAME PORT LIBRARIES
+start_new_server() {
+	"$bindir/initdb" -N -A trust -U postgres -D "$work/$1" >/dev/null
 	{
-		cat "$work/common.conf"
-		echo "port = 5433"
-		! has_cron || echo "shared_preload_libraries = 'pg_cron'"
-	} >>"$plain/postgresql.conf"
-	"$bindir/pg_ctl" -s -w -D "$plain" -l "$work/plain.log" start
-	PGPORT=5433 sql 'CREATE ROLE web LOGIN; GRANT ALL ON SCHEMA public TO web'
+		cat "$work/build.conf" "$work/common.conf"
+		echo "port = $2"
+		echo "shared_preload_libraries = '$3'"
+	} >>"$work/$1/postgresql.conf"
+	"$bindir/pg_ctl" -s -w -D "$work/$1" -l "$work/$1.log" start
+	PGPORT=$2 sql 'CREATE ROLE web LOGIN; GRANT ALL ON SCHEMA public TO web'
 }
 
-stop_servers() {
-	local data
-	for data in "$work/data" "$plain"; do
-		[ ! -f "$data/postmaster.pid" ] || "$bindir/pg_ctl" -s -D "$data" -m immediate stop || true
-	done
+stop_server() {
+	[ ! -f "$work/$1/postmaster.pid" ] || "$bindir/pg_ctl" -s -D "$work/$1" -m immediate stop || true
 }
 
 sql() {

@@ -133,9 +133,10 @@ main(int argc, char **argv)
 	          .rounds = std::atoi(argv[4])};
 	Counts counts;
 	std::vector<std::thread> clients;
+	std::random_device random;
 
 	for (int i = 0; i < plan.sessions; i++)
-		clients.emplace_back(live, std::cref(plan), static_cast<unsigned>(i + 1), std::ref(counts));
+		clients.emplace_back(live, std::cref(plan), random(), std::ref(counts));
 	for (std::thread &client : clients)
 		client.join();
 	std::printf("survived=%d ended=%d sent_and_ended=%d sent_early_and_ended=%d\n",
