@@ -80,7 +80,7 @@ bench_busy() {
 
 # One short round of connections, on the port of a server; prints how many there are in a second.
 connect_round() {
-	PGPORT=$1 "$bindir/pgbench" -n -C -U web -c 4 -j 2 -T 4 -f "$work/one.sql" postgres 2>/dev/null |
+	PGPORT=$1 "$bindir/pgbench" -n -C -U web -c 4 -j 2 -T 1 -f "$work/one.sql" postgres 2>/dev/null |
 		sed -n 's/^tps = \([0-9.]*\).*/\1/p'
 }
 
@@ -91,7 +91,7 @@ bench_connect() {
 	start_new_server without 5434 ''
 	connect_round 5433 >/dev/null
 	connect_round 5434 >/dev/null
-	compare_pairs '4 clients' library 'connections with / without' 40 'connect_round 5433' 'connect_round 5434'
+	compare_pairs '4 clients' library 'connections with / without' 150 'connect_round 5433' 'connect_round 5434'
 	stop_server with
 	stop_server without
 }
