@@ -36,7 +36,7 @@ busy_window() {
 	pid=$(guard_pid)
 	before=$(cpu_time "$pid")
 	start=$(date +%s.%N)
-	sleep 3.1
+	sleep 5.1
 	end=$(date +%s.%N)
 	[ "$1" = off ] || {
 		calculate "100 * ($(cpu_time "$pid") - $before) / (($end - $start) * 1e9)"
@@ -57,7 +57,7 @@ busy_ratio() {
 }
 
 bench_busy() {
-	local seconds=700 i client
+	local seconds=1100 i client
 	heading "pgbench -S, 500 clients, scale 10, limits of 1 s on statements; the guard on, off, off and on in one run"
 	"$bindir/pgbench" -i -q -s 10 -U web postgres >/dev/null 2>&1
 	guard statement_timeout=1s
@@ -66,7 +66,7 @@ bench_busy() {
 	client=$!
 	until [ "$(grep -c '^progress' "$work/busy.progress")" -ge 5 ]; do sleep 0.5; done
 	rm -f "$work/busy.cpu" "$work/ratios"
-	for ((i = 0; i < 40; i++)); do
+	for ((i = 0; i < 45; i++)); do
 		busy_ratio >>"$work/ratios"
 		if ((i >= 5)) && is_known "$work/ratios"; then break; fi
 	done
