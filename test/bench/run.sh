@@ -4,7 +4,7 @@
 #   test/bench/run.sh [--rounds N] [--output DIR] [NAME...]
 #
 # Names: lateness edge quiet scan functions locks growth core connect busy; all if none is given, which
-# takes some half an hour.  With --output, DIR gets results.csv, machine.txt and, if gnuplot is there
+# takes some forty minutes.  With --output, DIR gets benchmarks.csv, machine.txt and, if gnuplot is there
 # and what they show was measured, lateness.svg and growth.svg.  Peers are measured too if they are
 # there: pgbouncer, pg_cron.
 #
@@ -54,7 +54,7 @@ fi
 find_server
 # Each of thousands of sessions needs a file descriptor in its client.
 ulimit -n "$(ulimit -H -n)"
-results=$work/results.csv
+results=$work/benchmarks.csv
 bench=$work/src/test/bench
 . "$bench/record.sh"
 . "$bench/server.sh"
