@@ -115,4 +115,30 @@ Text::append_duration(Duration duration)
 	return *this;
 }
 
+Text &
+Text::append_size(std::int64_t bytes, Rounding rounding)
+{
+	constexpr std::array<std::string_view, 5> units{" kB", " MB", " GB", " TB", " PB"};
+	constexpr std::int64_t step = 1024;
+	std::int64_t unit = 1;
+	std::int64_t tenths = 0;
+
+	if (bytes < step)
+		return append(std::max<std::int64_t>(bytes, 0)).append(" bytes");
+	/* Rounded up, a size may be a whole one of the next unit. */
+	for (std::string_view name : units)
+	{
+		unit *= step;
+		tenths = bytes / unit * 10 +
+		         (bytes % unit * 10 + (rounding == Rounding::Up ? unit - 1 : 0)) / unit;
+		if (tenths >= step * 10 && name != units.back())
+			continue;
+		append(tenths / 10);
+		if (tenths % 10 != 0)
+			append(".").append(tenths % 10);
+		return append(name);
+	}
+	return *this;
+}
+
 } // namespace session_guard

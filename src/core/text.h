@@ -15,6 +15,12 @@
 namespace session_guard
 {
 
+enum class Rounding : std::uint8_t
+{
+	Up,
+	Down,
+};
+
 class Text
 {
   public:
@@ -29,6 +35,13 @@ class Text
 
 	/* As people write it: "200 ms", "1.5 s", "5 min 2 s", "1 d 3 h". */
 	Text &append_duration(Duration duration);
+
+	/*
+	 * A size as people write it, in the units of the server: "0 bytes", "512 kB",
+	 * "2.1 GB".  Rounded up, what is more than a limit never reads as less than it;
+	 * rounded down, what is left never reads as more.  It is not negative.
+	 */
+	Text &append_size(std::int64_t bytes, Rounding rounding = Rounding::Up);
 
 	/* If something did not fit, say so by an ellipsis at the end. */
 	Text &mark_cut();

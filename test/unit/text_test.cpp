@@ -1,5 +1,5 @@
 /*
- * Durations as people write them, and text that ends where its buffer does.
+ * Durations and sizes as people write them, and text that ends where its buffer does.
  */
 #include "core/text.h"
 
@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -98,6 +99,92 @@ INSTANTIATE_TEST_SUITE_P(
                                  "400 d 1 h 1 min 1.5 s"},
                     DurationCase{never, "106751991 d 4 h 54.776 s"}));
 
+std::string
+size_text(std::int64_t bytes, Rounding rounding = Rounding::Up)
+{
+	std::array<char, 100> buffer;
+	Text text(buffer);
+
+	text.append_size(bytes, rounding);
+	EXPECT_EQ(text.c_str(), text.view());
+	return std::string(text.view());
+}
+
+constexpr std::int64_t kilobyte = 1024;
+constexpr std::int64_t megabyte = 1024 * kilobyte;
+constexpr std::int64_t gigabyte = 1024 * megabyte;
+constexpr std::int64_t terabyte = 1024 * gigabyte;
+constexpr std::int64_t petabyte = 1024 * terabyte;
+constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+
+TEST(SizeText, IsInTheLargestUnitOfWhichThereIsOne)
+{
+	EXPECT_EQ(size_text(0), "0 bytes");
+	EXPECT_EQ(size_text(1), "1 bytes");
+	EXPECT_EQ(size_text(1023), "1023 bytes");
+	EXPECT_EQ(size_text(1024), "1 kB");
+	EXPECT_EQ(size_text(512 * kilobyte), "512 kB");
+	EXPECT_EQ(size_text(1023 * kilobyte), "1023 kB");
+	EXPECT_EQ(size_text(megabyte), "1 MB");
+	EXPECT_EQ(size_text(16 * megabyte), "16 MB");
+	EXPECT_EQ(size_text(1023 * megabyte), "1023 MB");
+	EXPECT_EQ(size_text(gigabyte), "1 GB");
+	EXPECT_EQ(size_text(2 * gigabyte + 100 * megabyte), "2.1 GB");
+	EXPECT_EQ(size_text(terabyte), "1 TB");
+	EXPECT_EQ(size_text(petabyte), "1 PB");
+	EXPECT_EQ(size_text(1024 * petabyte), "1024 PB");
+	EXPECT_EQ(size_text(5000 * petabyte), "5000 PB");
+}
+
+TEST(SizeText, IsRoundedUpToATenth)
+{
+	EXPECT_EQ(size_text(1025), "1.1 kB");
+	EXPECT_EQ(size_text(kilobyte * 3 / 2), "1.5 kB");
+	EXPECT_EQ(size_text(megabyte + 1), "1.1 MB");
+	EXPECT_EQ(size_text(2 * gigabyte + 1), "2.1 GB");
+	EXPECT_EQ(size_text(largest), "8192 PB");
+}
+
+TEST(SizeText, RoundedUpMayBeOneOfTheNextUnit)
+{
+	EXPECT_EQ(size_text(megabyte - 103), "1023.9 kB");
+	EXPECT_EQ(size_text(megabyte - 102), "1 MB");
+	EXPECT_EQ(size_text(megabyte - 1), "1 MB");
+	EXPECT_EQ(size_text(gigabyte - 1), "1 GB");
+	EXPECT_EQ(size_text(petabyte - 1), "1 PB");
+}
+
+TEST(SizeText, IsRoundedDownIfThatIsAskedFor)
+{
+	EXPECT_EQ(size_text(1023, Rounding::Down), "1023 bytes");
+	EXPECT_EQ(size_text(1025, Rounding::Down), "1 kB");
+	EXPECT_EQ(size_text(2 * kilobyte - 1, Rounding::Down), "1.9 kB");
+	EXPECT_EQ(size_text(megabyte - 1, Rounding::Down), "1023.9 kB");
+	EXPECT_EQ(size_text(512 * megabyte - 1, Rounding::Down), "511.9 MB");
+	EXPECT_EQ(size_text(512 * megabyte, Rounding::Down), "512 MB");
+	EXPECT_EQ(size_text(largest, Rounding::Down), "8191.9 PB");
+}
+
+TEST(SizeText, IsNeverNegative)
+{
+	EXPECT_EQ(size_text(-1), "0 bytes");
+	EXPECT_EQ(size_text(std::numeric_limits<std::int64_t>::min(), Rounding::Down), "0 bytes");
+}
+
+/* What is more than a limit of whole megabytes never reads as equal to it. */
+TEST(SizeText, TellsALimitFromWhatIsBeyondIt)
+{
+	for (std::int64_t limit = 1; limit <= 4096; limit++)
+	{
+		const std::int64_t bytes = limit * megabyte;
+
+		if (limit >= 1024 && limit % 1024 != 0)
+			continue;
+		ASSERT_NE(size_text(bytes), size_text(bytes + 1)) << limit;
+		ASSERT_NE(size_text(bytes, Rounding::Down), size_text(bytes - 1, Rounding::Down)) << limit;
+	}
+}
+
 TEST(Text, BeginsEmpty)
 {
 	std::array<char, 3> buffer{'x', 'x', 'x'};
@@ -178,7 +265,7 @@ TEST(Text, HasRoomForNothingButTheEnd)
 	std::array<char, 1> buffer{'x'};
 	Text text(buffer);
 
-	text.append("a").append(std::int64_t{1}).append_duration(minute);
+	text.append("a").append(std::int64_t{1}).append_duration(minute).append_size(1025);
 	EXPECT_EQ(text.view(), "");
 	EXPECT_EQ(buffer[0], '\0');
 }
