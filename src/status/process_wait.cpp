@@ -5,6 +5,8 @@
 
 #include "pg/compat.h"
 
+#include "status/lock_group.h"
+
 namespace session_guard
 {
 
@@ -36,13 +38,6 @@ wait_from_info(uint32 wait_event_info)
 	}
 }
 
-PGPROC *
-lock_group_member(dlist_node *link)
-{
-	return reinterpret_cast<PGPROC *>(reinterpret_cast<char *>(link) -
-	                                  offsetof(PGPROC, lockGroupLink));
-}
-
 /*
  * Is a process of a parallel query at work for it?  The others wait: for a lock,
  * for each other, or for time to pass.
@@ -71,21 +66,11 @@ struct ParallelWorkers
 };
 
 ParallelWorkers
-parallel_workers_of(PGPROC *leader)
+parallel_workers_of(const PGPROC *leader)
 {
 	ParallelWorkers workers{};
-
-	/* A process that has led a parallel query stays in its lock group to its end. */
-	if (leader->lockGroupLeader != leader)
-		return workers;
-
-	LWLock *lock = LockHashPartitionLockByProc(leader);
-	dlist_node *head = &leader->lockGroupMembers.head;
-
-	LWLockAcquire(lock, LW_SHARED);
-	for (dlist_node *link = head->next; link != head; link = link->next)
+	auto add = [&](const PGPROC *member)
 	{
-		PGPROC *member = lock_group_member(link);
 		uint32 wait_event_info = member->wait_event_info;
 
 		if (member != leader)
@@ -94,13 +79,14 @@ parallel_workers_of(PGPROC *leader)
 			workers.one_is_at_work = workers.one_is_at_work || is_at_work(wait_event_info);
 		}
 		if (wait_from_info(wait_event_info) != Wait::Lock)
-			continue;
+			return;
 		Timestamp start = wait_start_of(member);
 		if (!workers.one_waits_for_lock || start > workers.wait_start)
 			workers.wait_start = start;
 		workers.one_waits_for_lock = true;
-	}
-	LWLockRelease(lock);
+	};
+
+	for_each_in_lock_group(leader, add);
 	return workers;
 }
 
