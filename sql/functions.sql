@@ -336,7 +336,7 @@ CREATE ROLE regress_reader IN ROLE pg_read_all_stats;
 SET ROLE regress_ordinary;
 SELECT is_self, backend_start, datname, usename = session_user AS is_mine, application_name,
 	client_addr, state, state_age, query_age, transaction_age, session_age, wait_event_type,
-	wait_event, blocked_by, blocks, horizon_age, query
+	wait_event, blocked_by, blocks, horizon_age, memory, query
 FROM session_guard.session WHERE application_name = 'regress_functions';
 SELECT * FROM session_guard.get_stats();
 -- By who it is: denied; by what it does: left out, for whom may not signal it either.

@@ -586,6 +586,7 @@ CREATE FUNCTION session_guard.get_sessions(
 	OUT blocks integer,
 	OUT horizon_age integer,
 	OUT parallel_workers integer,
+	OUT memory bigint,
 	OUT query text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'session_guard_sessions'
@@ -619,6 +620,8 @@ COMMENT ON COLUMN session_guard.session.blocks IS 'how many it blocks directly';
 COMMENT ON COLUMN session_guard.session.horizon_age IS
 	'transactions since the oldest that it keeps vacuum from cleaning up after';
 COMMENT ON COLUMN session_guard.session.parallel_workers IS 'parallel workers that it leads';
+COMMENT ON COLUMN session_guard.session.memory IS
+	'bytes that it and its parallel workers have for themselves, without shared memory; null if /proc cannot be read';
 COMMENT ON COLUMN session_guard.session.query IS 'its statement, or the last one';
 
 CREATE FUNCTION session_guard.get_schedule(

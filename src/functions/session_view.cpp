@@ -3,11 +3,14 @@
  * what each is at, and which stand in the way of others.
  *
  * It reads the status array itself, so that it shows the present also inside a
- * transaction, and the lock table once, if anybody waits for a lock at all.
+ * transaction, and the lock table once, if anybody waits for a lock at all.  Memory
+ * is read of those only whose activity the caller may see: it takes longer than all
+ * else.
  */
 #include "pg/result_row.h"
 
 #include "status/locks.h"
+#include "status/memory.h"
 
 #include "functions/session_columns.h"
 
@@ -45,6 +48,7 @@ enum Column
 	Blocks,
 	HorizonAge,
 	ParallelWorkers,
+	Memory,
 	Query,
 	ColumnCount,
 };
@@ -129,6 +133,8 @@ set_activity(SessionRow &row, const BackendSnapshot &snapshot, text *query)
 	row.set_text(WaitEvent, pgstat_get_wait_event(snapshot.wait_event_info));
 	set_horizon(row, snapshot);
 	row.set(ParallelWorkers, Int32GetDatum(snapshot.parallel_workers));
+	if (std::optional<std::int64_t> memory = memory_of_session(snapshot.backend))
+		row.set(Memory, Int64GetDatum(*memory));
 	row.set(Query, PointerGetDatum(query));
 }
 

@@ -182,7 +182,7 @@ for my $role (sort keys %hidden)
 {
 	my $name = $role eq $superuser ? 'a superuser' : $role;
 	my $mask = 'backend_start, client_addr, state, state_age, query_age, transaction_age, session_age,
-		wait_event_type, wait_event, horizon_age, parallel_workers';
+		wait_event_type, wait_event, horizon_age, parallel_workers, memory';
 	my $masked = by_name(
 		"SELECT pid, true FROM session_guard.session
 		 WHERE num_nonnulls($mask) = 0 AND query = '<insufficient privilege>'", $role);

@@ -1,0 +1,110 @@
+/*
+ * A kernel that says of memory what a test wants: preloaded into the server, it
+ * lets some files of /proc be others.
+ *
+ * They are in the folder that MEMORY_SHIM_FOLDER names.  Where "meminfo", "cgroup" or
+ * "mountinfo" is there, it is opened in place of /proc/meminfo, /proc/self/cgroup or
+ * /proc/self/mountinfo.  While "hidden" is there, nobody can open statm of another
+ * process, as where /proc is hidden.  Each may come and go at any time.
+ */
+#define _GNU_SOURCE
+/* Its open() is a macro, or inline. */
+#undef _FORTIFY_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* All ways to open a file come here: on a system with 64 bits they are one. */
+static int
+open_shimmed(int folder, const char *path, int flags, mode_t mode)
+{
+	static const char *const shimmed[][2] = {
+		{"/proc/meminfo", "meminfo"},
+		{"/proc/self/cgroup", "cgroup"},
+		{"/proc/self/mountinfo", "mountinfo"},
+	};
+	static int	(*next_openat) (int, const char *, int, ...);
+	const char *files = getenv("MEMORY_SHIM_FOLDER");
+	char		other[PATH_MAX];
+	int			pid;
+	int			length = 0;
+
+	if (next_openat == NULL)
+		*(void **) &next_openat = dlsym(RTLD_NEXT, "openat");
+	if (files == NULL || strncmp(path, "/proc/", 6) != 0)
+		return next_openat(folder, path, flags, mode);
+	for (size_t i = 0; i < sizeof(shimmed) / sizeof(shimmed[0]); i++)
+	{
+		snprintf(other, sizeof(other), "%s/%s", files, shimmed[i][1]);
+		if (strcmp(path, shimmed[i][0]) == 0 && access(other, R_OK) == 0)
+			return next_openat(folder, other, flags, mode);
+	}
+	snprintf(other, sizeof(other), "%s/hidden", files);
+	if (sscanf(path, "/proc/%d/statm%n", &pid, &length) == 1 && length > 0 &&
+		path[length] == '\0' && pid != getpid() && access(other, F_OK) == 0)
+	{
+		errno = EACCES;
+		return -1;
+	}
+	return next_openat(folder, path, flags, mode);
+}
+
+/* The mode is given only where a file may be made. */
+#define OPEN_SHIMMED(folder) \
+	mode_t		mode = 0; \
+	if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) \
+	{ \
+		va_list		rest; \
+		va_start(rest, flags); \
+		mode = va_arg(rest, mode_t); \
+		va_end(rest); \
+	} \
+	return open_shimmed(folder, path, flags, mode)
+
+int
+open(const char *path, int flags,...)
+{
+	OPEN_SHIMMED(AT_FDCWD);
+}
+
+int
+open64(const char *path, int flags,...)
+{
+	OPEN_SHIMMED(AT_FDCWD);
+}
+
+int
+openat(int folder, const char *path, int flags,...)
+{
+	OPEN_SHIMMED(folder);
+}
+
+int
+openat64(int folder, const char *path, int flags,...)
+{
+	OPEN_SHIMMED(folder);
+}
+
+/* What is compiled with _FORTIFY_SOURCE may come here. */
+int			__open_2(const char *path, int flags);
+int			__open64_2(const char *path, int flags);
+
+int
+__open_2(const char *path, int flags)
+{
+	return open_shimmed(AT_FDCWD, path, flags, 0);
+}
+
+int
+__open64_2(const char *path, int flags)
+{
+	return open_shimmed(AT_FDCWD, path, flags, 0);
+}
