@@ -10,6 +10,8 @@
 
 #include "status/sql_values.h"
 
+#include <algorithm>
+
 namespace session_guard
 {
 
@@ -52,6 +54,18 @@ set_session(Row &row, const SessionColumns &columns, const BackendSnapshot &snap
 		if (std::optional<Datum> address = sql_address(snapshot.client_address))
 			row.set(*columns.client_address, *address);
 	return true;
+}
+
+/* Set how long ago something was; the server's clock may have been set back since. */
+template <typename Row>
+void
+set_age(Row &row, std::size_t column, Timestamp since)
+{
+	if (since == unknown_time)
+		return;
+	Timestamp now = std::max(GetCurrentTimestamp(), since);
+	row.set(column, DirectFunctionCall2(timestamp_mi, TimestampTzGetDatum(now),
+	                                    TimestampTzGetDatum(since)));
 }
 
 } // namespace session_guard

@@ -9,12 +9,11 @@
  */
 #include "pg/result_row.h"
 
+#include "status/horizon.h"
 #include "status/locks.h"
 #include "status/memory.h"
 
 #include "functions/session_columns.h"
-
-#include <algorithm>
 
 extern "C"
 {
@@ -63,31 +62,6 @@ constexpr SessionColumns session_columns{.pid = Pid,
                                          .client_address = ClientAddress,
                                          .state = StateName};
 
-/* Set how long ago something was; the server's clock may have been set back since. */
-void
-set_age(SessionRow &row, Column column, Timestamp since)
-{
-	if (since == unknown_time)
-		return;
-	Timestamp now = std::max(GetCurrentTimestamp(), since);
-	row.set(column, DirectFunctionCall2(timestamp_mi, TimestampTzGetDatum(now),
-	                                    TimestampTzGetDatum(since)));
-}
-
-/* The number of transactions since the older of the two, as age() counts them. */
-void
-set_horizon(SessionRow &row, const BackendSnapshot &snapshot)
-{
-	TransactionId next = XidFromFullTransactionId(ReadNextFullTransactionId());
-	std::int32_t oldest = -1;
-
-	for (TransactionId xid : {snapshot.backend_xid, snapshot.backend_xmin})
-		if (TransactionIdIsNormal(xid))
-			oldest = std::max(oldest, static_cast<std::int32_t>(next - xid));
-	if (oldest >= 0)
-		row.set(HorizonAge, Int32GetDatum(oldest));
-}
-
 /* The number of different processes at one end of edges that are sorted by it. */
 template <std::int32_t WaitEdge::*end>
 std::size_t
@@ -131,7 +105,8 @@ set_activity(SessionRow &row, const BackendSnapshot &snapshot, text *query)
 	set_age(row, SessionAge, session.id.backend_start);
 	row.set_text(WaitEventType, pgstat_get_wait_event_type(snapshot.wait_event_info));
 	row.set_text(WaitEvent, pgstat_get_wait_event(snapshot.wait_event_info));
-	set_horizon(row, snapshot);
+	if (std::optional<std::int32_t> age = horizon_age(snapshot))
+		row.set(HorizonAge, Int32GetDatum(*age));
 	row.set(ParallelWorkers, Int32GetDatum(snapshot.parallel_workers));
 	if (std::optional<std::int64_t> memory = memory_of_session(snapshot.backend))
 		row.set(Memory, Int64GetDatum(*memory));

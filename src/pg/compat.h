@@ -294,6 +294,40 @@ signaler_of(const PGPROC &process)
 #endif
 }
 
+/* How many places there are for replication slots.  19 has some for REPACK alone. */
+inline int
+replication_slot_count()
+{
+#if PG_VERSION_NUM >= 190000
+	return max_replication_slots + max_repack_replication_slots;
+#else
+	return max_replication_slots;
+#endif
+}
+
+/* Has a slot lost what it was kept for, so that it holds nothing any more? */
+inline bool
+is_invalidated(const ReplicationSlot &slot)
+{
+#if PG_VERSION_NUM >= 160000
+	return slot.data.invalidated != RS_INVAL_NONE;
+#else
+	return !XLogRecPtrIsInvalid(slot.data.invalidated_at) &&
+	       XLogRecPtrIsInvalid(slot.data.restart_lsn);
+#endif
+}
+
+/* The process that uses a slot; 0 if none does. */
+inline int
+active_pid_of(const ReplicationSlot &slot)
+{
+#if PG_VERSION_NUM >= 190000
+	return slot.active_proc != INVALID_PROC_NUMBER ? GetPGProcByNumber(slot.active_proc)->pid : 0;
+#else
+	return slot.active_pid;
+#endif
+}
+
 /* A tranche for LWLocks of our own; in the postmaster, from which all processes have its name. */
 inline int
 new_lwlock_tranche(const char *name)

@@ -140,6 +140,7 @@ fill(BackendSnapshot &snapshot, int slot, const PgBackendStatus &entry, const Pu
      PGPROC *process)
 {
 	ProcessWait wait = read_wait(process);
+	ProcessHorizon horizon = read_process_horizon(process);
 
 	snapshot.session = session_of(slot, entry, published, wait, process);
 	snapshot.backend = {.id = snapshot.session.id, .slot = slot, .process = process};
@@ -147,8 +148,9 @@ fill(BackendSnapshot &snapshot, int slot, const PgBackendStatus &entry, const Pu
 	snapshot.database = entry.st_databaseid;
 	snapshot.kind = entry.st_backendType;
 	snapshot.wait_event_info = wait.wait_event_info;
-	snapshot.backend_xid = process->xid;
-	snapshot.backend_xmin = process->xmin;
+	snapshot.backend_xid = horizon.xid;
+	snapshot.backend_xmin = horizon.xmin;
+	snapshot.horizon_scope = horizon.scope;
 	snapshot.parallel_workers = wait.parallel_workers;
 	snapshot.client_address = entry.st_clientaddr;
 }

@@ -13,6 +13,7 @@
 
 #include "shmem/backend_ref.h"
 
+#include "status/process_horizon.h"
 #include "status/slots.h"
 
 namespace session_guard
@@ -31,6 +32,8 @@ struct BackendSnapshot
 	uint32 wait_event_info;
 	TransactionId backend_xid;
 	TransactionId backend_xmin;
+	/* Where these two hold vacuum back. */
+	HorizonScope horizon_scope;
 	int parallel_workers;
 	char application_name[NAMEDATALEN];
 	SockAddr client_address;

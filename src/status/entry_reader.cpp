@@ -91,6 +91,12 @@ state_in_slot(int slot)
 	return entry_at(slot)->st_state;
 }
 
+BackendType
+kind_in_slot(int slot)
+{
+	return entry_at(slot)->st_backendType;
+}
+
 Timestamp
 own_statement_stamp()
 {

@@ -41,6 +41,7 @@ bool is_being_written(int slot);
 int pid_in_slot(int slot);
 Timestamp backend_start_in_slot(int slot);
 BackendState state_in_slot(int slot);
+BackendType kind_in_slot(int slot);
 
 /* The stamp of the statement that this session runs, as statement_stamp() has it. */
 Timestamp own_statement_stamp();

@@ -1,0 +1,228 @@
+/*
+ * Who holds back the horizon (see horizon.h).
+ */
+#include "status/horizon.h"
+
+#include "core/xid_age.h"
+
+#include "pg/compat.h"
+#include "pg/growing_array.h"
+
+namespace session_guard
+{
+
+namespace
+{
+
+HolderKind
+kind_of_process(int slot, int pid, HorizonScope scope)
+{
+	if (scope == HorizonScope::AllDatabases)
+		return HolderKind::Standby;
+	bool is_session = pid_in_slot(slot) == pid && kind_in_slot(slot) == B_BACKEND &&
+	                  !is_starting(state_in_slot(slot));
+	return is_session ? HolderKind::Session : HolderKind::OtherProcess;
+}
+
+/* A parallel worker runs on its leader's snapshot, which the leader keeps meanwhile. */
+bool
+is_parallel_worker(const PGPROC *process)
+{
+	return process->lockGroupLeader != nullptr && process->lockGroupLeader != process;
+}
+
+/* The process in a place as a holder, if it is one. */
+std::optional<HorizonHolder>
+holder_in_slot(int slot)
+{
+	const PGPROC *process = proc_in_slot(slot);
+	if (process == nullptr)
+		return std::nullopt;
+
+	int pid = process->pid;
+	ProcessHorizon horizon = read_process_horizon(process);
+	if (pid == 0 || horizon.scope == HorizonScope::Nowhere || is_parallel_worker(process))
+		return std::nullopt;
+
+	HorizonHolder holder{.kind = kind_of_process(slot, pid, horizon.scope),
+	                     .pid = pid,
+	                     .slot = slot,
+	                     .xid = horizon.xid,
+	                     .xmin = horizon.xmin,
+	                     .catalog_xmin = InvalidTransactionId,
+	                     .database = process->databaseId,
+	                     .role = process->roleId,
+	                     .scope = horizon.scope,
+	                     .slot_name = {}};
+	/* Another one in its place? */
+	return process->pid == pid ? std::optional(holder) : std::nullopt;
+}
+
+template <typename Visit>
+void
+for_each_process(Visit visit)
+{
+	for (int slot = 0; slot < slot_count(); slot++)
+		if (std::optional<HorizonHolder> holder = holder_in_slot(slot))
+			visit(*holder);
+}
+
+/*
+ * Is a prepared transaction still there?  Its process stays as it was when it has
+ * ended, but its place among the running ones goes to others.  ProcArrayLock must
+ * be held.
+ */
+bool
+is_still_prepared(const PGPROC *prepared)
+{
+	return TransactionIdIsNormal(prepared->xid) &&
+	       ProcGlobal->xids[prepared->pgxactoff] == prepared->xid;
+}
+
+template <typename Visit>
+void
+for_each_prepared_transaction(Visit visit)
+{
+	if (max_prepared_xacts == 0)
+		return;
+	LWLockAcquire(ProcArrayLock, LW_SHARED);
+	for (int i = 0; i < max_prepared_xacts; i++)
+	{
+		const PGPROC *prepared = &PreparedXactProcs[i];
+
+		if (is_still_prepared(prepared))
+			visit(HorizonHolder{.kind = HolderKind::PreparedTransaction,
+			                    .pid = 0,
+			                    .slot = -1,
+			                    .xid = prepared->xid,
+			                    .xmin = InvalidTransactionId,
+			                    .catalog_xmin = InvalidTransactionId,
+			                    .database = prepared->databaseId,
+			                    .role = prepared->roleId,
+			                    .scope = HorizonScope::OneDatabase,
+			                    .slot_name = {}});
+	}
+	LWLockRelease(ProcArrayLock);
+}
+
+/*
+ * A replication slot as a holder, if it is one.  What counts is effective_xmin, not
+ * what pg_replication_slots shows: the slot of a decoder may need more than it has
+ * saved (ReplicationSlotsComputeRequiredXmin() in slot.c).
+ */
+std::optional<HorizonHolder>
+holder_of(ReplicationSlot &slot)
+{
+	HorizonHolder holder{.kind = HolderKind::ReplicationSlot,
+	                     .pid = 0,
+	                     .slot = -1,
+	                     .xid = InvalidTransactionId,
+	                     .xmin = InvalidTransactionId,
+	                     .catalog_xmin = InvalidTransactionId,
+	                     .database = InvalidOid,
+	                     .role = InvalidOid,
+	                     .scope = HorizonScope::AllDatabases,
+	                     .slot_name = {}};
+
+	SpinLockAcquire(&slot.mutex);
+	bool is_valid = !is_invalidated(slot);
+	holder.pid = active_pid_of(slot);
+	holder.xmin = slot.effective_xmin;
+	holder.catalog_xmin = slot.effective_catalog_xmin;
+	holder.database = slot.data.database;
+	holder.slot_name = slot.data.name;
+	SpinLockRelease(&slot.mutex);
+
+	bool holds = TransactionIdIsNormal(holder.xmin) || TransactionIdIsNormal(holder.catalog_xmin);
+	return is_valid && holds ? std::optional(holder) : std::nullopt;
+}
+
+template <typename Visit>
+void
+for_each_replication_slot(Visit visit)
+{
+	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+	for (int i = 0; i < replication_slot_count(); i++)
+	{
+		ReplicationSlot &slot = ReplicationSlotCtl->replication_slots[i];
+
+		if (!slot.in_use)
+			continue;
+		if (std::optional<HorizonHolder> holder = holder_of(slot))
+			visit(*holder);
+	}
+	LWLockRelease(ReplicationSlotControlLock);
+}
+
+template <typename Visit>
+void
+for_each_holder(Visit visit)
+{
+	for_each_process(visit);
+	for_each_prepared_transaction(visit);
+	for_each_replication_slot(visit);
+}
+
+/* On a standby everybody holds back all databases: whom a transaction is in is not known there. */
+bool
+holds_back(const HorizonHolder &holder, Oid database)
+{
+	return holder.scope == HorizonScope::AllDatabases || holder.database == database ||
+	       RecoveryInProgress();
+}
+
+} // namespace
+
+std::span<HorizonHolder>
+read_horizon_holders()
+{
+	GrowingArray<HorizonHolder> holders;
+
+	for_each_holder([&](const HorizonHolder &holder) { holders.add(holder); });
+	return holders.all();
+}
+
+TransactionId
+next_xid()
+{
+	return XidFromFullTransactionId(ReadNextFullTransactionId());
+}
+
+std::int32_t
+age_of(const HorizonHolder &holder, TransactionId next)
+{
+	return std::max(older_xid_age(holder.xid, holder.xmin, next),
+	                xid_age(holder.catalog_xmin, next))
+	    .value_or(0);
+}
+
+std::optional<std::int32_t>
+horizon_age(const BackendSnapshot &snapshot)
+{
+	if (snapshot.horizon_scope == HorizonScope::Nowhere)
+		return std::nullopt;
+	return older_xid_age(snapshot.backend_xid, snapshot.backend_xmin, next_xid());
+}
+
+std::optional<OldestHolder>
+oldest_beside_sessions(Oid database)
+{
+	TransactionId next = next_xid();
+	std::optional<OldestHolder> oldest;
+
+	for_each_holder(
+	    [&](const HorizonHolder &holder)
+	    {
+		    bool is_self = holder.slot >= 0 && holder.pid == MyProcPid;
+		    auto age = older_xid_age(holder.xid, holder.xmin, next);
+
+		    if (!age || is_self || holder.kind == HolderKind::Session ||
+		        !holds_back(holder, database))
+			    return;
+		    if (!oldest || *age > oldest->age)
+			    oldest = OldestHolder{.holder = holder, .age = *age};
+	    });
+	return oldest;
+}
+
+} // namespace session_guard
