@@ -618,11 +618,60 @@ COMMENT ON COLUMN session_guard.session.blocked_by IS
 	'who holds the lock that it waits for, or else is ahead of it in the queue; 0 is a prepared transaction';
 COMMENT ON COLUMN session_guard.session.blocks IS 'how many it blocks directly';
 COMMENT ON COLUMN session_guard.session.horizon_age IS
-	'transactions since the oldest that it keeps vacuum from cleaning up after';
+	'transactions since the oldest that it keeps vacuum from cleaning up after; null if it does not';
 COMMENT ON COLUMN session_guard.session.parallel_workers IS 'parallel workers that it leads';
 COMMENT ON COLUMN session_guard.session.memory IS
 	'bytes that it and its parallel workers have for themselves, without shared memory; null if /proc cannot be read';
 COMMENT ON COLUMN session_guard.session.query IS 'its statement, or the last one';
+
+CREATE FUNCTION session_guard.get_horizon(
+	OUT kind text,
+	OUT pid integer,
+	OUT is_self boolean,
+	OUT backend_start timestamp with time zone,
+	OUT name text,
+	OUT datname name,
+	OUT usename name,
+	OUT state text,
+	OUT age integer,
+	OUT xid xid,
+	OUT xmin xid,
+	OUT catalog_xmin xid,
+	OUT transaction_age interval,
+	OUT query text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_horizon'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION session_guard.get_horizon() IS 'what vacuum waits for, as it is now';
+
+CREATE VIEW session_guard.horizon AS SELECT * FROM session_guard.get_horizon();
+GRANT SELECT ON session_guard.horizon TO PUBLIC;
+COMMENT ON VIEW session_guard.horizon IS
+	'what keeps vacuum from cleaning up, the oldest first: sessions and other processes, prepared transactions, standbys, replication slots';
+COMMENT ON COLUMN session_guard.horizon.kind IS
+	'session, prepared transaction, replication slot, standby, or what other process it is';
+COMMENT ON COLUMN session_guard.horizon.pid IS
+	'process ID; of a slot, of who uses it; null if there is no process';
+COMMENT ON COLUMN session_guard.horizon.is_self IS 'is it the session that asks?';
+COMMENT ON COLUMN session_guard.horizon.backend_start IS
+	'when it connected; with the pid it names the session';
+COMMENT ON COLUMN session_guard.horizon.name IS
+	'what the client calls itself; the slot''s name, or the prepared transaction''s';
+COMMENT ON COLUMN session_guard.horizon.datname IS
+	'database; others are held back in the catalogs that all have in common only, but slots and standbys hold back all';
+COMMENT ON COLUMN session_guard.horizon.usename IS
+	'role that it logged in as, or that has prepared the transaction';
+COMMENT ON COLUMN session_guard.horizon.state IS
+	'as in pg_stat_activity; of a slot, active or inactive';
+COMMENT ON COLUMN session_guard.horizon.age IS
+	'transactions since the oldest of the next three';
+COMMENT ON COLUMN session_guard.horizon.xid IS 'its own transaction';
+COMMENT ON COLUMN session_guard.horizon.xmin IS 'the oldest transaction that its snapshot needs';
+COMMENT ON COLUMN session_guard.horizon.catalog_xmin IS
+	'the oldest that a slot needs in catalogs; other tables are not held back by it';
+COMMENT ON COLUMN session_guard.horizon.transaction_age IS
+	'how long its transaction has been open, or prepared';
+COMMENT ON COLUMN session_guard.horizon.query IS 'its statement, or the last one';
 
 CREATE FUNCTION session_guard.get_schedule(
 	OUT pid integer,

@@ -1,0 +1,48 @@
+/*
+ * What prepared transactions are called, and since when they wait: the server keeps
+ * that to itself, but for the function behind pg_prepared_xacts.
+ */
+#pragma once
+
+#include "core/time.h"
+
+#include "pg/growing_array.h"
+
+namespace session_guard
+{
+
+struct PreparedTransaction
+{
+	TransactionId xid;
+	text *gid;
+	Timestamp prepared_at;
+};
+
+class PreparedTransactions
+{
+  public:
+	/* None: the caller may not read them. */
+	PreparedTransactions() = default;
+	explicit PreparedTransactions(const GrowingArray<PreparedTransaction> &all)
+	    : all_(all), are_complete_(true)
+	{
+	}
+
+	/* nullptr if it is not among them. */
+	const PreparedTransaction *find(TransactionId xid) const;
+
+	bool
+	are_complete() const
+	{
+		return are_complete_;
+	}
+
+  private:
+	GrowingArray<PreparedTransaction> all_;
+	bool are_complete_ = false;
+};
+
+/* Read all of the server, in the current memory context, by a query of the caller's session. */
+PreparedTransactions read_prepared_transactions();
+
+} // namespace session_guard
