@@ -6,7 +6,9 @@
  */
 #pragma once
 
+#include "core/session.h"
 #include "core/time.h"
+#include "core/wall_clock.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -58,6 +60,8 @@ struct WaitEdge
 	Timestamp since;
 	WaitedLock lock;
 	WhoWaits kind;
+	/* The transaction ID of a blocker that is a prepared transaction; otherwise 0. */
+	std::uint32_t prepared_xid = 0;
 };
 static_assert(std::is_trivially_destructible_v<WaitEdge>);
 
@@ -84,6 +88,8 @@ struct LockHolder
 	 */
 	std::int32_t leader;
 	LockModes held;
+	/* Of a prepared transaction, its ID; otherwise 0. */
+	std::uint32_t prepared_xid = 0;
 };
 static_assert(std::is_trivially_destructible_v<LockHolder>);
 
@@ -99,7 +105,8 @@ static_assert(std::is_trivially_destructible_v<LockWaiter>);
 
 /*
  * Call a function with each process that blocks the one at a position of a lock's
- * queue; a parallel query may be given several times.
+ * queue, and the ID of a prepared transaction; a parallel query may be given several
+ * times.
  *
  * These are the holders of a conflicting mode.  Only a process that no holder
  * blocks is blocked by those ahead of it in the queue that wait for such a mode.
@@ -122,14 +129,14 @@ for_each_blocker(std::span<const LockHolder> holders, std::span<const LockWaiter
 	for (const LockHolder &holder : holders)
 		if (holder.leader != waiter.leader && (holder.held & waiter.conflicting) != 0)
 		{
-			visit(holder.leader);
+			visit(holder.leader, holder.prepared_xid);
 			is_held = true;
 		}
 	if (is_held)
 		return;
 	for (const LockWaiter &ahead : queue.first(position))
 		if (ahead.leader != waiter.leader && (ahead.wanted & waiter.conflicting) != 0)
-			visit(ahead.leader);
+			visit(ahead.leader, 0U);
 }
 
 class WaitGraph
@@ -143,6 +150,23 @@ class WaitGraph
 	std::span<const WaitEdge> blockers_of(std::int32_t waiter) const;
 	/* The edges of one blocker: each names a process that it blocks. */
 	std::span<const WaitEdge> waiters_of(std::int32_t blocker) const;
+
+	/* The oldest wait that counts and that this process is directly in the way of; nullptr if
+	 * there is none. */
+	const WaitEdge *oldest_wait(std::int32_t blocker, Advisory advisory) const;
+
+	/* How many processes it keeps waiting directly, of those whose waits count. */
+	std::int32_t count_waiters(std::int32_t blocker, Advisory advisory) const;
+
+	/* Does this process wait for no other one? */
+	bool
+	is_root(std::int32_t pid) const
+	{
+		return blockers_of(pid).empty();
+	}
+
+	/* Do both keep one process waiting, whose wait counts? */
+	bool share_waiter(std::int32_t blocker, std::int32_t other, Advisory advisory) const;
 
 	/*
 	 * Since when this process has directly blocked the oldest wait that counts; none
@@ -164,5 +188,9 @@ class WaitGraph
 	std::span<const WaitEdge> by_blocker_;
 };
 static_assert(std::is_trivially_destructible_v<WaitGraph>);
+
+/* How a process stands in the way of others, by a graph that was read now. */
+Blocking blocking_in(const WaitGraph &graph, std::int32_t pid, Advisory advisory,
+                     const Clock &clock, Instant now);
 
 } // namespace session_guard

@@ -35,6 +35,15 @@ wait_for_deadline(const Verdict &verdict, const Session &session, Instant now)
 	return wait_until(is_read_before ? before : later(verdict.deadline, 1));
 }
 
+/* What is done first: nothing can be canceled where nothing runs. */
+Action
+first_action(Limit limit, const Session &session)
+{
+	Action action = facts(limit).first_action;
+
+	return action == Action::Cancel && !is_running(session) ? Action::Terminate : action;
+}
+
 /* What is due for a session that exceeds a limit, after the steps already taken. */
 Decision
 decide_step(const Decision &due, const Session &session, const TrackingState &tracking,
@@ -43,13 +52,15 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 	if (policy.mode == Mode::Log)
 		return tracking.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
 		                                                                                 : due;
-	if (!is_escalating(tracking.escalation, running_statement(session)))
+	bool is_for_this = is_escalating_for(tracking.escalation, due.verdict.limit,
+	                                     due.verdict.episode.stamp);
+	if (!is_for_this && !is_escalating(tracking.escalation, running_statement(session)))
 		return due;
 	if (tracking.escalation.step == EscalationStep::Terminated)
 		return nothing;
 
 	/* One action at a time: the grace of the cancel comes first, whatever else is due. */
-	bool again = due.verdict.action == Action::Cancel;
+	bool again = is_for_this || due.verdict.action == Action::Cancel;
 	if (policy.cancel_grace == 0)
 		return again ? nothing : due;
 	Instant end_of_grace = later(tracking.escalation.at, policy.cancel_grace);
@@ -79,8 +90,9 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 	        .deadline = deadline,
 	        .due = deadline,
 	        .measured = std::max<Duration>(0, now - episode.start - excluded),
-	        .action = policy.mode == Mode::Log ? Action::Log : facts(limit).first_action,
-	        .since_cancel = 0};
+	        .action = policy.mode == Mode::Log ? Action::Log : first_action(limit, session),
+	        .since_cancel = 0,
+	        .waiters = session.blocking.waiters};
 }
 
 Decision

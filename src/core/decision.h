@@ -32,8 +32,10 @@ struct Verdict
 	/* How long the episode has lasted, without excluded time. */
 	Duration measured;
 	Action action;
-	/* How long ago its statement, which still runs, was canceled; 0 if it was not. */
+	/* How long ago its statement was canceled, without effect; 0 if it was not. */
 	Duration since_cancel;
+	/* How many it keeps waiting, for a limit that measures blocking. */
+	std::int32_t waiters;
 };
 static_assert(std::is_trivially_destructible_v<Verdict>);
 

@@ -124,6 +124,49 @@ transaction(const Session &session, const TrackingState &tracking)
 	}
 }
 
+/* Does the session keep others waiting, without waiting itself? */
+bool
+is_blocking(const Session &session)
+{
+	return session.blocking.is_known && session.blocking.is_root &&
+	       session.blocking.since != unknown_time;
+}
+
+/*
+ * Idle in a transaction, or by a lock of the session also outside of one.  Whatever it
+ * holds, it has held since it went idle.
+ */
+std::optional<Episode>
+idle_while_blocking(const Session &session, const TrackingState &tracking)
+{
+	if (!is_blocking(session))
+		return std::nullopt;
+	std::optional<Episode> episode = idle_in_transaction(session, tracking);
+	if (!episode)
+		episode = idle(session, tracking);
+	if (episode && session.blocking.since > episode->start)
+		episode = since(session.blocking.since, session.blocking.stamp);
+	return episode;
+}
+
+/*
+ * Whatever it is at.  Its transaction bounds the time, since that has the lock, and outside
+ * of one its being idle.
+ */
+std::optional<Episode>
+blocking(const Session &session, const TrackingState &tracking)
+{
+	if (!is_blocking(session))
+		return std::nullopt;
+	std::optional<Episode> busy = transaction(session, tracking);
+	if (!busy)
+		busy = idle(session, tracking);
+	if (!busy)
+		return std::nullopt;
+	return Episode{.start = std::max(busy->start, tracking.blocking.since),
+	               .stamp = session.blocking.stamp};
+}
+
 } // namespace
 
 std::optional<Episode>
@@ -148,6 +191,10 @@ episode_of(Limit limit, const Session &session, const TrackingState &tracking)
 			return std::nullopt;
 		case Limit::Session:
 			return since(session.times.backend_start, session.id.backend_start);
+		case Limit::IdleBlocker:
+			return idle_while_blocking(session, tracking);
+		case Limit::Blocker:
+			return blocking(session, tracking);
 	}
 	return std::nullopt;
 }

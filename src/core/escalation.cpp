@@ -21,10 +21,22 @@ is_escalating(const Escalation &escalation, Timestamp statement)
 	return false;
 }
 
-void
-note_cancel(Escalation &escalation, Timestamp statement, Instant now)
+bool
+is_escalating_for(const Escalation &escalation, Limit limit, std::int64_t episode)
 {
-	escalation = {.step = EscalationStep::Canceled, .statement = statement, .at = now};
+	return escalation.step == EscalationStep::Canceled && measures_blocking(limit) &&
+	       escalation.limit == limit && escalation.episode == episode;
+}
+
+void
+note_cancel(Escalation &escalation, Timestamp statement, Limit limit, std::int64_t episode,
+            Instant now)
+{
+	escalation = {.step = EscalationStep::Canceled,
+	              .statement = statement,
+	              .limit = limit,
+	              .episode = episode,
+	              .at = now};
 }
 
 void

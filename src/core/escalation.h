@@ -2,12 +2,15 @@
  * The steps of an action: which signal a session that exceeds its limit gets next.
  *
  * A statement over statement_timeout is canceled once; if the very same
- * statement still runs after cancel_grace, its session is terminated once.
+ * statement still runs after cancel_grace, its session is terminated once.  A limit
+ * on what a session does to others asks instead whether it still does that: a cancel
+ * that is caught ends the statement, and leaves the transaction and its locks.
  * The state is kept in the session's tracking state and is written right after the
  * signal, so that a restarted worker never repeats a step.
  */
 #pragma once
 
+#include "core/limits.h"
 #include "core/time.h"
 
 #include <type_traits>
@@ -27,6 +30,9 @@ struct Escalation
 	EscalationStep step;
 	/* Of the statement that was canceled (statement_stamp). */
 	Timestamp statement;
+	/* What it was canceled for: the limit, and the stamp of its episode. */
+	Limit limit;
+	std::int64_t episode;
 	/* When the last step was taken. */
 	Instant at;
 };
@@ -35,8 +41,12 @@ static_assert(std::is_trivially_destructible_v<Escalation>);
 /* Does the escalation still apply to a session whose present statement is this one? */
 bool is_escalating(const Escalation &escalation, Timestamp statement);
 
+/* Was a statement of the session canceled for this very episode, whatever it runs now? */
+bool is_escalating_for(const Escalation &escalation, Limit limit, std::int64_t episode);
+
 /* Note the step that was taken. */
-void note_cancel(Escalation &escalation, Timestamp statement, Instant now);
+void note_cancel(Escalation &escalation, Timestamp statement, Limit limit, std::int64_t episode,
+                 Instant now);
 void note_terminate(Escalation &escalation, Instant now);
 
 } // namespace session_guard

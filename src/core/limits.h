@@ -26,8 +26,10 @@ enum class Limit : std::uint8_t
 	Transaction,
 	Maintenance,
 	Session,
+	IdleBlocker,
+	Blocker,
 };
-inline constexpr std::size_t limit_count = 6;
+inline constexpr std::size_t limit_count = 8;
 
 struct LimitFacts
 {
@@ -35,6 +37,7 @@ struct LimitFacts
 	std::string_view name;
 	/* What a session that exceeds it has been doing: "<phrase> for 5 min". */
 	std::string_view phrase;
+	/* What is done first to a session that runs a statement; see first_action(). */
 	Action first_action;
 	/* What its client can do about it, in sentences. */
 	std::string_view hint;
@@ -54,12 +57,19 @@ inline constexpr std::array<LimitFacts, limit_count> limit_facts{{
      "Maintain smaller parts at a time, or ask the administrator to raise the limit."},
     {"session_timeout", "connected", Action::Terminate,
      "Connect again, or ask the administrator to raise the limit."},
+    {"idle_blocker_timeout", "idle while blocking", Action::Terminate,
+     "Commit or roll back before waiting for other work, or ask the administrator to raise the "
+     "limit."},
+    {"blocker_timeout", "blocking", Action::Cancel,
+     "Keep transactions short that lock what others need, or ask the administrator to raise the "
+     "limit."},
 }};
 
 inline constexpr std::array<Limit, limit_count> all_limits{
     Limit::IdleSession, Limit::IdleInTransactionSession,
     Limit::Statement,   Limit::Transaction,
     Limit::Maintenance, Limit::Session,
+    Limit::IdleBlocker, Limit::Blocker,
 };
 
 /* The index of a limit in an array that has an element for each. */
@@ -93,7 +103,15 @@ excludes_waits(Limit limit)
 constexpr bool
 measures_wait_for_client(Limit limit)
 {
-	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
+	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession ||
+	       limit == Limit::IdleBlocker;
+}
+
+/* Does this limit measure how long the session has kept others waiting? */
+constexpr bool
+measures_blocking(Limit limit)
+{
+	return limit == Limit::IdleBlocker || limit == Limit::Blocker;
 }
 
 /* Thresholds below this are refused: the guard is not made for them. */

@@ -3,6 +3,8 @@
  */
 #include "core/messages.h"
 
+#include <array>
+
 namespace session_guard
 {
 
@@ -23,6 +25,18 @@ append_threshold(Text &text, const Verdict &verdict, const Names &names)
 	append_setting(text, verdict.limit).append(" is ").append_duration(verdict.threshold.value);
 	append_source(text.append(" ("), verdict.threshold.source, names);
 	text.append(")");
+}
+
+/* Append what the session has been doing, and for how long. */
+void
+append_deed(Text &text, const Verdict &verdict)
+{
+	text.append(facts(verdict.limit).phrase);
+	if (measures_blocking(verdict.limit))
+		text.append(" ")
+		    .append(verdict.waiters)
+		    .append(verdict.waiters == 1 ? " session" : " sessions, the first");
+	text.append(" for ").append_duration(verdict.measured);
 }
 
 void
@@ -136,7 +150,7 @@ announcement_of(const Verdict &verdict)
 void
 append_reason(Text &text, const Verdict &verdict, const Policy &policy, const Names &names)
 {
-	text.append(facts(verdict.limit).phrase).append(" for ").append_duration(verdict.measured);
+	append_deed(text, verdict);
 	append_threshold(text.append(", "), verdict, names);
 	if (verdict.since_cancel != 0)
 	{
@@ -148,13 +162,13 @@ append_reason(Text &text, const Verdict &verdict, const Policy &policy, const Na
 void
 append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Names &names)
 {
-	std::string_view phrase = facts(verdict.limit).phrase;
-	char initial = static_cast<char>(phrase.front() - 'a' + 'A');
+	std::array<char, 128> buffer;
+	Text deed(buffer);
 
-	phrase.remove_prefix(1);
-	text.append({&initial, 1}).append(phrase);
-	append_threshold(text.append(" for ").append_duration(verdict.measured).append("; "), verdict,
-	                 names);
+	append_deed(deed, verdict);
+	char initial = static_cast<char>(deed.view().front() - 'a' + 'A');
+	text.append({&initial, 1}).append(deed.view().substr(1));
+	append_threshold(text.append("; "), verdict, names);
 	text.append(".");
 	if (verdict.since_cancel == 0)
 		return;

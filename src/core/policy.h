@@ -36,6 +36,8 @@ struct Policy
 	bool spare_lock_waiters;
 	bool spare_listeners;
 	bool spare_maintenance;
+	/* Does it count as blocking to hold an advisory lock that others wait for? */
+	bool count_advisory_locks;
 	Exemption exempt;
 	/* How long a canceled statement may go on; 0 means that it is never terminated. */
 	Duration cancel_grace;

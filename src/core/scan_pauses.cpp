@@ -26,7 +26,13 @@ pause_for(Limit limit, Duration threshold)
 Duration
 only_with_waits(Limit limit, Duration threshold)
 {
-	return excludes_waits(limit) ? threshold : 0;
+	return excludes_waits(limit) || measures_blocking(limit) ? threshold : 0;
+}
+
+Duration
+only_blocking(Limit limit, Duration threshold)
+{
+	return measures_blocking(limit) ? threshold : 0;
 }
 
 /* The shortest pause that is made of each threshold; 0 if all limits are off. */
@@ -81,6 +87,24 @@ Duration
 shortest_pause(const RoleDatabaseSettings &stored)
 {
 	return shortest_of(stored, pause_for);
+}
+
+Duration
+shortest_blocking(const Policy &policy)
+{
+	return shortest_of(policy, only_blocking);
+}
+
+Duration
+shortest_blocking(const RoleDatabaseSettings &stored)
+{
+	return shortest_of(stored, only_blocking);
+}
+
+Duration
+wait_before_looking(Duration threshold)
+{
+	return threshold - reading_before_deadline(threshold) - std::min(threshold / 8, second);
 }
 
 Duration

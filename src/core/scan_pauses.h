@@ -18,11 +18,25 @@ namespace session_guard
 Duration shortest_pause(const Policy &policy);
 Duration shortest_pause(const RoleDatabaseSettings &stored);
 
-/* The shortest threshold of the limits that exclude waits; 0 if none of them is set. */
+/* The shortest threshold of the limits on blocking; 0 if none is set. */
+Duration shortest_blocking(const Policy &policy);
+Duration shortest_blocking(const RoleDatabaseSettings &stored);
+
+/*
+ * How long somebody must have waited before it is looked who is in the way, for a
+ * threshold of these limits: in time to know at the deadline whether an idle session
+ * has been still.
+ */
+Duration wait_before_looking(Duration threshold);
+
+/*
+ * The shortest threshold of the limits for which waits are sampled: they are excluded
+ * from what is measured, or tell since when others can be blocked.  0 if none is set.
+ */
 Duration shortest_with_waits(const Policy &policy);
 Duration shortest_with_waits(const RoleDatabaseSettings &stored);
 
-/* What goes on in the server that a limit which excludes waits depends on. */
+/* What goes on in the server that a limit for which waits are sampled depends on. */
 enum class Pace : std::uint8_t
 {
 	Quiet,
@@ -31,7 +45,7 @@ enum class Pace : std::uint8_t
 };
 
 /*
- * How soon to scan again for a threshold of a limit that excludes waits.  A wait
+ * How soon to scan again for such a threshold.  A wait
  * that is not seen counts as running.  So while something runs that could wait, no
  * wait of an eighth of the threshold stays unseen; and while something does wait,
  * many samples show how much of the time that was.

@@ -125,6 +125,21 @@ struct Maintenance
 	Duration spared_in_transaction;
 };
 
+/* How a session stands in the way of others, by the server's lock table at one moment. */
+struct Blocking
+{
+	/* The lock table was read for this snapshot; otherwise nothing is known. */
+	bool is_known;
+	/* It waits for no lock itself, nor does a parallel worker of it. */
+	bool is_root;
+	/* How many it keeps waiting directly, of those whose waits count (core/blocking.h). */
+	std::int32_t waiters;
+	/* The oldest of these waits: whose, its stamp, and when it began; unknown_time if none. */
+	std::int32_t oldest_waiter;
+	Timestamp stamp;
+	Instant since;
+};
+
 /* When the stamps of a session were made, by the monotonic clock. */
 struct Times
 {
@@ -168,6 +183,8 @@ struct Session
 	Timestamp wait_start;
 	/* The same stamps by the monotonic clock; filled in by place(). */
 	Times times;
+	/* Filled in by those who have read the lock table. */
+	Blocking blocking;
 };
 static_assert(std::is_trivially_copyable_v<Session>);
 static_assert(std::is_trivially_destructible_v<Session>);

@@ -49,6 +49,14 @@ spared_as_lock_waiter(const Session &session, const Policy &policy)
 	return policy.spare_lock_waiters && waits_for_lock(session) ? Spared::LockWait : Spared::No;
 }
 
+/* Whoever waits for maintenance would wait for it another time, too. */
+Spared
+spared_in_maintenance(const Session &session, const Policy &policy)
+{
+	return policy.spare_maintenance && runs_spared_maintenance(session) ? Spared::Maintenance
+	                                                                    : Spared::No;
+}
+
 Spared
 spared_in_transaction(const Session &session)
 {
@@ -83,6 +91,10 @@ spared_by_state(Limit limit, const Session &session, const TrackingState &tracki
 			return spared_as_lock_waiter(session, policy);
 		case Limit::Session:
 			return spared_in_transaction(session);
+		case Limit::IdleBlocker:
+			return may_be_in_message(session) ? Spared::SwitchesUnreadable : Spared::No;
+		case Limit::Blocker:
+			return spared_in_maintenance(session, policy);
 	}
 	return Spared::No;
 }
@@ -134,10 +146,7 @@ spared_from_condition(Condition condition, Duration longer_than, const Session &
 			return spared;
 		case Condition::Blocking:
 			spared = spared_from_all(session, policy);
-			if (spared == Spared::No && policy.spare_maintenance &&
-			    runs_spared_maintenance(session))
-				return Spared::Maintenance;
-			return spared;
+			return spared == Spared::No ? spared_in_maintenance(session, policy) : spared;
 	}
 	return spared;
 }

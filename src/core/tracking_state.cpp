@@ -303,6 +303,25 @@ observe_stillness(TrackingState &tracking, const Session &session, Instant now)
 		still.switches = session.switches;
 }
 
+/*
+ * Note since when the session has been in the way of the oldest wait.  Whoever has waited
+ * itself may have got the lock only then, from one that was ahead of it; but if it stood
+ * in the way of this very wait before, then it had the lock.
+ */
+void
+observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait, Instant now)
+{
+	const Blocking &seen = session.blocking;
+	TrackedBlocking &known = tracking.blocking;
+
+	if (tracking.waited_for == SeenWait::Lock && wait != SeenWait::Lock)
+		tracking.lock_wait_over = now;
+	if (seen.is_known && (known.waiter != seen.oldest_waiter || known.stamp != seen.stamp))
+		known = {.waiter = seen.oldest_waiter,
+		         .stamp = seen.stamp,
+		         .since = std::max(seen.since, tracking.lock_wait_over)};
+}
+
 } // namespace
 
 void
@@ -362,6 +381,7 @@ observe(TrackingState &tracking, const Session &session, Instant now)
 	note_beginnings(tracking, session, same, known_from);
 	observe_wait_for_client(tracking, session, now);
 	observe_stillness(tracking, session, now);
+	observe_blocking(tracking, session, wait, now);
 	tracking.waited_for = wait;
 	tracking.was_maintaining = runs_spared_maintenance(session);
 	tracking.read_at = now;

@@ -71,6 +71,14 @@ struct Stillness
 	bool is_awake;
 };
 
+/* The oldest wait that a session was found in the way of, and since when it has been. */
+struct TrackedBlocking
+{
+	std::int32_t waiter;
+	Timestamp stamp;
+	Instant since;
+};
+
 struct TrackingState
 {
 	SessionId session;
@@ -104,6 +112,14 @@ struct TrackingState
 	Instant maintenance;
 	Waits maintenance_waits;
 	Stillness still;
+	/*
+	 * The first reading that found its last wait for a lock over: it may have got the lock
+	 * only now that others wait for.  unknown_time if it was not seen to wait.
+	 */
+	Instant lock_wait_over;
+	TrackedBlocking blocking;
+	/* The stamp of the wait for which the log has named it as a blocker that is spared. */
+	Timestamp named_blocking;
 	/* How many readings in a row have found it spared from a limit that it exceeds, by limit. */
 	std::array<std::int32_t, limit_count> times_spared;
 	Escalation escalation;

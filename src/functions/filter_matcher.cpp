@@ -35,7 +35,7 @@ FilterMatcher::present()
 		MemoryContext caller = MemoryContextSwitchTo(graph_context_);
 		/* Taken before the reading, which may last. */
 		graph_read_at_ = monotonic_now();
-		present_.graph = read_wait_graph();
+		present_.graph = read_wait_graph(Patience::Unlimited);
 		MemoryContextSwitchTo(caller);
 	}
 	PresentClock present = present_clock();

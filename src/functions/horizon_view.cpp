@@ -12,8 +12,9 @@
 #include "pg/result_row.h"
 
 #include "status/horizon.h"
+#include "status/prepared_transactions.h"
+#include "status/sql_values.h"
 
-#include "functions/prepared_transactions.h"
 #include "functions/session_columns.h"
 
 #include <algorithm>
@@ -186,7 +187,7 @@ add_prepared_transaction(Rows &rows, const HorizonHolder &holder, const Prepared
 	row.set_name(UserName, GetUserNameFromId(holder.role, true));
 	if (prepared != nullptr)
 	{
-		row.set(Name, PointerGetDatum(prepared->gid));
+		row.set(Name, PointerGetDatum(sql_text(prepared->gid)));
 		set_age(row, TransactionAge, prepared->prepared_at);
 	}
 	add_shown(rows, holder, row);

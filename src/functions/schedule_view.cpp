@@ -18,6 +18,7 @@
 #include "shmem/shared_memory.h"
 #include "shmem/tracking.h"
 
+#include "status/locks.h"
 #include "status/switches.h"
 
 #include "policy/present_policies.h"
@@ -161,7 +162,8 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 
 /* Put a row for each limit that binds the session of this snapshot. */
 void
-put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies)
+put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies,
+         const WaitGraph &graph)
 {
 	PresentClock present = present_clock();
 	TrackingState tracking = read_tracking(snapshot.backend.slot);
@@ -172,6 +174,10 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	            .clock = present.clock};
 
 	entry.snapshot.session.superuser = superuser;
+	entry.snapshot.session.blocking = blocking_in(
+	    graph, snapshot.backend.id.pid,
+	    entry.policy.count_advisory_locks ? Advisory::Counts : Advisory::Ignored, present.clock,
+	    present.now);
 	place(tracking, entry.snapshot.session, present.clock, present.now);
 	if (wants_switches(entry.snapshot.session, tracking, entry.policy, present.now,
 	                   Asker::Evaluation))
@@ -198,6 +204,8 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	PresentPolicies policies;
+	WaitGraph graph = oldest_lock_wait() != unknown_time ? read_wait_graph(Patience::Unlimited)
+	                                                     : WaitGraph{};
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		BackendSnapshot snapshot;
@@ -205,7 +213,8 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (read_backend_in_slot(slot, snapshot, Patience::Unlimited) == ReadResult::Read &&
 		    is_client_backend(snapshot) && snapshot.session.state != State::Starting)
-			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), snapshot, policies);
+			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), snapshot, policies,
+			         graph);
 	}
 	return Datum{0};
 }

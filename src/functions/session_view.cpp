@@ -189,7 +189,7 @@ session_guard_sessions(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	AllSeen all = read_all();
-	WaitGraph graph = all.anybody_waits ? read_wait_graph() : WaitGraph{};
+	WaitGraph graph = all.anybody_waits ? read_wait_graph(Patience::Unlimited) : WaitGraph{};
 	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 	for (const Seen &seen : std::span(all.first, all.count))
 		row_of(seen, graph).put(*result);

@@ -217,7 +217,7 @@ hint_for(const Causes &causes)
 void
 notice_waits(const Filter &filter)
 {
-	Causes causes = causes_in(read_wait_graph(), filter);
+	Causes causes = causes_in(read_wait_graph(Patience::Unlimited), filter);
 	if (causes.words.count() == 0)
 		return;
 	ereport(NOTICE,

@@ -84,4 +84,22 @@ report_untold_reasons()
 	reported_level = level;
 }
 
+void
+report_limit_without_effect()
+{
+	static bool was_reported = false;
+	Duration blocker = threshold_of(base_policy().limits, Limit::IdleBlocker).value;
+	Duration idle = threshold_of(base_policy().limits, Limit::IdleInTransactionSession).value;
+	/* Advisory locks can be held outside of a transaction, too. */
+	bool is_without = blocker != 0 && idle != 0 && blocker >= idle &&
+	                  !base_policy().count_advisory_locks;
+
+	if (is_without && !was_reported)
+		ereport(WARNING,
+		        (errmsg("pg_session_guard.idle_blocker_timeout has no effect"),
+		         errdetail("It is not below pg_session_guard.idle_in_transaction_session_timeout, "
+		                   "which ends these sessions whether they block others or not.")));
+	was_reported = is_without;
+}
+
 } // namespace session_guard

@@ -40,4 +40,7 @@ class LimitCensus
  */
 void report_untold_reasons();
 
+/* Warn of a limit that another one always comes before. */
+void report_limit_without_effect();
+
 } // namespace session_guard

@@ -12,9 +12,11 @@
 #include "policy/policy_cache.h"
 #include "policy/policy_changes.h"
 
+#include "guard/blockers.h"
 #include "guard/enforce.h"
 #include "guard/evaluation.h"
 #include "guard/plan.h"
+#include "guard/spared_blockers.h"
 #include "guard/throttle.h"
 
 namespace session_guard
@@ -25,6 +27,8 @@ namespace
 
 /* Before a session is evaluated again of which it is not known what binds it. */
 constexpr Duration pause_in_doubt = 100 * millisecond;
+/* Before one is evaluated again that need not go if another one does. */
+constexpr Duration pause_for_another = 20 * millisecond;
 
 /* How many evaluations in a row have not led to an action, though the limit was reached. */
 std::int32_t
@@ -111,12 +115,21 @@ act_or_throttle(const Deadline &deadline, const Evaluation &evaluation, bool was
 		note_throttled_action(evaluation.at);
 }
 
+/* Of several that keep one session waiting, one ends at a time. */
+bool
+waits_for_another(Limit limit, const Evaluation &evaluation)
+{
+	return measures_blocking(limit) && evaluation.decision.verdict.action != Action::Log &&
+	       is_another_ending(evaluation.snapshot.session, evaluation.policy);
+}
+
 /* A session that was neither due nor gone: plan its next evaluation. */
 void
 leave(const Deadline &deadline, const Evaluation &evaluation)
 {
 	std::int32_t times = times_spared(deadline, evaluation);
 
+	name_spared_blocker(evaluation);
 	plan_by(deadline, evaluation);
 	set_times_spared(deadline, evaluation.decision.outlook == Outlook::Spared ? times + 1 : 0);
 }
@@ -147,6 +160,8 @@ handle(const Deadline &deadline, bool was_throttled)
 	/* Nothing is announced that would then be left undone. */
 	else if (policies_are_in_doubt())
 		plan_reading(deadline, evaluation.at + pause_in_doubt);
+	else if (waits_for_another(deadline.limit, evaluation))
+		plan_reading(deadline, evaluation.at + pause_for_another);
 	else
 		act_or_throttle(deadline, evaluation, was_throttled);
 }

@@ -92,12 +92,17 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 
 /* Is a verdict still due, by what the policy says now? */
 bool
-is_still_due(const Verdict &verdict, const Evaluation &again)
+is_still_due(const Evaluation &asked, const Evaluation &again)
 {
-	return again.result == ReadResult::Read && !policies_are_in_doubt() &&
-	       again.decision.outlook == Outlook::Due &&
-	       again.decision.verdict.action == verdict.action &&
-	       again.decision.verdict.episode.stamp == verdict.episode.stamp;
+	const Verdict &verdict = asked.decision.verdict;
+
+	if (again.result != ReadResult::Read || policies_are_in_doubt() ||
+	    again.decision.outlook != Outlook::Due || again.decision.verdict.action != verdict.action ||
+	    again.decision.verdict.episode.stamp != verdict.episode.stamp)
+		return false;
+	/* An episode of blocking can outlast the statement. */
+	return verdict.action != Action::Cancel ||
+	       statement_stamp(again.snapshot.session) == statement_stamp(asked.snapshot.session);
 }
 
 /* Note that the log says of an episode that it is to be ended. */
@@ -122,7 +127,9 @@ note_step(const Evaluation &evaluation)
 	                {
 		                tracking.announced[index_of(verdict.limit)] = unknown_time;
 		                if (verdict.action == Action::Cancel)
-			                note_cancel(tracking.escalation, verdict.episode.stamp, now);
+			                note_cancel(tracking.escalation,
+			                            statement_stamp(evaluation.snapshot.session),
+			                            verdict.limit, verdict.episode.stamp, now);
 		                else
 			                note_terminate(tracking.escalation, now);
 	                });
@@ -192,7 +199,7 @@ class VerdictIntent
 	{
 		Evaluation again = evaluate(verdict().limit, backend().slot, backend().id);
 
-		if (!is_still_due(verdict(), again))
+		if (!is_still_due(asked_, again))
 			return again.result == ReadResult::Gone ? Outcome::Gone : Outcome::Raced;
 		last_due_ = again;
 		return std::nullopt;

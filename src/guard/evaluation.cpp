@@ -11,6 +11,7 @@
 
 #include "policy/policy_cache.h"
 
+#include "guard/blockers.h"
 #include "guard/logged_episodes.h"
 
 namespace session_guard
@@ -56,6 +57,9 @@ evaluate(Limit limit, int slot, SessionId id)
 	refresh_policies();
 	evaluation.result = read_session(slot, id, evaluation.snapshot, Patience::None, query);
 	evaluation.query = query;
+	/* Read after the status: what has been given back meanwhile is nobody's fault. */
+	if (measures_blocking(limit) && evaluation.result == ReadResult::Read)
+		read_blockers();
 
 	Moment moment = take_time();
 	evaluation.at = moment.now;
@@ -67,6 +71,8 @@ evaluate(Limit limit, int slot, SessionId id)
 	session.superuser = superuser_of_session(evaluation.snapshot.role);
 	evaluation.policy =
 	    policy_of(session.superuser, evaluation.snapshot.role, evaluation.snapshot.database);
+	if (measures_blocking(limit))
+		note_blocking(session, evaluation.policy, evaluation.at);
 	evaluation.tracking =
 	    &track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
 	evaluation.decision =

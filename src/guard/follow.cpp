@@ -29,20 +29,6 @@ namespace session_guard
 namespace
 {
 
-/* A signal whose effect has not been seen.  Times are by the monotonic clock. */
-struct Followed
-{
-	SentSignal signal;
-	/* Of the guard only. */
-	std::optional<Limit> limit;
-	Waiter waiter;
-	bool has_survived;
-	/* The session of a cancel was found gone once. */
-	bool was_gone;
-	Instant next;
-	bool is_done;
-};
-
 Followed *memory = nullptr;
 std::size_t capacity = 0;
 std::size_t followed_count = 0;
@@ -270,6 +256,12 @@ follow_new_events()
 		if (EventEntry entry; read_event(number, entry))
 			follow(entry.event);
 	last_taken = latest;
+}
+
+std::span<const Followed>
+awaited_signals()
+{
+	return all_followed();
 }
 
 Instant

@@ -9,10 +9,31 @@
  */
 #pragma once
 
+#include "core/limits.h"
 #include "core/session.h"
+
+#include "action/confirmation.h"
+
+#include <algorithm>
+#include <optional>
+#include <span>
 
 namespace session_guard
 {
+
+/* A signal whose effect has not been seen.  Times are by the monotonic clock. */
+struct Followed
+{
+	SentSignal signal;
+	/* Of the guard only. */
+	std::optional<Limit> limit;
+	Waiter waiter;
+	bool has_survived;
+	/* The session of a cancel was found gone once. */
+	bool was_gone;
+	Instant next;
+	bool is_done;
+};
 
 /* Allocate the memory.  Once; what is open in the ring of events will be followed. */
 void prepare_following();
@@ -25,5 +46,22 @@ Instant next_follow_up();
 
 /* Read whatever is due, in a transaction. */
 void follow_up();
+
+/* Everything whose effect is awaited; valid until something is followed. */
+std::span<const Followed> awaited_signals();
+
+/* Is a session expected to end, or its statement, for a limit on blocking, that passes a test? */
+template <typename Test>
+bool
+any_blocker_is_ending(Test passes)
+{
+	return std::ranges::any_of(awaited_signals(),
+	                           [&](const Followed &followed)
+	                           {
+		                           return followed.limit && measures_blocking(*followed.limit) &&
+		                                  !followed.is_done && !followed.has_survived &&
+		                                  passes(followed.signal.backend.id.pid);
+	                           });
+}
 
 } // namespace session_guard

@@ -22,6 +22,7 @@
 #include "worker/observers.h"
 
 #include "guard/announcements.h"
+#include "guard/blockers.h"
 #include "guard/deadline_pass.h"
 #include "guard/evaluation.h"
 #include "guard/follow.h"
@@ -118,6 +119,7 @@ adopt_settings()
 	adopt_configuration();
 	forget_spent_budget();
 	report_untold_reasons();
+	report_limit_without_effect();
 	plan_anew();
 	show_plans();
 }
@@ -167,6 +169,7 @@ prepare_guard()
 	prepare_scan();
 	prepare_evaluation();
 	prepare_following();
+	prepare_blockers();
 	read_catalogs();
 	adopt_settings();
 }

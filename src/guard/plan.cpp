@@ -7,6 +7,7 @@
 
 #include "status/entry_reader.h"
 
+#include "guard/spared_blockers.h"
 #include "guard/throttle.h"
 
 namespace session_guard
@@ -53,7 +54,9 @@ plan(Deadline deadline, const Decision &decision, const TrackingState &tracking,
 			pending.push(deadline);
 			return;
 		case Outlook::Spared:
-			if (may_pass_soon(decision.spared))
+			if (is_to_be_named(deadline.limit, decision, tracking))
+				plan_reading(deadline, now);
+			else if (may_pass_soon(decision.spared))
 				plan_reading(deadline, now + pause_before_reading_again(
 				                                 decision.spared,
 				                                 tracking.times_spared[index_of(deadline.limit)]));

@@ -30,6 +30,8 @@ constexpr int scans_after_wait = 20;
 Instant last_scan;
 Instant last_full_scan;
 bool is_asked_for;
+/* A scan is asked for then; never, if none is. */
+Instant asked_for_at = never;
 
 /* How many more scans are to go on at the pace of waiting. */
 int scans_for_waits;
@@ -110,6 +112,18 @@ scan_is_asked_for()
 }
 
 void
+ask_for_scan_at(Instant at)
+{
+	asked_for_at = std::min(asked_for_at, at);
+}
+
+void
+note_lock_wait()
+{
+	scans_for_waits = scans_after_wait;
+}
+
+void
 postpone_scan(Instant now)
 {
 	last_scan = now;
@@ -122,7 +136,9 @@ next_scan()
 
 	if (is_asked_for)
 		return later(last_scan, scan_floor);
-	return pause == 0 ? never : later(last_scan, pause);
+	if (pause == 0)
+		return never;
+	return std::min(later(last_scan, pause), std::max(asked_for_at, later(last_scan, scan_floor)));
 }
 
 bool
@@ -135,6 +151,7 @@ void
 begin_pace()
 {
 	saw_running = false;
+	asked_for_at = never;
 	scans_for_waits = std::max(0, scans_for_waits - 1);
 }
 

@@ -16,6 +16,12 @@ namespace session_guard
 void ask_for_scan();
 bool scan_is_asked_for();
 
+/* Scan at this moment, if no scan comes before. */
+void ask_for_scan_at(Instant at);
+
+/* Somebody waits for a lock, and since when others can be in the way is told by samples. */
+void note_lock_wait();
+
 /* Count the pause to the next scan from now on. */
 void postpone_scan(Instant now);
 

@@ -14,11 +14,13 @@
 #include "policy/policy_cache.h"
 
 #include "guard/announcements.h"
+#include "guard/blockers.h"
 #include "guard/evaluation.h"
 #include "guard/gauges.h"
 #include "guard/logged_episodes.h"
 #include "guard/plan.h"
 #include "guard/scan_pace.h"
+#include "guard/spared_blockers.h"
 
 namespace session_guard
 {
@@ -32,6 +34,7 @@ plan_session(Scanned &found, Instant now, LimitCensus &census)
 {
 	Session &session = found.session;
 	Policy policy = policy_of(session.superuser, found.role, found.database);
+	note_blocking(session, policy, now);
 	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
 
 	note_pace(session, tracking, policy);
@@ -57,6 +60,8 @@ scan_all(Instant start)
 	clear_plan();
 	begin_pace();
 	std::span<Scanned> sessions = scan_sessions(kind);
+	if (const WaitGraph *graph = look_for_blockers(start))
+		name_other_blockers(*graph, shortest_blocking_of_all(), start);
 	/* The scan has taken its time, and what it found is not older than this. */
 	Instant now = take_time().now;
 	for (Scanned &found : sessions)

@@ -30,8 +30,10 @@ Policy base;
 RoleDatabaseReading last_reading;
 /* The shortest pause that follows from both. */
 Duration shortest = 0;
-/* The shortest threshold of a limit that waits are taken off. */
+/* The shortest threshold of a limit for which waits are sampled. */
 Duration shortest_waits = 0;
+/* The shortest threshold of a limit on blocking. */
+Duration shortest_blocked = 0;
 
 /* What was resolved since the last change, by role and database. */
 struct Resolved
@@ -83,11 +85,13 @@ compute_shortest_pause()
 {
 	shortest = shortest_pause(base);
 	shortest_waits = shortest_with_waits(base);
+	shortest_blocked = shortest_blocking(base);
 	for (const RoleDatabaseSettingsRow &row : last_reading.rows)
 		if (base.mode != Mode::Off)
 		{
 			shortest = shorter_pause(shortest, shortest_pause(row.settings));
 			shortest_waits = shorter_pause(shortest_waits, shortest_with_waits(row.settings));
+			shortest_blocked = shorter_pause(shortest_blocked, shortest_blocking(row.settings));
 		}
 }
 
@@ -312,6 +316,12 @@ Duration
 shortest_with_waits_of_all()
 {
 	return shortest_waits;
+}
+
+Duration
+shortest_blocking_of_all()
+{
+	return shortest_blocked;
 }
 
 } // namespace session_guard

@@ -52,7 +52,10 @@ bool is_set_for_roles_or_databases(Limit limit);
 /* The shortest pause after which an episode of anybody could be due; 0: no limit is set. */
 Duration shortest_pause_of_all();
 
-/* The shortest threshold of a limit that waits are taken off; 0: no such limit is set. */
+/* The shortest threshold of a limit for which waits are sampled; 0: no such limit is set. */
 Duration shortest_with_waits_of_all();
+
+/* The shortest threshold of a limit on blocking; 0: no such limit is set. */
+Duration shortest_blocking_of_all();
 
 } // namespace session_guard

@@ -46,6 +46,16 @@ inline constexpr std::array<LimitSetting, limit_count> limit_settings{{
      "0 disables the limit. A session over it is terminated as soon as it is found outside a "
      "transaction.",
      GUC_UNIT_S, second},
+    {"pg_session_guard.idle_blocker_timeout",
+     "Sets the maximum time a session may stay idle while others wait for its locks.",
+     "0 disables the limit. It counts from when the session went idle, or the first of the others "
+     "began to wait, whichever was later. A session over it is terminated.",
+     GUC_UNIT_MS, millisecond},
+    {"pg_session_guard.blocker_timeout",
+     "Sets the maximum time a session may keep others waiting for its locks.",
+     "0 disables the limit. A statement of a session over it is canceled, and the session "
+     "terminated if it is idle, or still blocks after pg_session_guard.cancel_grace.",
+     GUC_UNIT_MS, millisecond},
 }};
 
 } // namespace session_guard

@@ -26,6 +26,7 @@ bool exempt_superusers = true;
 bool spare_lock_waiters = true;
 bool spare_listeners = true;
 bool spare_maintenance = true;
+bool count_advisory_locks = false;
 bool exempt = false;
 double actions_per_minute = 0;
 double cancel_grace_ms = 10 * 1000;
@@ -92,7 +93,7 @@ define_limits()
 	                         &exempt, exempt, PGC_SUSET, 0, check_exempt, nullptr, nullptr);
 }
 
-/* Define who is spared unless configured otherwise. */
+/* Define who is spared, and what counts, unless configured otherwise. */
 void
 define_switches()
 {
@@ -112,8 +113,11 @@ define_switches()
 	    {"pg_session_guard.spare_listeners",
 	     "Spares sessions that listen on a channel from the idle limit.", &spare_listeners},
 	    {"pg_session_guard.spare_maintenance",
-	     "Spares maintenance commands from the statement and transaction limits.",
+	     "Spares maintenance commands from the statement, transaction and blocker limits.",
 	     &spare_maintenance},
+	    {"pg_session_guard.count_advisory_locks",
+	     "Counts who holds an advisory lock that others wait for as blocking them.",
+	     &count_advisory_locks},
 	};
 
 	for (const Switch &one : switches)
@@ -160,6 +164,7 @@ configured_policy()
 	              .spare_lock_waiters = spare_lock_waiters,
 	              .spare_listeners = spare_listeners,
 	              .spare_maintenance = spare_maintenance,
+	              .count_advisory_locks = count_advisory_locks,
 	              .exempt = {.value = exempt, .source = Source::ConfigurationFile},
 	              .cancel_grace = duration_of(cancel_grace_ms, millisecond),
 	              .limits = {}};

@@ -132,6 +132,7 @@ session_of(int slot, const PgBackendStatus &entry, const Published &published,
 	    .state_change = entry.st_state_start_timestamp,
 	    .wait_start = wait.wait_start,
 	    .times = {},
+	    .blocking = {},
 	};
 }
 
@@ -240,19 +241,23 @@ query_size()
 }
 
 bool
-is_maintaining(int slot, int pid)
+is_maintaining(int slot, int pid, Patience patience)
 {
 	TextStart start;
 	PgBackendStatus entry;
 	Published published;
 	char application_name[NAMEDATALEN];
+	bool is_read = false;
 
 	insist(
 	    [&]
 	    {
-		    return copy_entry(slot, entry, application_name, start) &&
-		           (entry.st_procpid != pid || published_by(slot, entry, start, published));
+		    is_read = copy_entry(slot, entry, application_name, start) &&
+		              (entry.st_procpid != pid || published_by(slot, entry, start, published));
+		    return is_read || patience == Patience::None;
 	    });
+	if (!is_read)
+		return true;
 	return entry.st_procpid == pid && published.maintenance.since != unknown_time &&
 	       is_upkeep(published.maintenance.command);
 }

@@ -86,9 +86,9 @@ std::size_t query_size();
 /*
  * Does the process with this pid in a place run a command that keeps a table in
  * shape, or wait for the table to run it on?  ALTER TABLE and REFRESH
- * MATERIALIZED VIEW do not count: they cannot be run another time as well.  It
- * reads with unlimited patience.
+ * MATERIALIZED VIEW do not count: they cannot be run another time as well.  What
+ * cannot be read counts as such a command, which makes nobody a culprit.
  */
-bool is_maintaining(int slot, int pid);
+bool is_maintaining(int slot, int pid, Patience patience);
 
 } // namespace session_guard

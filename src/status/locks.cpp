@@ -69,6 +69,17 @@ waiting_of(const PGPROC *process)
 	        .is_maintenance_process = (leader->statusFlags & maintenance) != 0};
 }
 
+/* A prepared transaction has a PGPROC of its own, without a process. */
+LockHolder
+holder_of(const PROCLOCK &claim)
+{
+	const PGPROC *leader = claim.groupLeader;
+
+	return {.leader = leader->pid,
+	        .held = static_cast<LockModes>(claim.holdMask),
+	        .prepared_xid = leader->pid == prepared_transaction ? leader->xid : 0};
+}
+
 /* Copy who holds a lock and who waits for it. */
 void
 copy_lock(const LOCK *lock, Contended &contended)
@@ -81,8 +92,7 @@ copy_lock(const LOCK *lock, Contended &contended)
 	{
 		if (claim->holdMask == 0)
 			continue;
-		contended.holders.add(
-		    {.leader = claim->groupLeader->pid, .held = static_cast<LockModes>(claim->holdMask)});
+		contended.holders.add(holder_of(*claim));
 		copied.holders++;
 	}
 	for (auto process = first_in_queue(lock); process != nullptr;
@@ -151,11 +161,11 @@ kind_of_lock(LockTagType kind)
  * known by the flags of its process, or by its text.
  */
 WhoWaits
-kind_of_waiter(const Waiting &waiting)
+kind_of_waiter(const Waiting &waiting, Patience patience)
 {
 	if (waiting.slot < 0)
 		return WhoWaits::NoSession;
-	return waiting.is_maintenance_process || is_maintaining(waiting.slot, waiting.pid)
+	return waiting.is_maintenance_process || is_maintaining(waiting.slot, waiting.pid, patience)
 	           ? WhoWaits::Maintenance
 	           : WhoWaits::Session;
 }
@@ -163,29 +173,31 @@ kind_of_waiter(const Waiting &waiting)
 /* Add an edge for each of those that block the waiter at a position of the queue. */
 void
 add_blockers(Edges &edges, LockTagType kind, std::span<const LockHolder> holders,
-             std::span<const LockWaiter> queue, std::size_t position, const Waiting &waiting)
+             std::span<const LockWaiter> queue, std::size_t position, const Waiting &waiting,
+             Patience patience)
 {
 	WaitedLock lock = kind_of_lock(kind);
 	std::optional<WhoWaits> who;
 
 	for_each_blocker(holders, queue, position,
-	                 [&](std::int32_t blocker)
+	                 [&](std::int32_t blocker, std::uint32_t prepared_xid)
 	                 {
 		                 if (!who)
 			                 who = lock == WaitedLock::Own ? WhoWaits::Session
-			                                               : kind_of_waiter(waiting);
+			                                               : kind_of_waiter(waiting, patience);
 		                 edges.add({.waiter = waiting.pid,
 		                            .blocker = blocker,
 		                            .since = waiting.since,
 		                            .lock = lock,
-		                            .kind = *who});
+		                            .kind = *who,
+		                            .prepared_xid = prepared_xid});
 	                 });
 }
 
 } // namespace
 
 WaitGraph
-read_wait_graph()
+read_wait_graph(Patience patience)
 {
 	Contended contended = copy_contended_locks();
 	std::span<const LockHolder> holders = contended.holders.all();
@@ -197,7 +209,7 @@ read_wait_graph()
 	{
 		for (std::size_t i = 0; i < lock.waiters; i++)
 			add_blockers(edges, lock.kind, holders.first(lock.holders), queue.first(lock.waiters),
-			             i, waiting[i]);
+			             i, waiting[i], patience);
 		holders = holders.subspan(lock.holders);
 		queue = queue.subspan(lock.waiters);
 		waiting = waiting.subspan(lock.waiters);
@@ -206,6 +218,22 @@ read_wait_graph()
 	for (const WaitEdge &edge : edges.all())
 		copy.add(edge);
 	return {edges.all(), copy.all()};
+}
+
+Timestamp
+oldest_lock_wait()
+{
+	Timestamp oldest = unknown_time;
+
+	for (uint32 i = 0; i < ProcGlobal->allProcCount; i++)
+	{
+		const PGPROC *process = &ProcGlobal->allProcs[i];
+		Timestamp since = process->waitLock != nullptr ? wait_start_of(process) : unknown_time;
+
+		if (since != unknown_time && (oldest == unknown_time || since < oldest))
+			oldest = since;
+	}
+	return oldest;
 }
 
 } // namespace session_guard

@@ -7,6 +7,8 @@
 
 #include "pg/pg.h"
 
+#include "status/backend_status.h"
+
 namespace session_guard
 {
 
@@ -18,6 +20,12 @@ namespace session_guard
  * waits; here each lock that somebody waits for is copied once, and no other
  * lock.  No function of the server gives the order of a queue otherwise.
  */
-WaitGraph read_wait_graph();
+WaitGraph read_wait_graph(Patience patience);
+
+/*
+ * When the oldest wait for a lock began that anybody, session or not, waits for now;
+ * unknown_time if nobody does.  That is read from each process without a lock.
+ */
+Timestamp oldest_lock_wait();
 
 } // namespace session_guard

@@ -337,6 +337,58 @@ TEST(BlockingSince, IsFoundAmongAThousandWaiters)
 	EXPECT_EQ(waits_for.blockers_of(1500), Pids{a});
 }
 
+TEST(Blocking, IsWhatTheOldestWaitThatCountsTells)
+{
+	std::vector<WaitEdge> edges{waits(a, d, noon + second), waits(b, d, noon),
+	                            waits_by_nobodys_fault(c, d, noon - hour),
+	                            of_kind(WaitedLock::Advisory, WhoWaits::Session, bystander, d)};
+	edges.back().since = noon - day;
+	std::vector<WaitEdge> by_blocker = edges;
+	WaitGraph graph(edges, by_blocker);
+	Clock clock{};
+
+	Blocking of_d = blocking_in(graph, d, Advisory::Ignored, clock, noon + minute);
+	EXPECT_TRUE(of_d.is_known);
+	EXPECT_TRUE(of_d.is_root);
+	EXPECT_EQ(of_d.waiters, 2);
+	EXPECT_EQ(of_d.oldest_waiter, b);
+	EXPECT_EQ(of_d.stamp, noon);
+	EXPECT_EQ(of_d.since, noon);
+	Blocking with_advisory = blocking_in(graph, d, Advisory::Counts, clock, noon + minute);
+	EXPECT_EQ(with_advisory.waiters, 3);
+	EXPECT_EQ(with_advisory.oldest_waiter, bystander);
+
+	Blocking of_a = blocking_in(graph, a, Advisory::Ignored, clock, noon + minute);
+	EXPECT_TRUE(of_a.is_known);
+	EXPECT_FALSE(of_a.is_root);
+	EXPECT_EQ(of_a.waiters, 0);
+	EXPECT_EQ(of_a.since, unknown_time);
+}
+
+TEST(Waiters, OfAParallelQueryCountOnce)
+{
+	std::vector<WaitEdge> edges{waits(a, d), waits(a, d), waits(b, d), waits(b, d), waits(b, d)};
+	std::vector<WaitEdge> by_blocker = edges;
+	WaitGraph graph(edges, by_blocker);
+
+	EXPECT_EQ(graph.count_waiters(d, Advisory::Ignored), 2);
+	EXPECT_EQ(graph.count_waiters(a, Advisory::Ignored), 0);
+}
+
+TEST(Waiters, AreSharedByThoseWhoAreInTheWayOfOne)
+{
+	std::vector<WaitEdge> edges{waits(a, b), waits(a, c), waits(bystander, d),
+	                            waits_by_nobodys_fault(bystander, c)};
+	std::vector<WaitEdge> by_blocker = edges;
+	WaitGraph graph(edges, by_blocker);
+
+	EXPECT_TRUE(graph.share_waiter(b, c, Advisory::Ignored));
+	EXPECT_TRUE(graph.share_waiter(c, b, Advisory::Ignored));
+	EXPECT_FALSE(graph.share_waiter(b, d, Advisory::Ignored));
+	EXPECT_FALSE(graph.share_waiter(c, d, Advisory::Ignored));
+	EXPECT_FALSE(graph.share_waiter(a, b, Advisory::Ignored));
+}
+
 TEST(OutcomeName, IsTheWordThatSqlLogAndHistoryUse)
 {
 	EXPECT_EQ(name_of(Outcome::Canceled), "canceled");
@@ -382,7 +434,7 @@ blockers(const std::vector<LockHolder> &holders, const std::vector<LockWaiter> &
 	Pids pids;
 
 	for_each_blocker(holders, queue, position,
-	                 [&](std::int32_t leader) { pids.push_back(leader); });
+	                 [&](std::int32_t leader, std::uint32_t) { pids.push_back(leader); });
 	std::ranges::sort(pids);
 	auto same = std::ranges::unique(pids);
 	pids.erase(same.begin(), same.end());

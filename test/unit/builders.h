@@ -196,6 +196,26 @@ class SessionBuilder
 		session_.failed_at = when;
 		return *this;
 	}
+	/* It keeps so many waiting, the first of them since then; by the lock table, which was read. */
+	SessionBuilder &
+	blocking(Timestamp since, std::int32_t waiters = 1)
+	{
+		session_.blocking = {.is_known = true,
+		                     .is_root = true,
+		                     .waiters = waiters,
+		                     .oldest_waiter = 815,
+		                     .stamp = since,
+		                     .since = since};
+		return *this;
+	}
+	/* The same, but it waits for another one itself. */
+	SessionBuilder &
+	in_the_middle(Timestamp since)
+	{
+		blocking(since);
+		session_.blocking.is_root = false;
+		return *this;
+	}
 	SessionBuilder &
 	query_start(Timestamp since)
 	{
@@ -268,6 +288,12 @@ class PolicyBuilder
 		return *this;
 	}
 	PolicyBuilder &
+	count_advisory_locks(bool on)
+	{
+		policy_.count_advisory_locks = on;
+		return *this;
+	}
+	PolicyBuilder &
 	exempt(bool on, Source source = Source::Role)
 	{
 		policy_.exempt = {.value = on, .source = source};
@@ -291,6 +317,7 @@ class PolicyBuilder
 	               .spare_lock_waiters = true,
 	               .spare_listeners = true,
 	               .spare_maintenance = true,
+	               .count_advisory_locks = false,
 	               .exempt = {},
 	               .cancel_grace = 10 * second,
 	               .limits = {}};

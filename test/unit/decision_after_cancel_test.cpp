@@ -25,7 +25,7 @@ class AfterCancel : public testing::Test
 	SetUp() override
 	{
 		situation.policy.cancel_grace = grace;
-		note_cancel(situation.tracking.escalation, noon, canceled_at);
+		note_cancel(situation.tracking.escalation, noon, situation.limit, noon, canceled_at);
 	}
 	/* The same session is asked about another limit, which it exceeds as well. */
 	void

@@ -436,7 +436,10 @@ INSTANTIATE_TEST_SUITE_P(
         FactsCase{Limit::Statement, "statement_timeout", "statement running", Action::Cancel},
         FactsCase{Limit::Transaction, "transaction_timeout", "in a transaction", Action::Terminate},
         FactsCase{Limit::Maintenance, "maintenance_timeout", "maintenance running", Action::Cancel},
-        FactsCase{Limit::Session, "session_timeout", "connected", Action::Terminate}),
+        FactsCase{Limit::Session, "session_timeout", "connected", Action::Terminate},
+        FactsCase{Limit::IdleBlocker, "idle_blocker_timeout", "idle while blocking",
+                  Action::Terminate},
+        FactsCase{Limit::Blocker, "blocker_timeout", "blocking", Action::Cancel}),
     [](const auto &test) { return std::string(test.param.name); });
 
 TEST(AllLimits, NamesEachOnce)

@@ -24,7 +24,11 @@ TEST(Escalation, HoldsNobodyOnTheGround)
 
 TEST(Escalation, WithoutAStepIgnoresAnOldStatement)
 {
-	Escalation escalation{.step = EscalationStep::None, .statement = statement, .at = noon};
+	Escalation escalation{.step = EscalationStep::None,
+	                      .statement = statement,
+	                      .limit = Limit::Statement,
+	                      .episode = statement,
+	                      .at = noon};
 
 	EXPECT_FALSE(is_escalating(escalation, statement));
 }
@@ -33,7 +37,7 @@ TEST(Escalation, HoldsTheVeryStatementThatWasCanceled)
 {
 	Escalation escalation{};
 
-	note_cancel(escalation, statement, noon);
+	note_cancel(escalation, statement, Limit::Statement, statement, noon);
 	EXPECT_TRUE(is_escalating(escalation, statement));
 	EXPECT_FALSE(is_escalating(escalation, statement + 1));
 	EXPECT_FALSE(is_escalating(escalation, statement - 1));
@@ -43,7 +47,7 @@ TEST(Escalation, DoesNotHoldWhoRunsNothingAfterACancel)
 {
 	Escalation escalation{};
 
-	note_cancel(escalation, unknown_time, noon);
+	note_cancel(escalation, unknown_time, Limit::Statement, unknown_time, noon);
 	EXPECT_FALSE(is_escalating(escalation, unknown_time));
 }
 
@@ -60,7 +64,7 @@ TEST(Escalation, NotesTheCancel)
 {
 	Escalation escalation{};
 
-	note_cancel(escalation, statement, noon);
+	note_cancel(escalation, statement, Limit::Statement, statement, noon);
 	EXPECT_EQ(escalation.step, EscalationStep::Canceled);
 	EXPECT_EQ(escalation.statement, statement);
 	EXPECT_EQ(escalation.at, noon);
@@ -70,7 +74,7 @@ TEST(Escalation, NotesTheTermination)
 {
 	Escalation escalation{};
 
-	note_cancel(escalation, statement, noon);
+	note_cancel(escalation, statement, Limit::Statement, statement, noon);
 	note_terminate(escalation, noon + second);
 	EXPECT_EQ(escalation.step, EscalationStep::Terminated);
 	EXPECT_EQ(escalation.statement, statement);
@@ -81,8 +85,8 @@ TEST(Escalation, CancelOfALaterStatementTakesThePlaceOfTheFirst)
 {
 	Escalation escalation{};
 
-	note_cancel(escalation, statement, noon);
-	note_cancel(escalation, statement + minute, noon + minute);
+	note_cancel(escalation, statement, Limit::Statement, statement, noon);
+	note_cancel(escalation, statement + minute, Limit::Statement, statement + minute, noon + minute);
 	EXPECT_FALSE(is_escalating(escalation, statement));
 	EXPECT_TRUE(is_escalating(escalation, statement + minute));
 	EXPECT_EQ(escalation.at, noon + minute);
@@ -91,7 +95,11 @@ TEST(Escalation, CancelOfALaterStatementTakesThePlaceOfTheFirst)
 TEST(Escalation, NoStepHoldsNoSession)
 {
 	Escalation escalation{
-	    .step = static_cast<EscalationStep>(99), .statement = statement, .at = noon};
+	    .step = static_cast<EscalationStep>(99),
+	    .statement = statement,
+	    .limit = Limit::Statement,
+	    .episode = statement,
+	    .at = noon};
 
 	EXPECT_FALSE(is_escalating(escalation, statement));
 }

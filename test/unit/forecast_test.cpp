@@ -319,7 +319,7 @@ class ForecastAfterCancel : public testing::Test
 	void
 	SetUp() override
 	{
-		note_cancel(tracking.escalation, noon, canceled_at);
+		note_cancel(tracking.escalation, noon, Limit::Statement, noon, canceled_at);
 	}
 	Forecast
 	at(Instant now, Limit limit = Limit::Statement)
@@ -497,8 +497,12 @@ any_tracking(Chance &chance, const Session &session, Instant now)
 	observe(tracking, session, now);
 
 	if (chance.one_in(4))
-		note_cancel(tracking.escalation, chance.one_in(4) ? noon : statement_stamp(session),
+	{
+		Timestamp statement = chance.one_in(4) ? noon : statement_stamp(session);
+
+		note_cancel(tracking.escalation, statement, chance.one_of(all_limits), statement,
 		            now - chance.up_to(10 * minute));
+	}
 	if (chance.one_in(8))
 		note_terminate(tracking.escalation, now - chance.up_to(minute));
 	for (Limit limit : all_limits)

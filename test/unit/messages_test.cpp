@@ -38,7 +38,8 @@ verdict(Limit limit, Duration threshold, Duration measured, Duration since_cance
 	        .due = noon,
 	        .measured = measured,
 	        .action = Action::Terminate,
-	        .since_cancel = since_cancel};
+	        .since_cancel = since_cancel,
+	        .waiters = 1};
 }
 
 std::string
@@ -155,6 +156,23 @@ TEST(ClientDetail, TellsOfTheCancelBefore)
 	          "Statement running for 2 min; pg_session_guard.statement_timeout is 1 min "
 	          "(configuration file). Canceled 11 s ago and went on; pg_session_guard.cancel_grace "
 	          "is 10 s.");
+}
+
+TEST(ClientDetail, SaysHowManyABlockerKeepsWaiting)
+{
+	Verdict blocker = verdict(Limit::Blocker, minute, minute + 2 * second);
+
+	EXPECT_EQ(detail(blocker), "Blocking 1 session for 1 min 2 s; "
+	                           "pg_session_guard.blocker_timeout is 1 min (configuration file).");
+	blocker.waiters = 14;
+	EXPECT_EQ(detail(blocker), "Blocking 14 sessions, the first for 1 min 2 s; "
+	                           "pg_session_guard.blocker_timeout is 1 min (configuration file).");
+	EXPECT_EQ(reason(blocker), "blocking 14 sessions, the first for 1 min 2 s, "
+	                           "pg_session_guard.blocker_timeout is 1 min (configuration file)");
+	blocker.limit = Limit::IdleBlocker;
+	EXPECT_EQ(reason(blocker),
+	          "idle while blocking 14 sessions, the first for 1 min 2 s, "
+	          "pg_session_guard.idle_blocker_timeout is 1 min (configuration file)");
 }
 
 TEST(ClientHint, IsASentenceForEachLimit)

@@ -333,10 +333,21 @@ TEST_P(ComesIntoForce, WhenListenersAreNoLongerSparedFromIt)
 TEST_P(ComesIntoForce, WhenMaintenanceIsNoLongerSparedFromIt)
 {
 	now.spare_maintenance(false);
-	EXPECT_EQ(comes(), limit == Limit::Statement || limit == Limit::Transaction);
+	EXPECT_EQ(comes(), limit == Limit::Statement || limit == Limit::Transaction ||
+	                       limit == Limit::Blocker);
 	before.spare_maintenance(false);
 	EXPECT_FALSE(comes());
 	now.spare_maintenance(true);
+	EXPECT_FALSE(comes());
+}
+
+TEST_P(ComesIntoForce, WhenAdvisoryLocksBeginToCountForIt)
+{
+	now.count_advisory_locks(true);
+	EXPECT_EQ(comes(), limit == Limit::IdleBlocker || limit == Limit::Blocker);
+	before.count_advisory_locks(true);
+	EXPECT_FALSE(comes());
+	now.count_advisory_locks(false);
 	EXPECT_FALSE(comes());
 }
 

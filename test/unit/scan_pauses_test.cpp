@@ -29,8 +29,10 @@ pause_of(Limit limit, Duration value)
 	{
 		case Limit::IdleSession:
 		case Limit::IdleInTransactionSession:
+		case Limit::IdleBlocker:
 			return value - stillness_for(value) * 5 / 4;
 		case Limit::Session:
+		case Limit::Blocker:
 			return value;
 		default:
 			return value / 2;
@@ -143,12 +145,13 @@ TEST(ShortestPause, OfWhatIsStoredIsTheShortestOfAll)
 	}
 }
 
-TEST(ShortestWithWaits, IsOfTheLimitsThatWaitsAreTakenOff)
+TEST(ShortestWithWaits, IsOfTheLimitsThatWaitsAreSampledFor)
 {
 	for (Limit limit : all_limits)
 	{
-		bool takes =
-		    limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Maintenance;
+		bool takes = limit == Limit::Statement || limit == Limit::Transaction ||
+		             limit == Limit::Maintenance || limit == Limit::IdleBlocker ||
+		             limit == Limit::Blocker;
 		RoleDatabaseSettings stored{};
 
 		stored.limits[index_of(limit)] = minute;
@@ -175,6 +178,29 @@ TEST(ShortestWithWaits, IsNoneWithoutALimitAndInModeOff)
 	policy.all_limits_at(minute);
 	EXPECT_EQ(shortest_with_waits(policy.mode(Mode::Log)), minute);
 	EXPECT_EQ(shortest_with_waits(policy.mode(Mode::Off)), 0);
+}
+
+TEST(ShortestBlocking, IsOfTheLimitsOnBlockingOnly)
+{
+	for (Limit limit : all_limits)
+	{
+		Duration expected = limit == Limit::IdleBlocker || limit == Limit::Blocker ? minute : 0;
+		RoleDatabaseSettings stored{};
+
+		stored.limits[index_of(limit)] = minute;
+		EXPECT_EQ(shortest_blocking(PolicyBuilder().limit(limit, minute)), expected);
+		EXPECT_EQ(shortest_blocking(stored), expected);
+		EXPECT_EQ(shortest_blocking(PolicyBuilder().limit(limit, minute).mode(Mode::Off)), 0);
+	}
+}
+
+TEST(WaitBeforeLooking, LeavesTimeToBeStill)
+{
+	for (Duration value : {smallest_threshold, second, minute, day})
+	{
+		EXPECT_GT(wait_before_looking(value), 0);
+		EXPECT_LT(wait_before_looking(value), value - reading_before_deadline(value));
+	}
 }
 
 TEST(SamplingPause, IsShorterTheMoreHangsOnIt)

@@ -109,7 +109,8 @@ TEST(SparedFrom, OnlyTheLimitsOfOtherWorkWhoMaintains)
 	for (Limit limit : all_limits)
 	{
 		Session session = SessionBuilder().idle(noon).maintaining();
-		bool is_of_work = limit == Limit::Statement || limit == Limit::Transaction;
+		bool is_of_work = limit == Limit::Statement || limit == Limit::Transaction ||
+		                  limit == Limit::Blocker;
 
 		EXPECT_EQ(spared_at_first(limit, session), is_of_work ? Spared::Maintenance : Spared::No);
 		EXPECT_EQ(spared_at_first(limit, session, PolicyBuilder().spare_maintenance(false)),
@@ -135,8 +136,9 @@ TEST(SparedFrom, TheIdleLimitsWhoCannotBeTold)
 	for (Session &session : with_transaction)
 		for (Limit limit : all_limits)
 		{
-			bool is_idle_limit =
-			    limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession;
+			bool is_idle_limit = limit == Limit::IdleSession ||
+			                     limit == Limit::IdleInTransactionSession ||
+			                     limit == Limit::IdleBlocker;
 
 			session.switches = switches_unreadable;
 			EXPECT_EQ(spared_at_first(limit, session) == Spared::SwitchesUnreadable, is_idle_limit);

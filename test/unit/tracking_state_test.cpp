@@ -58,7 +58,11 @@ full_tracking(const SessionId &session)
 	                  .switches = 22,
 	                  .is_awake = true};
 	tracking.times_spared.fill(5);
-	tracking.escalation = {.step = EscalationStep::Terminated, .statement = 6, .at = 7};
+	tracking.escalation = {.step = EscalationStep::Terminated,
+	                       .statement = 6,
+	                       .limit = Limit::Statement,
+	                       .episode = 6,
+	                       .at = 7};
 	tracking.logged.fill(8);
 	tracking.announced.fill(12);
 	return tracking;

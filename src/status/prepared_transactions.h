@@ -7,6 +7,7 @@
 #include "core/time.h"
 
 #include "pg/growing_array.h"
+#include "pg/pg.h"
 
 namespace session_guard
 {
@@ -14,14 +15,15 @@ namespace session_guard
 struct PreparedTransaction
 {
 	TransactionId xid;
-	text *gid;
 	Timestamp prepared_at;
+	/* As it was given, of any encoding. */
+	char gid[GIDSIZE];
 };
 
 class PreparedTransactions
 {
   public:
-	/* None: the caller may not read them. */
+	/* None: they may not be read, or cannot be now. */
 	PreparedTransactions() = default;
 	explicit PreparedTransactions(const GrowingArray<PreparedTransaction> &all)
 	    : all_(all), are_complete_(true)
@@ -44,5 +46,8 @@ class PreparedTransactions
 
 /* Read all of the server, in the current memory context, by a query of the caller's session. */
 PreparedTransactions read_prepared_transactions();
+
+/* The same for the guard: none if a lock of a catalog is in the way. */
+PreparedTransactions read_prepared_transactions_now();
 
 } // namespace session_guard

@@ -1,11 +1,11 @@
 /*
  * What prepared transactions are called (see prepared_transactions.h).
  */
-#include "functions/prepared_transactions.h"
+#include "status/prepared_transactions.h"
 
 #include "pg/compat.h"
 
-#include "status/sql_values.h"
+#include "status/catalogs.h"
 
 #include <algorithm>
 
@@ -15,12 +15,25 @@ namespace session_guard
 namespace
 {
 
+CatalogWork querying{.what = "list prepared transactions", .has_failed = false};
+
 Datum
 value_of(HeapTuple row, int column)
 {
 	bool is_null;
 
 	return SPI_getbinval(row, SPI_tuptable->tupdesc, column, &is_null);
+}
+
+PreparedTransaction
+transaction_in(HeapTuple row)
+{
+	PreparedTransaction found{.xid = DatumGetTransactionId(value_of(row, 1)),
+	                          .prepared_at = DatumGetTimestampTz(value_of(row, 3)),
+	                          .gid = {}};
+
+	strlcpy(found.gid, SPI_getvalue(row, SPI_tuptable->tupdesc, 2), sizeof(found.gid));
+	return found;
 }
 
 } // namespace
@@ -50,17 +63,30 @@ read_prepared_transactions()
 		elog(ERROR, "could not read the prepared transactions");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		HeapTuple row = SPI_tuptable->vals[i];
-		const char *gid = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
+		PreparedTransaction found = transaction_in(SPI_tuptable->vals[i]);
 		MemoryContext spi = MemoryContextSwitchTo(caller);
 
-		all.add({.xid = DatumGetTransactionId(value_of(row, 1)),
-		         .gid = sql_text(gid),
-		         .prepared_at = DatumGetTimestampTz(value_of(row, 3))});
+		all.add(found);
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
 	return PreparedTransactions(all);
+}
+
+PreparedTransactions
+read_prepared_transactions_now()
+{
+	PreparedTransactions prepared;
+	auto read = [&]
+	{
+		/* The guard has none while it does not query. */
+		PushActiveSnapshot(GetTransactionSnapshot());
+		prepared = read_prepared_transactions();
+		PopActiveSnapshot();
+	};
+
+	return catalogs_can_be_read() && with_catalogs(querying, read) ? prepared
+	                                                               : PreparedTransactions{};
 }
 
 } // namespace session_guard
