@@ -175,8 +175,10 @@ CREATE FUNCTION session_guard.get_events(
 	OUT state text,
 	OUT limit_name text,
 	OUT threshold interval,
+	OUT threshold_amount bigint,
 	OUT source text,
 	OUT measured interval,
+	OUT measured_amount bigint,
 	OUT action text,
 	OUT outcome text,
 	OUT reason text,
@@ -215,10 +217,14 @@ COMMENT ON COLUMN session_guard.event.client_addr IS
 COMMENT ON COLUMN session_guard.event.state IS 'as in pg_stat_activity, at that moment';
 COMMENT ON COLUMN session_guard.event.limit_name IS
 	'the limit that the guard has acted by, as its setting is called';
-COMMENT ON COLUMN session_guard.event.threshold IS 'its value';
+COMMENT ON COLUMN session_guard.event.threshold IS 'its value; null if it does not measure time';
+COMMENT ON COLUMN session_guard.event.threshold_amount IS
+	'the same if it does not: transactions, or bytes';
 COMMENT ON COLUMN session_guard.event.source IS 'where that value was set';
 COMMENT ON COLUMN session_guard.event.measured IS
-	'how long the session had been at it; with mode = log, how long in the end';
+	'how long the session had been at it; with mode = log, how long in the end; null if the limit does not measure time';
+COMMENT ON COLUMN session_guard.event.measured_amount IS
+	'how much it was if it does not: transactions, or bytes';
 COMMENT ON COLUMN session_guard.event.action IS 'log, cancel or terminate';
 COMMENT ON COLUMN session_guard.event.outcome IS
 	'canceled, terminated (both confirmed), signaled, gone, raced, spared, denied, survived or dry run';
@@ -682,9 +688,11 @@ CREATE FUNCTION session_guard.get_schedule(
 	OUT state text,
 	OUT limit_name text,
 	OUT threshold interval,
+	OUT threshold_amount bigint,
 	OUT source text,
 	OUT since timestamp with time zone,
 	OUT measured interval,
+	OUT measured_amount bigint,
 	OUT due_at timestamp with time zone,
 	OUT action text,
 	OUT spared text)
@@ -705,11 +713,16 @@ COMMENT ON COLUMN session_guard.schedule.usename IS 'role that it logged in as';
 COMMENT ON COLUMN session_guard.schedule.application_name IS 'what the client calls itself';
 COMMENT ON COLUMN session_guard.schedule.state IS 'as in pg_stat_activity';
 COMMENT ON COLUMN session_guard.schedule.limit_name IS 'the limit, as its setting is called';
-COMMENT ON COLUMN session_guard.schedule.threshold IS 'the limit''s value for this session';
+COMMENT ON COLUMN session_guard.schedule.threshold IS
+	'the limit''s value for this session; null if it does not measure time';
+COMMENT ON COLUMN session_guard.schedule.threshold_amount IS
+	'the same if it does not: transactions, or bytes';
 COMMENT ON COLUMN session_guard.schedule.source IS 'where that value was set';
 COMMENT ON COLUMN session_guard.schedule.since IS
 	'from when it is measured; null while the session does nothing of the kind';
 COMMENT ON COLUMN session_guard.schedule.measured IS 'how long that is by now';
+COMMENT ON COLUMN session_guard.schedule.measured_amount IS
+	'how much it is by now: transactions, or bytes';
 COMMENT ON COLUMN session_guard.schedule.due_at IS
 	'when it will be acted on if it goes on so, and at the earliest if it is spared for now; null if nothing is to come, or if it is spared for good or beyond that time';
 COMMENT ON COLUMN session_guard.schedule.action IS 'what is done then: cancel, terminate or log';

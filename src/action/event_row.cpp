@@ -38,6 +38,12 @@ interval_value(const std::optional<Duration> &value)
 	return value ? interval_value(*value) : std::nullopt;
 }
 
+Value
+amount_value(std::int64_t value)
+{
+	return Int64GetDatum(value);
+}
+
 /* The text of a name of ours; none for nullptr. */
 Value
 text_value(const char *value)
@@ -113,6 +119,20 @@ if_limit(const Event &event, Timestamp)
 
 template <Value (*value)(const Event &)>
 Value
+if_time(const Event &event, Timestamp)
+{
+	return event.limit && measures_time(*event.limit) ? value(event) : std::nullopt;
+}
+
+template <Value (*value)(const Event &)>
+Value
+if_amount(const Event &event, Timestamp)
+{
+	return event.limit && !measures_time(*event.limit) ? value(event) : std::nullopt;
+}
+
+template <Value (*value)(const Event &)>
+Value
 always(const Event &event, Timestamp)
 {
 	return value(event);
@@ -155,10 +175,14 @@ constexpr std::array<EventColumn, event_column_count> columns{{
     {"limit_name", TEXTOID, is_fixed,
      if_limit<[](const Event &event) { return text_value(facts(*event.limit).name.data()); }>},
     {"threshold", INTERVALOID, is_fixed,
-     if_limit<[](const Event &event) { return interval_value(event.threshold.value); }>},
+     if_time<[](const Event &event) { return interval_value(event.threshold.value); }>},
+    {"threshold_amount", INT8OID, is_fixed,
+     if_amount<[](const Event &event) { return amount_value(event.threshold.value); }>},
     {"source", TEXTOID, is_fixed, if_limit<source_value>},
     {"measured", INTERVALOID, may_change,
-     if_limit<[](const Event &event) { return interval_value(event.measured); }>},
+     if_time<[](const Event &event) { return interval_value(event.measured); }>},
+    {"measured_amount", INT8OID, may_change,
+     if_amount<[](const Event &event) { return amount_value(event.measured); }>},
     {"action", TEXTOID, is_fixed,
      always<[](const Event &event) { return text_value(name_of(event.action).data()); }>},
     {"outcome", TEXTOID, may_change,

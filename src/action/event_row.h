@@ -25,7 +25,7 @@ struct EventColumn
 	std::optional<Datum> (*value)(const Event &event, Timestamp ring_start);
 };
 
-inline constexpr int event_column_count = 24;
+inline constexpr int event_column_count = 26;
 using EventRow = ResultRow<event_column_count>;
 
 /*

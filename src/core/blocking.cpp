@@ -78,13 +78,13 @@ WaitGraph::share_waiter(std::int32_t blocker, std::int32_t other, Advisory advis
 {
 	std::span<const WaitEdge> others = waiters_of(other);
 
-	return std::ranges::any_of(
-	    waiters_of(blocker),
-	    [&](const WaitEdge &edge)
-	    {
-		    return counts_as_blocking(edge, advisory) &&
-		           std::ranges::binary_search(others, edge.waiter, {}, &WaitEdge::waiter);
-	    });
+	return std::ranges::any_of(waiters_of(blocker),
+	                           [&](const WaitEdge &edge)
+	                           {
+		                           return counts_as_blocking(edge, advisory) &&
+		                                  std::ranges::binary_search(others, edge.waiter, {},
+		                                                             &WaitEdge::waiter);
+	                           });
 }
 
 std::optional<Timestamp>

@@ -4,7 +4,9 @@
 #include "core/decision.h"
 
 #include "core/excluded_time.h"
+#include "core/memory_sampling.h"
 #include "core/stillness.h"
+#include "core/xid_age.h"
 
 #include <algorithm>
 #include <array>
@@ -35,6 +37,20 @@ wait_for_deadline(const Verdict &verdict, const Session &session, Instant now)
 	return wait_until(is_read_before ? before : later(verdict.deadline, 1));
 }
 
+/* A session at work can grow: its memory is read again as soon as it may be over its limit. */
+Decision
+wait_for_growth(const Session &session, const TrackingState &tracking, const Policy &policy)
+{
+	const TrackedMemory &known = tracking.memory;
+
+	if (known.read_at == unknown_time || known.bytes < 0 || !is_running(session))
+		return nothing;
+	return wait_until(
+	    later(known.read_at,
+	          memory_sampling_pause(known.bytes, threshold_of(policy.limits, Limit::Memory).value,
+	                                longest_memory_pause)));
+}
+
 /* What is done first: nothing can be canceled where nothing runs. */
 Action
 first_action(Limit limit, const Session &session)
@@ -52,8 +68,8 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 	if (policy.mode == Mode::Log)
 		return tracking.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
 		                                                                                 : due;
-	bool is_for_this = is_escalating_for(tracking.escalation, due.verdict.limit,
-	                                     due.verdict.episode.stamp);
+	bool is_for_this =
+	    is_escalating_for(tracking.escalation, due.verdict.limit, due.verdict.episode.stamp);
 	if (!is_for_this && !is_escalating(tracking.escalation, running_statement(session)))
 		return due;
 	if (tracking.escalation.step == EscalationStep::Terminated)
@@ -63,7 +79,10 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 	bool again = is_for_this || due.verdict.action == Action::Cancel;
 	if (policy.cancel_grace == 0)
 		return again ? nothing : due;
-	Instant end_of_grace = later(tracking.escalation.at, policy.cancel_grace);
+	Duration grace = policy.cancel_grace;
+	if (due.verdict.limit == Limit::Memory)
+		grace = std::max(grace, memory_falls_within);
+	Instant end_of_grace = later(tracking.escalation.at, grace);
 	if (now <= end_of_grace)
 		return wait_until(later(end_of_grace, 1));
 
@@ -76,11 +95,72 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 
 } // namespace
 
+namespace
+{
+
+/*
+ * How many transactions have begun since it holds vacuum back by itself: since its own
+ * began, or since it was found to keep its snapshot.
+ */
+std::int64_t
+held_back(const Horizon &horizon, const TrackedHorizon &tracked)
+{
+	return std::max(xid_age(horizon.xid, horizon.next), xid_age(tracked.next, horizon.next))
+	    .value_or(0);
+}
+
+/* How much it is, for a limit that does not measure time. */
+std::int64_t
+amount_of(Limit limit, const Session &session, const TrackingState &tracking)
+{
+	return limit == Limit::Memory ? tracking.memory.bytes
+	                              : held_back(session.horizon, tracking.horizon);
+}
+
+/*
+ * How it stands with a limit that does not measure time.  There is no deadline: what is
+ * over the limit was found so, and what is not is read again.
+ */
+Decision
+decide_amount(const Verdict &verdict, const Session &session, const TrackingState &tracking,
+              const Policy &policy, Instant now)
+{
+	/* It may have given back already what it held: the second reading of the same counts. */
+	constexpr Duration pause_between_readings = second;
+	Limit limit = verdict.limit;
+
+	if (verdict.measured <= verdict.threshold.value)
+		return nothing;
+	Spared spared = spared_from(limit, session, tracking, policy);
+	if (spared != Spared::No)
+		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
+	if (limit == Limit::HorizonAge && now < later(verdict.episode.start, pause_between_readings))
+		return {.outlook = Outlook::Wait,
+		        .spared = Spared::No,
+		        .at = later(verdict.episode.start, pause_between_readings),
+		        .verdict = verdict};
+	return decide_step(
+	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
+	    session, tracking, policy, now);
+}
+
+} // namespace
+
 Verdict
 first_verdict(Limit limit, const Episode &episode, const Session &session,
               const TrackingState &tracking, const Policy &policy, Instant now)
 {
 	Threshold threshold = threshold_of(policy.limits, limit);
+	if (!measures_time(limit))
+		return {.limit = limit,
+		        .threshold = threshold,
+		        .episode = episode,
+		        .deadline = episode.start,
+		        .due = episode.start,
+		        .measured = amount_of(limit, session, tracking),
+		        .action = policy.mode == Mode::Log ? Action::Log : first_action(limit, session),
+		        .since_cancel = 0,
+		        .waiters = 0};
 	Duration excluded = excluded_time(limit, episode.start, session, tracking, policy).total();
 	Instant deadline = later(episode.start + excluded, threshold.value);
 
@@ -104,10 +184,12 @@ decide(Limit limit, const Session &session, const TrackingState &tracking, const
 
 	std::optional<Episode> episode = episode_of(limit, session, tracking);
 	if (!episode)
-		return nothing;
+		return limit == Limit::Memory ? wait_for_growth(session, tracking, policy) : nothing;
 
 	/* "Longer than" is strict: at the deadline itself nothing is due yet. */
 	Verdict verdict = first_verdict(limit, *episode, session, tracking, policy, now);
+	if (!measures_time(limit))
+		return decide_amount(verdict, session, tracking, policy, now);
 	if (verdict.deadline == never)
 		return nothing;
 	if (now <= verdict.deadline)

@@ -29,8 +29,9 @@ struct Verdict
 	Instant deadline;
 	/* When the step that is due now became due. */
 	Instant due;
-	/* How long the episode has lasted, without excluded time. */
-	Duration measured;
+	/* How long the episode has lasted, without excluded time; or how much it is, as the limit
+	 * measures. */
+	std::int64_t measured;
 	Action action;
 	/* How long ago its statement was canceled, without effect; 0 if it was not. */
 	Duration since_cancel;

@@ -167,6 +167,22 @@ blocking(const Session &session, const TrackingState &tracking)
 	               .stamp = session.blocking.stamp};
 }
 
+/* As long as it holds back the same. */
+std::optional<Episode>
+holding_back(const Session &session, const TrackingState &tracking)
+{
+	if (session.horizon.oldest == 0)
+		return std::nullopt;
+	return Episode{.start = tracking.horizon.since, .stamp = session.horizon.oldest};
+}
+
+/* As long as it was found over its limit. */
+std::optional<Episode>
+over_memory(const TrackingState &tracking)
+{
+	return since(tracking.memory.over_since, tracking.memory.over_since);
+}
+
 } // namespace
 
 std::optional<Episode>
@@ -195,6 +211,10 @@ episode_of(Limit limit, const Session &session, const TrackingState &tracking)
 			return idle_while_blocking(session, tracking);
 		case Limit::Blocker:
 			return blocking(session, tracking);
+		case Limit::HorizonAge:
+			return holding_back(session, tracking);
+		case Limit::Memory:
+			return over_memory(tracking);
 	}
 	return std::nullopt;
 }

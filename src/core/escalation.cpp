@@ -24,7 +24,7 @@ is_escalating(const Escalation &escalation, Timestamp statement)
 bool
 is_escalating_for(const Escalation &escalation, Limit limit, std::int64_t episode)
 {
-	return escalation.step == EscalationStep::Canceled && measures_blocking(limit) &&
+	return escalation.step == EscalationStep::Canceled && measures_harm(limit) &&
 	       escalation.limit == limit && escalation.episode == episode;
 }
 

@@ -65,6 +65,9 @@ forecast(Limit limit, const Session &session, const TrackingState &tracking, con
 	if (!episode || !is_set(on, limit))
 		return forecast;
 	forecast.verdict = first_verdict(limit, *episode, session, tracking, on, now);
+	/* When it will be over a limit that does not measure time, nobody can say. */
+	if (!measures_time(limit) && forecast.verdict->measured <= forecast.verdict->threshold.value)
+		return forecast;
 	forecast.due_at = forecast.verdict->deadline;
 
 	Decision decision = follow(forecast, limit, session, of_still_session(tracking, now), on, now);

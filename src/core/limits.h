@@ -28,8 +28,19 @@ enum class Limit : std::uint8_t
 	Session,
 	IdleBlocker,
 	Blocker,
+	HorizonAge,
+	Memory,
 };
-inline constexpr std::size_t limit_count = 8;
+inline constexpr std::size_t limit_count = 10;
+
+/* What a limit measures. */
+enum class Measure : std::uint8_t
+{
+	/* In microseconds. */
+	Time,
+	Transactions,
+	Bytes,
+};
 
 struct LimitFacts
 {
@@ -39,30 +50,35 @@ struct LimitFacts
 	std::string_view phrase;
 	/* What is done first to a session that runs a statement; see first_action(). */
 	Action first_action;
+	Measure measure;
 	/* What its client can do about it, in sentences. */
 	std::string_view hint;
 };
 
 inline constexpr std::array<LimitFacts, limit_count> limit_facts{{
-    {"idle_session_timeout", "idle", Action::Terminate,
+    {"idle_session_timeout", "idle", Action::Terminate, Measure::Time,
      "Close connections that are not in use, or ask the administrator to raise the limit."},
-    {"idle_in_transaction_session_timeout", "idle in transaction", Action::Terminate,
+    {"idle_in_transaction_session_timeout", "idle in transaction", Action::Terminate, Measure::Time,
      "Commit or roll back before waiting for other work, or ask the administrator to raise the "
      "limit."},
-    {"statement_timeout", "statement running", Action::Cancel,
+    {"statement_timeout", "statement running", Action::Cancel, Measure::Time,
      "Divide the work into shorter statements, or ask the administrator to raise the limit."},
-    {"transaction_timeout", "in a transaction", Action::Terminate,
+    {"transaction_timeout", "in a transaction", Action::Terminate, Measure::Time,
      "Divide the work into shorter transactions, or ask the administrator to raise the limit."},
-    {"maintenance_timeout", "maintenance running", Action::Cancel,
+    {"maintenance_timeout", "maintenance running", Action::Cancel, Measure::Time,
      "Maintain smaller parts at a time, or ask the administrator to raise the limit."},
-    {"session_timeout", "connected", Action::Terminate,
+    {"session_timeout", "connected", Action::Terminate, Measure::Time,
      "Connect again, or ask the administrator to raise the limit."},
-    {"idle_blocker_timeout", "idle while blocking", Action::Terminate,
+    {"idle_blocker_timeout", "idle while blocking", Action::Terminate, Measure::Time,
      "Commit or roll back before waiting for other work, or ask the administrator to raise the "
      "limit."},
-    {"blocker_timeout", "blocking", Action::Cancel,
+    {"blocker_timeout", "blocking", Action::Cancel, Measure::Time,
      "Keep transactions short that lock what others need, or ask the administrator to raise the "
      "limit."},
+    {"max_horizon_age", "holding back vacuum by", Action::Cancel, Measure::Transactions,
+     "Commit or roll back sooner, or ask the administrator to raise the limit."},
+    {"max_memory", "using", Action::Cancel, Measure::Bytes,
+     "Divide the work into smaller parts, or ask the administrator to raise the limit."},
 }};
 
 inline constexpr std::array<Limit, limit_count> all_limits{
@@ -70,6 +86,7 @@ inline constexpr std::array<Limit, limit_count> all_limits{
     Limit::Statement,   Limit::Transaction,
     Limit::Maintenance, Limit::Session,
     Limit::IdleBlocker, Limit::Blocker,
+    Limit::HorizonAge,  Limit::Memory,
 };
 
 /* The index of a limit in an array that has an element for each. */
@@ -90,6 +107,13 @@ constexpr const LimitFacts &
 facts(Limit limit)
 {
 	return limit_facts[index_of(limit)];
+}
+
+/* Does a limit measure time, so that its deadline is known beforehand? */
+constexpr bool
+measures_time(Limit limit)
+{
+	return facts(limit).measure == Measure::Time;
 }
 
 /* May waits be excluded from the time of this limit? */
@@ -114,7 +138,17 @@ measures_blocking(Limit limit)
 	return limit == Limit::IdleBlocker || limit == Limit::Blocker;
 }
 
-/* Thresholds below this are refused: the guard is not made for them. */
+/*
+ * Does this limit measure what a session does to others or to the server, which the end of
+ * its statement does not end in any case?
+ */
+constexpr bool
+measures_harm(Limit limit)
+{
+	return measures_blocking(limit) || !measures_time(limit);
+}
+
+/* Of time, thresholds below this are refused: the guard is not made for them. */
 inline constexpr Duration smallest_threshold = 100 * millisecond;
 
 /*
@@ -132,8 +166,8 @@ enum class Source : std::uint8_t
 
 struct Threshold
 {
-	/* 0 means off. */
-	Duration value;
+	/* As the limit measures; 0 means off. */
+	std::int64_t value;
 	Source source;
 };
 using Thresholds = std::array<Threshold, limit_count>;

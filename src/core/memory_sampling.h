@@ -6,7 +6,10 @@
  */
 #pragma once
 
+#include "core/policy.h"
+#include "core/session.h"
 #include "core/time.h"
+#include "core/tracking_state.h"
 
 #include <cstdint>
 
@@ -22,6 +25,9 @@ inline constexpr std::int64_t fastest_growth = 1500;
 /* At the fastest growth, 30 MB. */
 inline constexpr Duration shortest_memory_pause = 20 * millisecond;
 
+/* However far it is from its limit. */
+inline constexpr Duration longest_memory_pause = minute;
+
 /*
  * So long after an action it is known whether the memory has been given back.
  * (Measured: sessions of 0.5 to 1.6 GB had done so 35 to 77 ms after a cancel, or a
@@ -36,5 +42,13 @@ inline constexpr Duration memory_falls_within = 200 * millisecond;
  * reached it.
  */
 Duration memory_sampling_pause(std::int64_t used, std::int64_t limit, Duration longest);
+
+/*
+ * Is the memory of a session to be read for its limit?  That costs reads in /proc, so
+ * it is wanted only if the session can have grown since it was read last: by what it
+ * has run meanwhile, or by what it runs now.
+ */
+bool wants_memory(const Session &session, const TrackingState &tracking, const Policy &policy,
+                  Instant now);
 
 } // namespace session_guard

@@ -18,11 +18,28 @@ append_setting(Text &text, Limit limit)
 	return text.append("pg_session_guard.").append(facts(limit).name);
 }
 
+/* Append how much it is, as a limit measures. */
+Text &
+append_amount(Text &text, Limit limit, std::int64_t amount)
+{
+	switch (facts(limit).measure)
+	{
+		case Measure::Time:
+			return text.append_duration(amount);
+		case Measure::Transactions:
+			return text.append(amount).append(amount == 1 ? " transaction" : " transactions");
+		case Measure::Bytes:
+			return text.append_size(amount);
+	}
+	return text;
+}
+
 /* Append what the limit is, and where it was set. */
 void
 append_threshold(Text &text, const Verdict &verdict, const Names &names)
 {
-	append_setting(text, verdict.limit).append(" is ").append_duration(verdict.threshold.value);
+	append_amount(append_setting(text, verdict.limit).append(" is "), verdict.limit,
+	              verdict.threshold.value);
 	append_source(text.append(" ("), verdict.threshold.source, names);
 	text.append(")");
 }
@@ -36,7 +53,10 @@ append_deed(Text &text, const Verdict &verdict)
 		text.append(" ")
 		    .append(verdict.waiters)
 		    .append(verdict.waiters == 1 ? " session" : " sessions, the first");
-	text.append(" for ").append_duration(verdict.measured);
+	append_amount(text.append(measures_time(verdict.limit) ? " for " : " "), verdict.limit,
+	              verdict.measured);
+	if (verdict.limit == Limit::Memory)
+		text.append(" of memory");
 }
 
 void
@@ -63,6 +83,10 @@ constexpr SparedWords spared_words[] = {
     {Spared::Superuser, "superuser", "superusers", "superuser"},
     /* The reason also says where the exemption was set. */
     {Spared::Exempt, "exempt", "exempt", "exempt by "},
+    {Spared::HorizonHeldElsewhere, "not alone in holding back vacuum",
+     "not alone in holding back vacuum", "what is no session holds back vacuum as much"},
+    {Spared::MemoryUnreadable, "whose memory is hidden", "whose memory is hidden",
+     "not measurable: its memory cannot be read in /proc"},
     {Spared::Listener, "listener", "listeners", "listens on a channel"},
     {Spared::NotMeasurable, "not measurable", "not measurable",
      "not measurable: track_activities is off"},
@@ -189,11 +213,11 @@ void
 append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored, const Census &census,
                 std::int64_t catch_up_rate)
 {
-	Duration value = threshold_of(policy.limits, limit).value;
+	std::int64_t value = threshold_of(policy.limits, limit).value;
 
 	append_setting(text, limit).append(" is in force");
 	if (value != 0)
-		text.append(" at ").append_duration(value);
+		append_amount(text.append(" at "), limit, value);
 	if (is_stored)
 		text.append(value != 0 ? ", otherwise for some roles or databases"
 		                       : " for some roles or databases");

@@ -25,7 +25,8 @@ ends_sparing(const Policy &now, const Policy &before, Limit limit)
 	       (before.exempt.value && !now.exempt.value) ||
 	       (spares_lock_waiters(limit) && before.spare_lock_waiters && !now.spare_lock_waiters) ||
 	       (limit == Limit::IdleSession && before.spare_listeners && !now.spare_listeners) ||
-	       ((limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Blocker) &&
+	       ((limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Blocker ||
+	         limit == Limit::HorizonAge) &&
 	        before.spare_maintenance && !now.spare_maintenance) ||
 	       (measures_blocking(limit) && !before.count_advisory_locks && now.count_advisory_locks);
 }

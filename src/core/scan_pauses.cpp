@@ -3,6 +3,7 @@
  */
 #include "core/scan_pauses.h"
 
+#include "core/memory_sampling.h"
 #include "core/stillness.h"
 
 namespace session_guard
@@ -16,6 +17,12 @@ namespace
 Duration
 pause_for(Limit limit, Duration threshold)
 {
+	/* Whatever happens meanwhile, two readings are needed to act. */
+	if (limit == Limit::HorizonAge)
+		return threshold == 0 ? 0 : longest_memory_pause;
+	/* Whoever was idle then, and has grown since, is not near its limit yet. */
+	if (limit == Limit::Memory)
+		return threshold / (2 * fastest_growth);
 	if (excludes_waits(limit))
 		return sampling_pause(threshold, Pace::Quiet);
 	/* In time to know at the deadline whether the session has been still. */

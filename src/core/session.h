@@ -140,6 +140,28 @@ struct Blocking
 	Instant since;
 };
 
+/* From what on a session keeps vacuum from cleaning up; 0 where there is no such ID. */
+struct Horizon
+{
+	/* Of its own transaction. */
+	std::uint32_t xid;
+	/* The older of that and its snapshot's. */
+	std::uint32_t oldest;
+	/* What the next transaction gets. */
+	std::uint32_t next;
+	/*
+	 * A transaction of another one is as old, and still runs: any snapshot that is taken
+	 * now would be as old.
+	 */
+	bool is_inherited;
+	/* Something that is no session holds back as much, or more. */
+	bool is_held_elsewhere;
+};
+
+/* Session::memory where there is no number. */
+inline constexpr std::int64_t memory_not_read = -1;
+inline constexpr std::int64_t memory_unreadable = -2;
+
 /* When the stamps of a session were made, by the monotonic clock. */
 struct Times
 {
@@ -185,6 +207,9 @@ struct Session
 	Times times;
 	/* Filled in by those who have read the lock table. */
 	Blocking blocking;
+	Horizon horizon;
+	/* The bytes that it and its parallel workers have for themselves. */
+	std::int64_t memory = memory_not_read;
 };
 static_assert(std::is_trivially_copyable_v<Session>);
 static_assert(std::is_trivially_destructible_v<Session>);

@@ -33,7 +33,7 @@ spared_from_all(const Session &session, const Policy &policy)
 bool
 is_unmeasurable(Limit limit, const Session &session)
 {
-	return session.state == State::Disabled && limit != Limit::Session;
+	return session.state == State::Disabled && limit != Limit::Session && limit != Limit::Memory;
 }
 
 /* Has the session either paused its pipeline or not sent all of a message, and which is unknown? */
@@ -95,6 +95,13 @@ spared_by_state(Limit limit, const Session &session, const TrackingState &tracki
 			return may_be_in_message(session) ? Spared::SwitchesUnreadable : Spared::No;
 		case Limit::Blocker:
 			return spared_in_maintenance(session, policy);
+		case Limit::HorizonAge:
+			if (session.horizon.is_held_elsewhere)
+				return Spared::HorizonHeldElsewhere;
+			return spared_in_maintenance(session, policy);
+		case Limit::Memory:
+			return tracking.memory.bytes == memory_unreadable ? Spared::MemoryUnreadable
+			                                                  : Spared::No;
 	}
 	return Spared::No;
 }

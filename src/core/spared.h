@@ -30,6 +30,10 @@ enum class Spared : std::uint8_t
 	 * switches of its process cannot be read.
 	 */
 	SwitchesUnreadable,
+	/* Something that is no session holds back vacuum as much: its end would free nothing. */
+	HorizonHeldElsewhere,
+	/* Its memory cannot be read. */
+	MemoryUnreadable,
 	Listener,
 	Maintenance,
 	LockWait,
@@ -38,7 +42,7 @@ enum class Spared : std::uint8_t
 	/* For functions: it has not run for so long without the time that does not count. */
 	NotSoLong,
 };
-inline constexpr std::size_t spared_count = 12;
+inline constexpr std::size_t spared_count = 14;
 static_assert(static_cast<std::size_t>(Spared::InTransaction) + 1 == spared_count);
 
 /* Is the session spared from this limit at this moment, and why? */

@@ -322,6 +322,24 @@ observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait,
 		         .since = std::max(seen.since, tracking.lock_wait_over)};
 }
 
+/*
+ * Note since when the session itself holds vacuum back.  A snapshot is as old as the oldest
+ * transaction that ran when it was taken, which may be another session's: a statement of a
+ * second has it, too.
+ */
+void
+observe_horizon(TrackedHorizon &known, const Session &session, Instant now)
+{
+	const Horizon &seen = session.horizon;
+
+	if (known.oldest != seen.oldest || known.transaction != session.transaction ||
+	    seen.is_inherited)
+		known = {.oldest = seen.oldest,
+		         .transaction = session.transaction,
+		         .next = seen.next,
+		         .since = now};
+}
+
 } // namespace
 
 void
@@ -382,9 +400,27 @@ observe(TrackingState &tracking, const Session &session, Instant now)
 	observe_wait_for_client(tracking, session, now);
 	observe_stillness(tracking, session, now);
 	observe_blocking(tracking, session, wait, now);
+	observe_horizon(tracking.horizon, session, now);
 	tracking.waited_for = wait;
 	tracking.was_maintaining = runs_spared_maintenance(session);
 	tracking.read_at = now;
+}
+
+void
+observe_memory(TrackingState &tracking, const Session &session, std::int64_t limit, Instant now)
+{
+	TrackedMemory &known = tracking.memory;
+	bool is_over = limit != 0 && session.memory > limit;
+
+	if (session.memory == memory_not_read)
+		return;
+	known.bytes = session.memory;
+	known.read_at = now;
+	known.state_change = session.state_change;
+	if (!is_over)
+		known.over_since = unknown_time;
+	else if (known.over_since == unknown_time)
+		known.over_since = now;
 }
 
 } // namespace session_guard

@@ -79,6 +79,31 @@ struct TrackedBlocking
 	Instant since;
 };
 
+/*
+ * What a session holds back vacuum by itself: the first reading that found it in this
+ * transaction with this horizon, and no other transaction as old.
+ */
+struct TrackedHorizon
+{
+	std::uint32_t oldest;
+	std::uint32_t transaction;
+	/* What the next transaction would have got then. */
+	std::uint32_t next;
+	Instant since;
+};
+
+/* The memory of a session when that was read last. */
+struct TrackedMemory
+{
+	std::int64_t bytes;
+	/* unknown_time before the first time. */
+	Instant read_at;
+	/* Its state then; while it stays idle its memory does, too. */
+	Timestamp state_change;
+	/* Since when all readings have found it over its limit; unknown_time if the last did not. */
+	Instant over_since;
+};
+
 struct TrackingState
 {
 	SessionId session;
@@ -120,6 +145,8 @@ struct TrackingState
 	TrackedBlocking blocking;
 	/* The stamp of the wait for which the log has named it as a blocker that is spared. */
 	Timestamp named_blocking;
+	TrackedHorizon horizon;
+	TrackedMemory memory;
 	/* How many readings in a row have found it spared from a limit that it exceeds, by limit. */
 	std::array<std::int32_t, limit_count> times_spared;
 	Escalation escalation;
@@ -142,5 +169,9 @@ void place(TrackingState &tracking, Session &session, const Clock &clock, Instan
 
 /* Bring a tracking state up to date with a reading of its session; after place(). */
 void observe(TrackingState &tracking, const Session &session, Instant now);
+
+/* The same with a reading of its memory, by the limit on that, if it was read. */
+void observe_memory(TrackingState &tracking, const Session &session, std::int64_t limit,
+                    Instant now);
 
 } // namespace session_guard

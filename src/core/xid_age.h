@@ -33,4 +33,15 @@ older_xid_age(std::uint32_t one, std::uint32_t other, std::uint32_t next)
 	return std::max(xid_age(one, next), xid_age(other, next));
 }
 
+/* The older of two, of which one may be none; 0 if both are. */
+constexpr std::uint32_t
+older_xid(std::uint32_t one, std::uint32_t other)
+{
+	if (one < first_normal_xid)
+		return other < first_normal_xid ? 0 : other;
+	if (other < first_normal_xid)
+		return one;
+	return static_cast<std::int32_t>(one - other) < 0 ? one : other;
+}
+
 } // namespace session_guard

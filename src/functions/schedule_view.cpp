@@ -18,7 +18,9 @@
 #include "shmem/shared_memory.h"
 #include "shmem/tracking.h"
 
+#include "status/horizon.h"
 #include "status/locks.h"
+#include "status/memory.h"
 #include "status/switches.h"
 
 #include "policy/present_policies.h"
@@ -50,9 +52,11 @@ enum Column
 	StateName,
 	LimitName,
 	ThresholdValue,
+	ThresholdAmount,
 	SourceName,
 	Since,
 	Measured,
+	MeasuredAmount,
 	DueAt,
 	ActionName,
 	SparedBy,
@@ -127,6 +131,16 @@ shown_start(const Entry &entry, const Episode &episode)
 	return std::abs(computed - episode.stamp) < smallest_step ? episode.stamp : computed;
 }
 
+/* Set what a limit measures in the column for it: a time, or a number. */
+void
+set_amount(ScheduleRow &row, Limit limit, Column time, Column number, std::int64_t value)
+{
+	if (measures_time(limit))
+		row.set(time, sql_interval(value));
+	else
+		row.set(number, Int64GetDatum(value));
+}
+
 /* What is shown to those to whom pg_stat_activity shows it. */
 void
 set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast)
@@ -138,7 +152,8 @@ set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &
 		return;
 	Timestamp since = shown_start(entry, forecast.verdict->episode);
 	row.set(Since, TimestampTzGetDatum(since));
-	row.set(Measured, sql_interval(std::max<Duration>(0, forecast.verdict->measured)));
+	set_amount(row, limit, Measured, MeasuredAmount,
+	           std::max<std::int64_t>(0, forecast.verdict->measured));
 	if (forecast.due_at != never)
 		row.set(DueAt, TimestampTzGetDatum(
 		                   later(since, forecast.due_at - forecast.verdict->episode.start)));
@@ -153,11 +168,25 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 	bool is_visible = set_session(row, session_columns, entry.snapshot);
 
 	row.set_text(LimitName, facts(limit).name.data());
-	row.set(ThresholdValue, sql_interval(threshold.value));
+	set_amount(row, limit, ThresholdValue, ThresholdAmount, threshold.value);
 	row.set_text(SourceName, source_text(entry, threshold.source));
 	if (is_visible)
 		set_forecast(row, entry, limit, forecast);
 	return row;
+}
+
+/* Read what a session does to the server, as far as there are limits on that. */
+void
+read_harm(Entry &entry)
+{
+	Session &session = entry.snapshot.session;
+	std::int64_t horizon = threshold_of(entry.policy.limits, Limit::HorizonAge).value;
+
+	if (horizon != 0)
+		(void)complete_horizon(session.horizon, entry.snapshot.backend, entry.snapshot.database,
+		                       horizon);
+	if (threshold_of(entry.policy.limits, Limit::Memory).value != 0)
+		session.memory = memory_of_session(entry.snapshot.backend).value_or(memory_unreadable);
 }
 
 /* Put a row for each limit that binds the session of this snapshot. */
@@ -174,15 +203,18 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	            .clock = present.clock};
 
 	entry.snapshot.session.superuser = superuser;
-	entry.snapshot.session.blocking = blocking_in(
-	    graph, snapshot.backend.id.pid,
-	    entry.policy.count_advisory_locks ? Advisory::Counts : Advisory::Ignored, present.clock,
-	    present.now);
+	entry.snapshot.session.blocking =
+	    blocking_in(graph, snapshot.backend.id.pid,
+	                entry.policy.count_advisory_locks ? Advisory::Counts : Advisory::Ignored,
+	                present.clock, present.now);
+	read_harm(entry);
 	place(tracking, entry.snapshot.session, present.clock, present.now);
 	if (wants_switches(entry.snapshot.session, tracking, entry.policy, present.now,
 	                   Asker::Evaluation))
 		read_switches(entry.snapshot.session);
 	observe(tracking, entry.snapshot.session, present.now);
+	observe_memory(tracking, entry.snapshot.session,
+	               threshold_of(entry.policy.limits, Limit::Memory).value, present.now);
 	for (Limit limit : all_limits)
 		if (threshold_of(entry.policy.limits, limit).value != 0)
 			row_of(entry, limit,
@@ -204,8 +236,8 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	PresentPolicies policies;
-	WaitGraph graph = oldest_lock_wait() != unknown_time ? read_wait_graph(Patience::Unlimited)
-	                                                     : WaitGraph{};
+	WaitGraph graph =
+	    oldest_lock_wait() != unknown_time ? read_wait_graph(Patience::Unlimited) : WaitGraph{};
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		BackendSnapshot snapshot;

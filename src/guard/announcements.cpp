@@ -91,8 +91,8 @@ report_limit_without_effect()
 	Duration blocker = threshold_of(base_policy().limits, Limit::IdleBlocker).value;
 	Duration idle = threshold_of(base_policy().limits, Limit::IdleInTransactionSession).value;
 	/* Advisory locks can be held outside of a transaction, too. */
-	bool is_without = blocker != 0 && idle != 0 && blocker >= idle &&
-	                  !base_policy().count_advisory_locks;
+	bool is_without =
+	    blocker != 0 && idle != 0 && blocker >= idle && !base_policy().count_advisory_locks;
 
 	if (is_without && !was_reported)
 		ereport(WARNING,

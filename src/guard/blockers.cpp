@@ -46,8 +46,8 @@ advisory_by(const Policy &policy)
 void
 prepare_blockers()
 {
-	graph_context = AllocSetContextCreate(TopMemoryContext, "session guard wait graph",
-	                                      ALLOCSET_DEFAULT_SIZES);
+	graph_context =
+	    AllocSetContextCreate(TopMemoryContext, "session guard wait graph", ALLOCSET_DEFAULT_SIZES);
 }
 
 void
@@ -77,8 +77,7 @@ look_for_blockers(Instant now)
 	if (oldest == unknown_time)
 		return nullptr;
 	note_lock_wait();
-	Instant matters_at = later(time_of(wall_clock(), oldest, now),
-	                           wait_before_looking(shortest));
+	Instant matters_at = later(time_of(wall_clock(), oldest, now), wait_before_looking(shortest));
 	if (matters_at > now)
 	{
 		ask_for_scan_at(matters_at);

@@ -98,7 +98,9 @@ act_or_throttle(const Deadline &deadline, const Evaluation &evaluation, bool was
 		return;
 	}
 
-	bool is_punctual = !is_late && !was_throttled && was_in_time(deadline, evaluation);
+	/* What does not measure time has no moment at which it was due. */
+	bool is_punctual = measures_time(verdict.limit) && !is_late && !was_throttled &&
+	                   was_in_time(deadline, evaluation);
 	switch (enforce(evaluation, is_punctual))
 	{
 		case Outcome::Gone:

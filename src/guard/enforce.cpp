@@ -128,8 +128,8 @@ note_step(const Evaluation &evaluation)
 		                tracking.announced[index_of(verdict.limit)] = unknown_time;
 		                if (verdict.action == Action::Cancel)
 			                note_cancel(tracking.escalation,
-			                            statement_stamp(evaluation.snapshot.session),
-			                            verdict.limit, verdict.episode.stamp, now);
+			                            statement_stamp(evaluation.snapshot.session), verdict.limit,
+			                            verdict.episode.stamp, now);
 		                else
 			                note_terminate(tracking.escalation, now);
 	                });

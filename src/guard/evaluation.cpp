@@ -3,6 +3,8 @@
  */
 #include "guard/evaluation.h"
 
+#include "core/memory_sampling.h"
+
 #include "shmem/present_time.h"
 #include "shmem/tracking.h"
 
@@ -12,6 +14,7 @@
 #include "policy/policy_cache.h"
 
 #include "guard/blockers.h"
+#include "guard/harm.h"
 #include "guard/logged_episodes.h"
 
 namespace session_guard
@@ -42,7 +45,12 @@ track(int slot, Session &session, const Policy &policy, Instant now, Asker asker
 		                place(tracking, session, wall_clock(), now);
 		                if (wants_switches(session, tracking, policy, now, asker))
 			                read_switches(session);
+		                if (session.memory == memory_not_read &&
+		                    wants_memory(session, tracking, policy, now))
+			                read_memory(session, slot);
 		                observe(tracking, session, now);
+		                observe_memory(tracking, session,
+		                               threshold_of(policy.limits, Limit::Memory).value, now);
 		                measure_logged(tracking, session, policy, now);
 	                });
 	return tracking_of(slot);
@@ -73,6 +81,9 @@ evaluate(Limit limit, int slot, SessionId id)
 	    policy_of(session.superuser, evaluation.snapshot.role, evaluation.snapshot.database);
 	if (measures_blocking(limit))
 		note_blocking(session, evaluation.policy, evaluation.at);
+	note_horizon(session, slot, evaluation.snapshot.database, evaluation.policy);
+	if (limit == Limit::Memory)
+		read_memory(session, slot);
 	evaluation.tracking =
 	    &track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
 	evaluation.decision =

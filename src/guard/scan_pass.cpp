@@ -17,6 +17,7 @@
 #include "guard/blockers.h"
 #include "guard/evaluation.h"
 #include "guard/gauges.h"
+#include "guard/harm.h"
 #include "guard/logged_episodes.h"
 #include "guard/plan.h"
 #include "guard/scan_pace.h"
@@ -35,6 +36,7 @@ plan_session(Scanned &found, Instant now, LimitCensus &census)
 	Session &session = found.session;
 	Policy policy = policy_of(session.superuser, found.role, found.database);
 	note_blocking(session, policy, now);
+	note_horizon(session, found.slot, found.database, policy);
 	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
 
 	note_pace(session, tracking, policy);

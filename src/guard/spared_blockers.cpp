@@ -121,8 +121,7 @@ waiters_of(const WaitGraph &graph, const WaitEdge &blocker, Instant now)
 		    !counts_as_blocking(edge, Advisory::Ignored) || edge.since == unknown_time)
 			continue;
 		waiters.count++;
-		waiters.longest =
-		    std::max(waiters.longest, now - time_of(wall_clock(), edge.since, now));
+		waiters.longest = std::max(waiters.longest, now - time_of(wall_clock(), edge.since, now));
 	}
 	return waiters;
 }

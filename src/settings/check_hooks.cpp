@@ -71,6 +71,18 @@ check_seconds(double *value, void **, GucSource source)
 }
 
 bool
+check_transactions(double *value, void **, GucSource source)
+{
+	return check_number(*value, smallest_transactions, "") && check_source(source);
+}
+
+bool
+check_kilobytes(double *value, void **, GucSource source)
+{
+	return check_number(*value, smallest_kilobytes, " kB") && check_source(source);
+}
+
+bool
 check_retention(double *value, void **, GucSource)
 {
 	return check_number(*value, smallest_in(minute), " min");

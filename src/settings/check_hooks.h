@@ -11,6 +11,8 @@ namespace session_guard
 /* Check hooks of limits: the source counts, and the number is rounded. */
 bool check_milliseconds(double *value, void **extra, GucSource source);
 bool check_seconds(double *value, void **extra, GucSource source);
+bool check_transactions(double *value, void **extra, GucSource source);
+bool check_kilobytes(double *value, void **extra, GucSource source);
 bool check_exempt(bool *value, void **extra, GucSource source);
 
 /* Check hooks of other settings. */

@@ -3,23 +3,14 @@
  */
 #include "settings/number_value.h"
 
-#include "core/limits.h"
-
 #include "pg/pg.h"
 
-#include <algorithm>
 #include <climits>
 #include <cmath>
 #include <cstdlib>
 
 namespace session_guard
 {
-
-int
-smallest_in(Duration unit)
-{
-	return static_cast<int>(std::max<Duration>(1, smallest_threshold / unit));
-}
 
 std::optional<int>
 whole_units(double number, int smallest)
@@ -29,8 +20,8 @@ whole_units(double number, int smallest)
 	return static_cast<int>(std::rint(number));
 }
 
-std::optional<Duration>
-parse_duration(const char *text, int flags, Duration unit)
+std::optional<std::int64_t>
+parse_amount(const char *text, int flags, std::int64_t unit, int smallest)
 {
 	double number;
 
@@ -39,7 +30,7 @@ parse_duration(const char *text, int flags, Duration unit)
 	/* The server rounds a fraction to the next smaller unit first: "0.02d" is 0 h. */
 	if (number == 0 && std::strtod(text, nullptr) != 0)
 		return std::nullopt;
-	std::optional<int> units = whole_units(number, smallest_in(unit));
+	std::optional<int> units = whole_units(number, smallest);
 	return units ? std::optional(*units * unit) : std::nullopt;
 }
 

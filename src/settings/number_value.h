@@ -8,24 +8,38 @@
  */
 #pragma once
 
+#include "core/limits.h"
 #include "core/time.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace session_guard
 {
 
 /* The smallest number of units, beside 0, of a time that can be kept. */
-int smallest_in(Duration unit);
+constexpr int
+smallest_in(Duration unit)
+{
+	return static_cast<int>(std::max<Duration>(1, smallest_threshold / unit));
+}
+
+/* A session that has done nothing yet has some megabytes for itself. */
+inline constexpr int smallest_kilobytes = 16 * 1024;
+/* Less than this passes while somebody thinks. */
+inline constexpr int smallest_transactions = 1000;
+inline constexpr std::int64_t kilobyte = 1024;
 
 /* The whole units of a number; nothing if it cannot be kept. */
 std::optional<int> whole_units(double number, int smallest);
 
 /*
- * The duration that was written, with or without a unit, or nothing if it cannot be
- * kept.  The flags say which unit it is without one (GUC_UNIT_MS, for example).
+ * The amount that was written, with or without a unit, or nothing if it cannot be
+ * kept.  The flags say which unit it is without one (GUC_UNIT_MS, for example), and
+ * "unit" how much that is.
  */
-std::optional<Duration> parse_duration(const char *text, int flags, Duration unit);
+std::optional<std::int64_t> parse_amount(const char *text, int flags, std::int64_t unit,
+                                         int smallest);
 
 /* The duration of a number that is whole, as the check hooks leave it. */
 constexpr Duration

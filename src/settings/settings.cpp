@@ -80,8 +80,7 @@ define_limits()
 
 		DefineCustomRealVariable(setting.name, setting.description, setting.long_description,
 		                         &limit_values[i], 0, 0, INT_MAX, PGC_SUSET, setting.flags,
-		                         setting.unit == millisecond ? check_milliseconds : check_seconds,
-		                         nullptr, nullptr);
+		                         setting.check, nullptr, nullptr);
 	}
 	DefineCustomRealVariable(
 	    "pg_session_guard.cancel_grace",

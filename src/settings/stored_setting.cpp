@@ -23,12 +23,12 @@ parse_switch(const char *text)
 	return parse_bool(text, &on) ? std::optional(on) : std::nullopt;
 }
 
-std::optional<Duration>
+std::optional<std::int64_t>
 parse_limit(Limit limit, const char *text)
 {
 	const LimitSetting &setting = limit_settings[index_of(limit)];
 
-	return parse_duration(text, setting.flags, setting.unit);
+	return parse_amount(text, setting.flags, setting.unit, setting.smallest);
 }
 
 /* Take a value over; false if there is none. */
@@ -49,7 +49,8 @@ store(const char *name, const char *value, RoleDatabaseSettings &stored)
 	if (strcmp(name, "exempt") == 0)
 		return take_over(parse_switch(value), stored.exempt);
 	if (strcmp(name, "cancel_grace") == 0)
-		return take_over(parse_duration(value, GUC_UNIT_MS, millisecond), stored.cancel_grace);
+		return take_over(parse_amount(value, GUC_UNIT_MS, millisecond, smallest_in(millisecond)),
+		                 stored.cancel_grace);
 	for (Limit limit : all_limits)
 		if (facts(limit).name == name)
 			return take_over(parse_limit(limit, value), stored.limits[index_of(limit)]);

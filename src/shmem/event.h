@@ -78,7 +78,8 @@ struct Event
 	/* Of the guard only. */
 	std::optional<Limit> limit;
 	Threshold threshold;
-	Duration measured;
+	/* As the limit measures. */
+	std::int64_t measured;
 	/* None if nobody could have been in time. */
 	std::optional<Duration> late;
 	Action action;

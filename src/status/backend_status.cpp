@@ -4,6 +4,7 @@
 #include "status/backend_status.h"
 
 #include "core/maintenance.h"
+#include "core/xid_age.h"
 
 #include "pg/compat.h"
 #include "pg/monotonic_clock.h"
@@ -133,6 +134,8 @@ session_of(int slot, const PgBackendStatus &entry, const Published &published,
 	    .wait_start = wait.wait_start,
 	    .times = {},
 	    .blocking = {},
+	    .horizon = {},
+	    .memory = memory_not_read,
 	};
 }
 
@@ -152,6 +155,11 @@ fill(BackendSnapshot &snapshot, int slot, const PgBackendStatus &entry, const Pu
 	snapshot.backend_xid = horizon.xid;
 	snapshot.backend_xmin = horizon.xmin;
 	snapshot.horizon_scope = horizon.scope;
+	if (horizon.scope != HorizonScope::Nowhere)
+	{
+		snapshot.session.horizon.xid = older_xid(horizon.xid, 0);
+		snapshot.session.horizon.oldest = older_xid(horizon.xid, horizon.xmin);
+	}
 	snapshot.parallel_workers = wait.parallel_workers;
 	snapshot.client_address = entry.st_clientaddr;
 }

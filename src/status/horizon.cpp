@@ -225,4 +225,25 @@ oldest_beside_sessions(Oid database)
 	return oldest;
 }
 
+std::optional<OldestHolder>
+complete_horizon(Horizon &horizon, const BackendRef &backend, Oid database, std::int64_t older_than)
+{
+	horizon.next = next_xid();
+	std::int32_t age = xid_age(horizon.oldest, horizon.next).value_or(0);
+	if (age <= older_than)
+		return std::nullopt;
+
+	for_each_holder(
+	    [&](const HorizonHolder &holder)
+	    {
+		    bool is_self = holder.slot == backend.slot && holder.pid == backend.id.pid;
+
+		    if (!is_self && xid_age(holder.xid, horizon.next).value_or(-1) >= age)
+			    horizon.is_inherited = true;
+	    });
+	std::optional<OldestHolder> oldest = oldest_beside_sessions(database);
+	horizon.is_held_elsewhere = oldest && oldest->age >= age;
+	return horizon.is_held_elsewhere ? oldest : std::nullopt;
+}
+
 } // namespace session_guard

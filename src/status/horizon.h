@@ -79,4 +79,12 @@ struct OldestHolder
  */
 std::optional<OldestHolder> oldest_beside_sessions(Oid database);
 
+/*
+ * Complete what is known of the horizon of a session, with what the next transaction
+ * gets; and if it is older than a number of transactions, with who else is as old.
+ * Returns who is no session, and holds back vacuum as much; none if nobody does.
+ */
+std::optional<OldestHolder> complete_horizon(Horizon &horizon, const BackendRef &backend,
+                                             Oid database, std::int64_t older_than);
+
 } // namespace session_guard

@@ -81,7 +81,8 @@ is(ask(qq{
 		<> (coalesce(events, 0), coalesce(logs, 0), coalesce(cancels, 0), coalesce(terminates, 0),
 			coalesce(were_canceled, 0), coalesce(were_terminated, 0))}),
 	'', 'for each limit the counters agree with the events');
-is(ask(q{SELECT count(*), count(DISTINCT limit_name) FROM session_guard.limit_stats}), '6|6', 'there is one row for each limit');
+my $limits = ask(q{SELECT count(DISTINCT limit_name) FROM session_guard.limit_stats});
+is(ask(q{SELECT count(*) FROM session_guard.limit_stats}), $limits, 'there is one row for each limit');
 is(ask("SELECT $counters FROM session_guard.stats"),
 	ask('SELECT ' . join(', ', map { "sum($_)" } split /, /, $counters) . ' FROM session_guard.limit_stats'),
 	'the whole is the sum');
@@ -111,7 +112,7 @@ cmp_ok(ask('SELECT history_rows FROM session_guard.stats'), '>=', 8, 'the rows o
 ask('SELECT session_guard.reset_stats()');
 is(ask("SELECT $counters, requests, history_rows, late_p50, late_p99, late_max FROM session_guard.stats"),
 	'0|0|0|0|0|0|0|0|0|0|0|||', 'the counters can be set to 0');
-is(ask("SELECT count(*) FROM session_guard.limit_stats WHERE ($counters) = (0, 0, 0, 0, 0, 0, 0, 0, 0) AND late_max IS NULL"), '6', 'for each limit');
+is(ask("SELECT count(*) FROM session_guard.limit_stats WHERE ($counters) = (0, 0, 0, 0, 0, 0, 0, 0, 0) AND late_max IS NULL"), $limits, 'for each limit');
 is(ask("SELECT stats_reset > '$before' FROM session_guard.stats"), 't', 'and it is shown when that was');
 is(ask('SELECT count(*) FROM session_guard.event'), '8', 'the events stay');
 

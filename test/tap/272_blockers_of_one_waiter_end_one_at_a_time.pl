@@ -14,7 +14,7 @@ use Test::More;
 
 my $node = guard_node(
 	'main',
-	'pg_session_guard.idle_blocker_timeout' => '1s',
+	'pg_session_guard.idle_blocker_timeout' => '3s',
 	'pg_session_guard.naptime' => '500ms',
 	deadlock_timeout => '1h');
 
@@ -25,6 +25,7 @@ my %session = map { $_ => RawSession->connect($node) }
 
 $session{$_}->query('BEGIN; SELECT count(*) FROM a') for qw(first second third);
 $session{migration}->send_query('ALTER TABLE a ADD COLUMN note text');
+wait_for_status($node, $session{migration}->pid, "wait_event_type = 'Lock'");
 $session{behind}->send_query('BEGIN; SELECT count(*) FROM a');
 
 $session{migration}->read_result;

@@ -216,6 +216,23 @@ class SessionBuilder
 		session_.blocking.is_root = false;
 		return *this;
 	}
+	/* It holds vacuum back from its own transaction, and from that of its snapshot, on. */
+	SessionBuilder &
+	holding_back(std::uint32_t xid, std::uint32_t oldest, std::uint32_t next)
+	{
+		session_.horizon = {.xid = xid,
+		                    .oldest = oldest,
+		                    .next = next,
+		                    .is_inherited = false,
+		                    .is_held_elsewhere = false};
+		return *this;
+	}
+	SessionBuilder &
+	memory(std::int64_t bytes)
+	{
+		session_.memory = bytes;
+		return *this;
+	}
 	SessionBuilder &
 	query_start(Timestamp since)
 	{
@@ -240,6 +257,16 @@ class SessionBuilder
 	Session session_{};
 };
 
+/* So many bytes or transactions nobody has. */
+inline constexpr std::int64_t out_of_reach = std::int64_t{1} << 52;
+
+/* A time for those limits that measure time. */
+constexpr std::int64_t
+value_at(Limit limit, Duration value)
+{
+	return measures_time(limit) ? value : out_of_reach;
+}
+
 /* The defaults of the settings: by default no limit is set. */
 class PolicyBuilder
 {
@@ -250,11 +277,12 @@ class PolicyBuilder
 		policy_.limits[static_cast<std::size_t>(limit)].value = value;
 		return *this;
 	}
+	/* Those that do not measure time are out of the way. */
 	PolicyBuilder &
 	all_limits_at(Duration value)
 	{
 		for (Limit each : all_limits)
-			limit(each, value);
+			limit(each, value_at(each, value));
 		return *this;
 	}
 	PolicyBuilder &

@@ -439,7 +439,9 @@ INSTANTIATE_TEST_SUITE_P(
         FactsCase{Limit::Session, "session_timeout", "connected", Action::Terminate},
         FactsCase{Limit::IdleBlocker, "idle_blocker_timeout", "idle while blocking",
                   Action::Terminate},
-        FactsCase{Limit::Blocker, "blocker_timeout", "blocking", Action::Cancel}),
+        FactsCase{Limit::Blocker, "blocker_timeout", "blocking", Action::Cancel},
+        FactsCase{Limit::HorizonAge, "max_horizon_age", "holding back vacuum by", Action::Cancel},
+        FactsCase{Limit::Memory, "max_memory", "using", Action::Cancel}),
     [](const auto &test) { return std::string(test.param.name); });
 
 TEST(AllLimits, NamesEachOnce)

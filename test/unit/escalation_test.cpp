@@ -86,7 +86,8 @@ TEST(Escalation, CancelOfALaterStatementTakesThePlaceOfTheFirst)
 	Escalation escalation{};
 
 	note_cancel(escalation, statement, Limit::Statement, statement, noon);
-	note_cancel(escalation, statement + minute, Limit::Statement, statement + minute, noon + minute);
+	note_cancel(escalation, statement + minute, Limit::Statement, statement + minute,
+	            noon + minute);
 	EXPECT_FALSE(is_escalating(escalation, statement));
 	EXPECT_TRUE(is_escalating(escalation, statement + minute));
 	EXPECT_EQ(escalation.at, noon + minute);
@@ -94,12 +95,11 @@ TEST(Escalation, CancelOfALaterStatementTakesThePlaceOfTheFirst)
 
 TEST(Escalation, NoStepHoldsNoSession)
 {
-	Escalation escalation{
-	    .step = static_cast<EscalationStep>(99),
-	    .statement = statement,
-	    .limit = Limit::Statement,
-	    .episode = statement,
-	    .at = noon};
+	Escalation escalation{.step = static_cast<EscalationStep>(99),
+	                      .statement = statement,
+	                      .limit = Limit::Statement,
+	                      .episode = statement,
+	                      .at = noon};
 
 	EXPECT_FALSE(is_escalating(escalation, statement));
 }

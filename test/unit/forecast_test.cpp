@@ -571,7 +571,7 @@ TEST(Forecast, AgreesWithWhatThenHappens)
 	int for_good = 0;
 	int for_now = 0;
 
-	for (int i = 0; i < 20000; i++)
+	for (int i = 0; i < 40000; i++)
 	{
 		Limit limit = chance.one_of(all_limits);
 		Session session = any_session(chance);

@@ -136,7 +136,7 @@ TEST_P(Sources, ZeroOfTheMostSpecialSwitchesOff)
 	EXPECT_EQ(policy.cancel_grace, is_off ? 0 : minute);
 	for (Limit limit : all_limits)
 	{
-		EXPECT_EQ(threshold_of(policy.limits, limit).value, is_off ? 0 : minute);
+		EXPECT_EQ(threshold_of(policy.limits, limit).value, is_off ? 0 : value_at(limit, minute));
 		EXPECT_EQ(threshold_of(policy.limits, limit).source, winner());
 	}
 }
@@ -334,7 +334,7 @@ TEST_P(ComesIntoForce, WhenMaintenanceIsNoLongerSparedFromIt)
 {
 	now.spare_maintenance(false);
 	EXPECT_EQ(comes(), limit == Limit::Statement || limit == Limit::Transaction ||
-	                       limit == Limit::Blocker);
+	                       limit == Limit::Blocker || limit == Limit::HorizonAge);
 	before.spare_maintenance(false);
 	EXPECT_FALSE(comes());
 	now.spare_maintenance(true);

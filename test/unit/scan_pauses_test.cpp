@@ -2,6 +2,7 @@
  * When to scan again.
  */
 #include "core/decision.h"
+#include "core/memory_sampling.h"
 #include "core/scan_pauses.h"
 #include "core/stillness.h"
 
@@ -21,6 +22,18 @@ TEST(ShortestPause, IsNoneWithoutALimit)
 	EXPECT_EQ(shortest_pause(PolicyBuilder()), 0);
 }
 
+/* The same value for all limits that measure time, and for the others one that is out of the way.
+ */
+RoleDatabaseSettings
+stored_at(Duration value)
+{
+	RoleDatabaseSettings stored{};
+
+	for (Limit limit : all_limits)
+		stored.limits[index_of(limit)] = value_at(limit, value);
+	return stored;
+}
+
 /* The pause that a threshold of one limit asks for by itself. */
 Duration
 pause_of(Limit limit, Duration value)
@@ -34,6 +47,10 @@ pause_of(Limit limit, Duration value)
 		case Limit::Session:
 		case Limit::Blocker:
 			return value;
+		case Limit::HorizonAge:
+			return longest_memory_pause;
+		case Limit::Memory:
+			return value / (2 * fastest_growth);
 		default:
 			return value / 2;
 	}
@@ -137,9 +154,8 @@ TEST(ShortestPause, OfWhatIsStoredIsTheShortestOfAll)
 {
 	for (Limit shortest : all_limits)
 	{
-		RoleDatabaseSettings stored{};
+		RoleDatabaseSettings stored = stored_at(hour);
 
-		stored.limits.fill(hour);
 		stored.limits[index_of(shortest)] = minute;
 		EXPECT_EQ(shortest_pause(stored), pause_of(shortest, minute));
 	}
@@ -158,7 +174,7 @@ TEST(ShortestWithWaits, IsOfTheLimitsThatWaitsAreSampledFor)
 		EXPECT_EQ(shortest_with_waits(PolicyBuilder().limit(limit, minute)), takes ? minute : 0);
 		EXPECT_EQ(shortest_with_waits(stored), takes ? minute : 0);
 		/* Of several it is the shortest, whatever the others are. */
-		stored.limits.fill(hour);
+		stored = stored_at(hour);
 		stored.limits[index_of(limit)] = minute;
 		EXPECT_EQ(shortest_with_waits(PolicyBuilder().all_limits_at(hour).limit(limit, minute)),
 		          takes ? minute : hour);

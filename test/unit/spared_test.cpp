@@ -55,7 +55,8 @@ TEST(SparedFrom, EverythingButItsAgeWhoIsNotTracked)
 {
 	for (Limit limit : all_limits)
 		EXPECT_EQ(spared_at_first(limit, SessionBuilder().disabled()),
-		          limit == Limit::Session ? Spared::No : Spared::NotMeasurable);
+		          limit == Limit::Session || limit == Limit::Memory ? Spared::No
+		                                                            : Spared::NotMeasurable);
 }
 
 TEST(SparedFrom, OnlyTheLimitsThatALockHoldsUpWhoWaitsForOne)
@@ -110,7 +111,7 @@ TEST(SparedFrom, OnlyTheLimitsOfOtherWorkWhoMaintains)
 	{
 		Session session = SessionBuilder().idle(noon).maintaining();
 		bool is_of_work = limit == Limit::Statement || limit == Limit::Transaction ||
-		                  limit == Limit::Blocker;
+		                  limit == Limit::Blocker || limit == Limit::HorizonAge;
 
 		EXPECT_EQ(spared_at_first(limit, session), is_of_work ? Spared::Maintenance : Spared::No);
 		EXPECT_EQ(spared_at_first(limit, session, PolicyBuilder().spare_maintenance(false)),

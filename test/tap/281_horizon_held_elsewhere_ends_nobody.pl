@@ -1,0 +1,50 @@
+# Where a prepared transaction holds vacuum back further than sessions do, their end would free
+# nothing: nobody is ended, and the log names what it is, once.  When it is gone they are ended.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+
+use GuardTest;
+use RawSession;
+use Test::More;
+
+my $node = guard_node(
+	'main',
+	'pg_session_guard.max_horizon_age' => 1000,
+	'pg_session_guard.naptime' => '200ms',
+	max_prepared_transactions => 2);
+
+$node->safe_psql('postgres', 'CREATE TABLE account AS SELECT 1 AS id; GRANT ALL ON account TO PUBLIC');
+my $dir = PostgreSQL::Test::Utils::tempdir();
+PostgreSQL::Test::Utils::append_to_file("$dir/burn.sql", "SELECT txid_current();\n");
+
+my %session = map { $_ => RawSession->connect($node) } qw(preparer snapshot writer);
+$session{preparer}->query(q{BEGIN; UPDATE account SET id = 2; PREPARE TRANSACTION 'lost'});
+$session{snapshot}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account');
+$session{writer}->query('BEGIN; INSERT INTO account VALUES (3)');
+$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 400, '-f', "$dir/burn.sql", 'postgres' ], 'transactions pass');
+
+wait_until(sub { guard_lines($node, qr/prepared transaction .* holds back vacuum by/) > 0 }, 'the log names it');
+wait_for_scan($node, 10);
+is(scalar guard_lines($node, qr/holds back vacuum by/), 1, 'once');
+is(living($node, \%session), 'preparer snapshot writer', 'nobody is ended');
+is( $node->safe_psql(
+		'postgres', q{
+		SELECT DISTINCT spared FROM session_guard.schedule
+		WHERE limit_name = 'max_horizon_age' AND measured_amount > threshold_amount}),
+	'what is no session holds back vacuum as much',
+	'the schedule says why');
+
+$node->safe_psql('postgres', q{ROLLBACK PREPARED 'lost'});
+wait_for_end($node, $session{writer}->pid);
+wait_for_scan($node, 10);
+$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 400, '-f', "$dir/burn.sql", 'postgres' ], 'more pass');
+wait_for_end($node, $session{snapshot}->pid);
+is(living($node, \%session), 'preparer', 'when it is gone those are ended who hold it back');
+
+$_->abandon for values %session;
+$node->stop;
+done_testing();

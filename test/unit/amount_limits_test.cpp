@@ -1,0 +1,222 @@
+/*
+ * The limits that measure something else than time: how far a session holds vacuum back, and how
+ * much memory it uses.
+ */
+#include "core/decision.h"
+#include "core/memory_sampling.h"
+
+#include "unit/situation.h"
+
+#include <gtest/gtest.h>
+
+namespace session_guard::test
+{
+namespace
+{
+
+constexpr std::uint32_t xid = 5000;
+constexpr std::int64_t limit_of_xids = 1000;
+constexpr std::int64_t megabyte = 1024 * 1024;
+
+/* A session that was read, and is read again with a later next transaction. */
+struct HorizonCourse
+{
+	TrackingState tracking{};
+	Policy policy = PolicyBuilder().limit(Limit::HorizonAge, limit_of_xids);
+
+	Decision
+	read(const Session &session, Instant now)
+	{
+		observe(tracking, session, now);
+		return decide(Limit::HorizonAge, session, tracking, policy, now);
+	}
+};
+
+SessionBuilder
+snapshot_keeper(std::uint32_t next)
+{
+	return SessionBuilder().idle_in_transaction(noon).holding_back(0, xid, next);
+}
+
+SessionBuilder
+writer(std::uint32_t next)
+{
+	return SessionBuilder().idle_in_transaction(noon).holding_back(xid, xid, next);
+}
+
+TEST(HorizonAge, CountsAWriterFromItsTransaction)
+{
+	HorizonCourse course;
+
+	expect_nothing(course.read(writer(xid + 1000), noon));
+	/* It is read twice before it counts. */
+	expect_wait_until(course.read(writer(xid + 1001), noon + second / 2), noon + second);
+	Decision due = course.read(writer(xid + 1002), noon + second);
+	expect_due(due, Action::Terminate);
+	EXPECT_EQ(due.verdict.measured, 1002);
+}
+
+TEST(HorizonAge, CountsASnapshotFromTheReadingThatFoundIt)
+{
+	HorizonCourse course;
+
+	/* However old it was then: whose transaction that was is not known. */
+	expect_nothing(course.read(snapshot_keeper(xid + 100000), noon));
+	expect_nothing(course.read(snapshot_keeper(xid + 101000), noon + minute));
+	Decision due = course.read(snapshot_keeper(xid + 101001), noon + 2 * minute);
+	expect_due(due, Action::Terminate);
+	EXPECT_EQ(due.verdict.measured, 1001);
+}
+
+TEST(HorizonAge, OfAnotherTransactionThatStillRunsDoesNotCount)
+{
+	HorizonCourse course;
+	Session inherited = snapshot_keeper(xid + 100000);
+
+	inherited.horizon.is_inherited = true;
+	(void)course.read(inherited, noon);
+	inherited.horizon.next = xid + 200000;
+	expect_nothing(course.read(inherited, noon + minute));
+	/* From when that has ended, it does. */
+	expect_nothing(course.read(snapshot_keeper(xid + 201000), noon + 2 * minute));
+	expect_due(course.read(snapshot_keeper(xid + 201001), noon + 3 * minute), Action::Terminate);
+}
+
+TEST(HorizonAge, OfTheNextTransactionOrSnapshotBeginsAnew)
+{
+	HorizonCourse course;
+
+	(void)course.read(snapshot_keeper(xid), noon);
+	Session next = snapshot_keeper(xid + 5000).with_transaction_id(18);
+	expect_nothing(course.read(next, noon + minute));
+	Session newer = next;
+	newer.horizon.oldest = xid + 1;
+	newer.horizon.next = xid + 10000;
+	expect_nothing(course.read(newer, noon + 2 * minute));
+}
+
+TEST(HorizonAge, ComesRoundWithTheIds)
+{
+	HorizonCourse course;
+	Session before = SessionBuilder().idle_in_transaction(noon).holding_back(
+	    4294967000U, 4294967000U, 4294967290U);
+	Session after = before;
+
+	after.horizon.next = 900;
+	expect_nothing(course.read(before, noon));
+	Decision due = course.read(after, noon + minute);
+	expect_due(due, Action::Terminate);
+	EXPECT_EQ(due.verdict.measured, 1196);
+}
+
+TEST(HorizonAge, CancelsWhatRunsAndSparesWhatCannotHelp)
+{
+	HorizonCourse course;
+	Session running = SessionBuilder().running(noon).holding_back(xid, xid, xid + 2000);
+
+	(void)course.read(running, noon);
+	expect_due(course.read(running, noon + minute), Action::Cancel);
+	Session building =
+	    SessionBuilder().running(noon).maintaining().holding_back(xid, xid, xid + 2000);
+	expect_spared(course.read(building, noon + minute), Spared::Maintenance);
+	running.horizon.is_held_elsewhere = true;
+	expect_spared(course.read(running, noon + minute), Spared::HorizonHeldElsewhere);
+}
+
+/* ---- Memory ---- */
+
+struct MemoryCourse
+{
+	TrackingState tracking{};
+	Policy policy = PolicyBuilder().limit(Limit::Memory, 100 * megabyte);
+
+	Decision
+	read(const Session &session, Instant now)
+	{
+		observe(tracking, session, now);
+		observe_memory(tracking, session, 100 * megabyte, now);
+		return decide(Limit::Memory, session, tracking, policy, now);
+	}
+};
+
+Session
+using_memory(std::int64_t megabytes)
+{
+	return SessionBuilder().running(noon).memory(megabytes * megabyte);
+}
+
+TEST(Memory, IsOverItsLimitBeyondItOnly)
+{
+	MemoryCourse course;
+
+	EXPECT_EQ(course.read(using_memory(100), noon).outlook, Outlook::Wait);
+	Decision due = course.read(SessionBuilder().running(noon).memory(100 * megabyte + 1), noon + 1);
+	expect_due(due, Action::Cancel);
+	EXPECT_EQ(due.verdict.measured, 100 * megabyte + 1);
+	EXPECT_EQ(due.verdict.episode.start, noon + 1);
+}
+
+TEST(Memory, OfASessionAtWorkIsReadAgainWhenItMayBeOverItsLimit)
+{
+	MemoryCourse course;
+
+	expect_wait_until(course.read(using_memory(40), noon), noon + 60 * megabyte / fastest_growth);
+	expect_wait_until(course.read(using_memory(99), noon), noon + shortest_memory_pause);
+	/* Idle, it does not grow. */
+	expect_nothing(course.read(SessionBuilder().idle(noon).memory(99 * megabyte), noon));
+}
+
+TEST(Memory, OfAnIdleSessionOverItsLimitEndsIt)
+{
+	MemoryCourse course;
+
+	expect_due(course.read(SessionBuilder().idle(noon).memory(101 * megabyte), noon),
+	           Action::Terminate);
+}
+
+TEST(Memory, AfterACancelHasTimeToFall)
+{
+	MemoryCourse course;
+
+	expect_due(course.read(using_memory(200), noon), Action::Cancel);
+	note_cancel(course.tracking.escalation, noon, Limit::Memory, noon, noon);
+	course.policy.cancel_grace = 100 * millisecond;
+	Session after = SessionBuilder().idle(noon + 1).memory(150 * megabyte);
+	expect_wait_until(course.read(after, noon + 150 * millisecond), noon + memory_falls_within + 1);
+	expect_due(course.read(after, noon + memory_falls_within + 1), Action::Terminate);
+	/* When it has, the next time is the first again. */
+	expect_nothing(
+	    course.read(SessionBuilder().idle(noon + 1).memory(50 * megabyte), noon + second));
+	Session next = SessionBuilder().running(noon + 2 * second).memory(150 * megabyte);
+	expect_due(course.read(next, noon + minute), Action::Cancel);
+}
+
+TEST(Memory, ThatCannotBeReadSpares)
+{
+	MemoryCourse course;
+	Session hidden = SessionBuilder().running(noon).memory(memory_unreadable);
+
+	expect_nothing(course.read(hidden, noon));
+	EXPECT_EQ(spared_from(Limit::Memory, hidden, course.tracking, course.policy),
+	          Spared::MemoryUnreadable);
+}
+
+TEST(Memory, IsWantedIfTheSessionCanHaveGrown)
+{
+	MemoryCourse course;
+	Session running = using_memory(40);
+	Session idle = SessionBuilder().idle(noon).memory(40 * megabyte);
+	Instant next = noon + 60 * megabyte / fastest_growth;
+
+	EXPECT_TRUE(wants_memory(running, course.tracking, course.policy, noon));
+	(void)course.read(running, noon);
+	EXPECT_FALSE(wants_memory(running, course.tracking, course.policy, next - 1));
+	EXPECT_TRUE(wants_memory(running, course.tracking, course.policy, next));
+	EXPECT_TRUE(wants_memory(idle, course.tracking, course.policy, noon + 1));
+	(void)course.read(idle, noon + 1);
+	EXPECT_FALSE(wants_memory(idle, course.tracking, course.policy, noon + hour));
+	EXPECT_FALSE(wants_memory(using_memory(1), TrackingState{}, PolicyBuilder(), noon));
+}
+
+} // namespace
+} // namespace session_guard::test
