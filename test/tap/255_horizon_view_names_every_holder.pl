@@ -131,9 +131,11 @@ is( ask("SELECT pid, backend_start, datname, usename, name, state, query
 	ask("SELECT pid, backend_start, datname, usename, application_name, state, query FROM pg_stat_activity
 		 WHERE pid IN ($pids) AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL) AND pid <> $pid{vacuum} ORDER BY pid"),
 	'who they are and what they are at, too');
-is( ask("SELECT name FROM session_guard.horizon JOIN pg_stat_activity USING (pid)
-		 WHERE pid IN ($pids) AND transaction_age BETWEEN '0' AND clock_timestamp() - xact_start ORDER BY name"),
-	join("\n", grep { $kind{$_} eq 'session' } sort keys %kind), 'each transaction is as old as it is');
+is( ask("SELECT name, transaction_age BETWEEN '0' AND clock_timestamp() - xact_start
+		 FROM session_guard.horizon JOIN pg_stat_activity USING (pid)
+		 WHERE pid IN ($pids) AND transaction_age IS NOT NULL ORDER BY name"),
+	join("\n", map { "$_|t" } grep { $kind{$_} eq 'session' } sort keys %kind),
+	'each transaction is as old as it is');
 is(ask('SELECT count(*), bool_and(pid = pg_backend_pid()) FROM session_guard.horizon WHERE is_self'),
 	'1|t', 'the own session is marked, and no other');
 is( ask("SELECT pid, xid, xmin, catalog_xmin = (SELECT catalog_xmin FROM pg_replication_slots), age = age(catalog_xmin),
@@ -179,10 +181,14 @@ is(ask($joined, 'wide'), '40', 'the view is read in it');
 my $others = RawSession->connect($node);
 $others->run('BEGIN', 'INSERT INTO account VALUES (4)', q{PREPARE TRANSACTION 'second'});
 $others->run(q{COMMIT PREPARED 'it''s lost'});
-is(ask(q{SELECT name FROM session_guard.horizon WHERE kind = 'prepared transaction'}),
-	'second', 'a prepared transaction that has ended holds nothing');
+my $prepared = q{SELECT name, xid FROM session_guard.horizon WHERE kind = 'prepared transaction'};
+my $second = ask('SELECT transaction FROM pg_prepared_xacts');
+is(ask($prepared), "second|$second", 'a prepared transaction that has ended holds nothing');
+ask('REVOKE EXECUTE ON FUNCTION pg_prepared_xact() FROM PUBLIC');
+is(ask($prepared, 'stranger'), "|$second", 'also for whom may not read which there are');
 $others->run(q{ROLLBACK PREPARED 'second'});
-is(ask(q{SELECT name FROM session_guard.horizon WHERE kind = 'prepared transaction'}), '', 'nor does the last one');
+is(ask($prepared, 'stranger'), '', 'nor does the last one');
+ask('GRANT EXECUTE ON FUNCTION pg_prepared_xact() TO PUBLIC');
 
 # A standby says what its queries need: by a walsender, or by a slot.
 my $standby = standby_of($node);
