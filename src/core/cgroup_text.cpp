@@ -62,7 +62,8 @@ cgroup_mount_in(std::string_view line)
 	if (middle == line.npos)
 		return std::nullopt;
 	std::string_view mounted = line.substr(0, middle);
-	std::string_view file_system = line.substr(middle + separator.size());
+	std::string_view file_system = line;
+	file_system.remove_prefix(middle + separator.size());
 	/* The ids of the mount, its parent and its device. */
 	for (int i = 0; i < 3; i++)
 		take_until(' ', mounted);

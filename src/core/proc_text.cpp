@@ -49,10 +49,14 @@ leading_number(std::string_view text)
 std::string_view
 text_behind(std::string_view content, std::string_view label)
 {
-	for (std::size_t at = 0; (at = content.find(label, at)) != content.npos; at++)
-		if (at == 0 || content[at - 1] == '\n')
-			return content.substr(at + label.size());
-	return {};
+	std::size_t at = content.find(label);
+
+	while (at != content.npos && at > 0 && content[at - 1] != '\n')
+		at = content.find(label, at + 1);
+	if (at == content.npos)
+		return {};
+	content.remove_prefix(at + label.size());
+	return content;
 }
 
 std::optional<std::int64_t>

@@ -242,7 +242,10 @@ complete_horizon(Horizon &horizon, const BackendRef &backend, Oid database, std:
 			    horizon.is_inherited = true;
 	    });
 	std::optional<OldestHolder> oldest = oldest_beside_sessions(database);
-	horizon.is_held_elsewhere = oldest && oldest->age >= age;
+	/* The snapshots of others are as old as the oldest transaction, which may be its own. */
+	bool is_oldest_itself = horizon.xid == horizon.oldest;
+	horizon.is_held_elsewhere =
+	    oldest && (is_oldest_itself ? oldest->age > age : oldest->age >= age);
 	return horizon.is_held_elsewhere ? oldest : std::nullopt;
 }
 

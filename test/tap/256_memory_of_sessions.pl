@@ -89,13 +89,19 @@ $session{growing}->send_query("SELECT hold($size)");
 wait_for_status($node, $pid{growing}, "wait_event = 'PgSleep'");
 my $grown = memory_of('growing') - $before{growing};
 cmp_ok($grown, '>=', 0.9 * $size, 'a session that holds 64 MB has grown by as much');
-cmp_ok($grown, '<', 1.25 * $size, 'and not by much more');
 cmp_ok(memory_of('neighbor') - $before{neighbor}, '<', $megabyte, 'its neighbor has not grown');
 
-# What it gives back does not.
+# What it has given back does not.
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid{growing})");
 $session{growing}->read_until('Z');
-wait_until(sub { memory_of('growing') - $before{growing} < $size / 4 }, 'the memory is given back');
+SKIP:
+{
+	skip 'AddressSanitizer keeps what is freed', 2 if slurp_file("/proc/$pid{growing}/maps") =~ /libasan/;
+	cmp_ok($grown, '<', 1.25 * $size, 'it had not grown by much more');
+	ok( wait_until(
+			sub { memory_of('growing') - $before{growing} < $size / 4 }, 'the memory is given back'),
+		'nor does what it has given back count');
+}
 
 # Shared buffers belong to nobody.
 my (undef, $shared) = kernel_says($pid{reader});
