@@ -107,7 +107,8 @@ for my $user ('web', 'janitor')
 	is_deeply(
 		[ sort @readable ],
 		[
-			'session_guard.get_schedule()', 'session_guard.get_sessions()', 'session_guard.not_given()',
+			'session_guard.get_horizon()', 'session_guard.get_schedule()', 'session_guard.get_sessions()',
+			'session_guard.horizon', 'session_guard.not_given()',
 			'session_guard.schedule', 'session_guard.session'
 		],
 		"$user can read what is there now, and not what was done");
