@@ -128,7 +128,7 @@ transaction(const Session &session, const TrackingState &tracking)
 bool
 is_blocking(const Session &session)
 {
-	return session.blocking.is_known && session.blocking.is_root &&
+	return session.blocking.is_known && session.blocking.is_root && !waits_for_lock(session) &&
 	       session.blocking.since != unknown_time;
 }
 

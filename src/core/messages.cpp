@@ -190,8 +190,10 @@ append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Na
 	Text deed(buffer);
 
 	append_deed(deed, verdict);
-	char initial = static_cast<char>(deed.view().front() - 'a' + 'A');
-	text.append({&initial, 1}).append(deed.view().substr(1));
+	std::string_view phrase = deed.view();
+	char initial = static_cast<char>(phrase.front() - 'a' + 'A');
+	phrase.remove_prefix(1);
+	text.append({&initial, 1}).append(phrase);
 	append_threshold(text.append("; "), verdict, names);
 	text.append(".");
 	if (verdict.since_cancel == 0)

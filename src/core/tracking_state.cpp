@@ -306,7 +306,9 @@ observe_stillness(TrackingState &tracking, const Session &session, Instant now)
 /*
  * Note since when the session has been in the way of the oldest wait.  Whoever has waited
  * itself may have got the lock only then, from one that was ahead of it; but if it stood
- * in the way of this very wait before, then it had the lock.
+ * in the way of this very wait before it waited, then it had the lock.  While it waits
+ * that is not known: it may only be ahead in the queue, or have been given the lock a
+ * moment ago.
  */
 void
 observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait, Instant now)
@@ -314,8 +316,10 @@ observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait,
 	const Blocking &seen = session.blocking;
 	TrackedBlocking &known = tracking.blocking;
 
-	if (tracking.waited_for == SeenWait::Lock && wait != SeenWait::Lock)
+	if (tracking.waited_for == SeenWait::Lock || wait == SeenWait::Lock)
 		tracking.lock_wait_over = now;
+	if (wait == SeenWait::Lock)
+		return;
 	if (seen.is_known && (known.waiter != seen.oldest_waiter || known.stamp != seen.stamp))
 		known = {.waiter = seen.oldest_waiter,
 		         .stamp = seen.stamp,

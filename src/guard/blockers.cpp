@@ -17,6 +17,8 @@
 #include "guard/follow.h"
 #include "guard/scan_pace.h"
 
+#include <algorithm>
+
 namespace session_guard
 {
 
@@ -83,7 +85,7 @@ look_for_blockers(Instant now)
 		ask_for_scan_at(matters_at);
 		return nullptr;
 	}
-	if (now - read_at < rest_after_reading * reading_took)
+	if (now - read_at < std::min(rest_after_reading * reading_took, second))
 	{
 		is_read = true;
 		return nullptr;

@@ -37,6 +37,19 @@ for my $name (sort keys %script)
 is(scalar guard_lines($node, qr/terminating session|canceling statement of/), 0, 'nobody is ended');
 cmp_ok($node->safe_psql('postgres', 'SELECT n FROM hot'), '==', 12, 'all did their work');
 
+# Who has only been ahead in the queue has the lock from when it gets it.
+my $reader = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
+my ($ahead, $behind) = map { RawSession->connect($node) } 1 .. 2;
+$reader->query('BEGIN; SELECT count(*) FROM turn');
+$ahead->send_query('BEGIN; LOCK TABLE turn; SELECT pg_sleep(1); COMMIT');
+wait_for_status($node, $ahead->pid, "wait_event_type = 'Lock'");
+$behind->send_query('SELECT count(*) FROM turn');
+wait_for_status($node, $behind->pid, "wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '5 s'");
+$reader->query('COMMIT');
+$_->read_result for $ahead, $behind;
+is_deeply([ map { $_->sqlstate } $ahead, $behind ], [ '', '' ], 'who was ahead in the queue is not ended when its turn has come');
+$_->abandon for $reader, $ahead, $behind;
+
 my ($one, $two) = map { RawSession->connect($node) } 1 .. 2;
 $node->safe_psql('postgres', 'CREATE TABLE a (); CREATE TABLE b (); GRANT ALL ON a, b TO web');
 $node->safe_psql('postgres', q{ALTER SYSTEM SET deadlock_timeout = '5s'});
