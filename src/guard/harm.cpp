@@ -103,6 +103,10 @@ void
 read_memory(Session &session, int slot)
 {
 	BackendRef backend = backend_of(session, slot);
+
+	/* It has ended since its status was read. */
+	if (backend.process == nullptr)
+		return;
 	std::optional<std::int64_t> bytes = memory_of_session(backend);
 
 	/* Of a session that has ended meanwhile nothing follows. */
