@@ -329,7 +329,7 @@ observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait,
 /*
  * Note since when the session itself holds vacuum back.  A snapshot is as old as the oldest
  * transaction that ran when it was taken, which may be another session's: a statement of a
- * second has it, too.
+ * second has it, too.  Without a limit on that nobody asks for the next ID.
  */
 void
 observe_horizon(TrackedHorizon &known, const Session &session, Instant now)
@@ -337,7 +337,7 @@ observe_horizon(TrackedHorizon &known, const Session &session, Instant now)
 	const Horizon &seen = session.horizon;
 
 	if (known.oldest != seen.oldest || known.transaction != session.transaction ||
-	    seen.is_inherited)
+	    known.next == 0 || seen.is_inherited)
 		known = {.oldest = seen.oldest,
 		         .transaction = session.transaction,
 		         .next = seen.next,

@@ -68,6 +68,16 @@ TEST(HorizonAge, CountsASnapshotFromTheReadingThatFoundIt)
 	EXPECT_EQ(due.verdict.measured, 1001);
 }
 
+TEST(HorizonAge, OfASnapshotThatWasThereBeforeTheLimitCountsFromTheFirstReadingForIt)
+{
+	HorizonCourse course;
+
+	/* Nobody has asked for the next ID yet. */
+	(void)course.read(snapshot_keeper(0), noon);
+	expect_nothing(course.read(snapshot_keeper(xid + 100000), noon + minute));
+	expect_due(course.read(snapshot_keeper(xid + 101001), noon + 2 * minute), Action::Terminate);
+}
+
 TEST(HorizonAge, OfAnotherTransactionThatStillRunsDoesNotCount)
 {
 	HorizonCourse course;
