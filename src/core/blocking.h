@@ -51,6 +51,12 @@ enum class Advisory : std::uint8_t
 	Counts,
 };
 
+constexpr Advisory
+advisory_if(bool counts)
+{
+	return counts ? Advisory::Counts : Advisory::Ignored;
+}
+
 /* One process waits for a lock that another one holds, or waits for ahead of it in the queue. */
 struct WaitEdge
 {

@@ -41,14 +41,10 @@ wait_for_deadline(const Verdict &verdict, const Session &session, Instant now)
 Decision
 wait_for_growth(const Session &session, const TrackingState &tracking, const Policy &policy)
 {
-	const TrackedMemory &known = tracking.memory;
-
-	if (known.read_at == unknown_time || known.bytes < 0 || !is_running(session))
+	if (tracking.memory.read_at == unknown_time || tracking.memory.bytes < 0 ||
+	    !is_running(session))
 		return nothing;
-	return wait_until(
-	    later(known.read_at,
-	          memory_sampling_pause(known.bytes, threshold_of(policy.limits, Limit::Memory).value,
-	                                longest_memory_pause)));
+	return wait_until(next_memory_reading(tracking.memory, policy));
 }
 
 /* What is done first: nothing can be canceled where nothing runs. */
@@ -92,11 +88,6 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 	next.verdict.since_cancel = again ? now - tracking.escalation.at : 0;
 	return next;
 }
-
-} // namespace
-
-namespace
-{
 
 /*
  * How many transactions have begun since it holds vacuum back by itself: since its own

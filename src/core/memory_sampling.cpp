@@ -16,20 +16,25 @@ memory_sampling_pause(std::int64_t used, std::int64_t limit, Duration longest)
 	return std::max(std::min(room / fastest_growth, longest), shortest_memory_pause);
 }
 
+Instant
+next_memory_reading(const TrackedMemory &known, const Policy &policy)
+{
+	return known.read_at + memory_sampling_pause(std::max<std::int64_t>(0, known.bytes),
+	                                             threshold_of(policy.limits, Limit::Memory).value,
+	                                             longest_memory_pause);
+}
+
 bool
 wants_memory(const Session &session, const TrackingState &tracking, const Policy &policy,
              Instant now)
 {
 	const TrackedMemory &known = tracking.memory;
-	std::int64_t limit = threshold_of(policy.limits, Limit::Memory).value;
 
 	if (!is_set(policy, Limit::Memory))
 		return false;
 	if (known.read_at == unknown_time || known.state_change != session.state_change)
 		return true;
-	return is_running(session) &&
-	       now >= known.read_at + memory_sampling_pause(std::max<std::int64_t>(0, known.bytes),
-	                                                    limit, longest_memory_pause);
+	return is_running(session) && now >= next_memory_reading(known, policy);
 }
 
 } // namespace session_guard

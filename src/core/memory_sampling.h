@@ -43,6 +43,9 @@ inline constexpr Duration memory_falls_within = 200 * millisecond;
  */
 Duration memory_sampling_pause(std::int64_t used, std::int64_t limit, Duration longest);
 
+/* When the memory of a session at work is to be read again, after a first reading. */
+Instant next_memory_reading(const TrackedMemory &known, const Policy &policy);
+
 /*
  * Is the memory of a session to be read for its limit?  That costs reads in /proc, so
  * it is wanted only if the session can have grown since it was read last: by what it

@@ -204,8 +204,7 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 
 	entry.snapshot.session.superuser = superuser;
 	entry.snapshot.session.blocking =
-	    blocking_in(graph, snapshot.backend.id.pid,
-	                entry.policy.count_advisory_locks ? Advisory::Counts : Advisory::Ignored,
+	    blocking_in(graph, snapshot.backend.id.pid, advisory_if(entry.policy.count_advisory_locks),
 	                present.clock, present.now);
 	read_harm(entry);
 	place(tracking, entry.snapshot.session, present.clock, present.now);

@@ -10,9 +10,9 @@
 
 #include "pg/growing_array.h"
 #include "pg/privileges.h"
-#include "pg/subtransaction.h"
 
 #include "status/locks.h"
+#include "status/prepared_transactions.h"
 #include "status/sql_values.h"
 
 #include "functions/filter_matcher.h"
@@ -35,7 +35,8 @@ struct Causes
 {
 	GrowingArray<const char *> words;
 	bool has_advisory;
-	bool has_prepared;
+	/* A prepared transaction is in it once for each wait. */
+	GrowingArray<std::uint32_t> prepared_xids;
 };
 
 void
@@ -46,40 +47,27 @@ add_cause(Causes &causes, const char *words)
 		causes.words.add(words);
 }
 
-/*
- * Name the prepared transactions that have a lock that is waited for, by the
- * functions behind the server's own views.
- */
+/* Name the prepared transactions that are waited for, as far as the caller may read what they are
+ * called. */
 void
 add_prepared(Causes &causes)
 {
-	/* Each has the lock of its own transaction ID, under the virtual one that it had. */
-	constexpr char query[] =
-	    "WITH lock AS (SELECT *, ROW(locktype, database, relation, page, tuple, virtualxid,"
-	    " transactionid, classid, objid, objsubid)::pg_catalog.text AS tag"
-	    " FROM pg_catalog.pg_lock_status())"
-	    " SELECT DISTINCT prepared.gid FROM lock AS waiter"
-	    " JOIN lock AS holder ON holder.tag OPERATOR(pg_catalog.=) waiter.tag"
-	    " JOIN lock AS own"
-	    " ON own.virtualtransaction OPERATOR(pg_catalog.=) holder.virtualtransaction"
-	    " JOIN pg_catalog.pg_prepared_xact() AS prepared"
-	    " ON prepared.transaction OPERATOR(pg_catalog.=) own.transactionid"
-	    " WHERE NOT waiter.granted AND holder.granted AND holder.pid IS NULL AND own.pid IS NULL"
-	    " AND own.granted ORDER BY 1";
-	MemoryContext caller = CurrentMemoryContext;
+	PreparedTransactions known = read_prepared_transactions();
+	GrowingArray<const char *> names;
 
-	SPI_connect();
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the prepared transactions");
-	for (uint64 i = 0; i < SPI_processed; i++)
+	for (std::uint32_t xid : causes.prepared_xids.all())
 	{
-		char *gid = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		MemoryContext spi = MemoryContextSwitchTo(caller);
+		const PreparedTransaction *prepared = known.find(xid);
 
-		add_cause(causes, psprintf("prepared transaction \"%s\"", converted_string(gid)));
-		MemoryContextSwitchTo(spi);
+		if (prepared != nullptr)
+			names.add(psprintf("prepared transaction \"%s\"", converted_string(prepared->gid)));
+		else if (!known.are_complete())
+			names.add("a prepared transaction");
 	}
-	SPI_finish();
+	std::ranges::sort(names.all(),
+	                  [](const char *one, const char *other) { return strcmp(one, other) < 0; });
+	for (const char *name : names.all())
+		add_cause(causes, name);
 }
 
 /* What a process is called, as far as the caller is shown it. */
@@ -154,7 +142,7 @@ add_edge(Causes &causes, const Filter &filter, FilterMatcher &others, const Wait
 	BackendSnapshot blocker;
 
 	if (edge.blocker == prepared_transaction)
-		causes.has_prepared = true;
+		causes.prepared_xids.add(edge.prepared_xid);
 	else if (read_process(edge.blocker, blocker))
 	{
 		causes.has_advisory =
@@ -175,14 +163,11 @@ causes_in(const WaitGraph &graph, const Filter &filter)
 	for (const WaitEdge &edge : graph.edges())
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (edge.lock != WaitedLock::Own && graph.blockers_of(edge.blocker).empty())
+		if (edge.lock != WaitedLock::Own && graph.is_root(edge.blocker))
 			add_edge(causes, filter, others, edge);
 	}
-	if (!causes.has_prepared)
-		return causes;
-	/* What the caller may not read must not undo the call. */
-	if (!run_in_subtransaction([&] { add_prepared(causes); }, ERRCODE_INSUFFICIENT_PRIVILEGE))
-		add_cause(causes, "a prepared transaction");
+	if (causes.prepared_xids.count() > 0)
+		add_prepared(causes);
 	return causes;
 }
 
@@ -202,12 +187,14 @@ list_of(std::span<const char *> words)
 int
 hint_for(const Causes &causes)
 {
-	if (causes.has_advisory && causes.has_prepared)
+	bool has_prepared = causes.prepared_xids.count() > 0;
+
+	if (causes.has_advisory && has_prepared)
 		return errhint("include_advisory => true ends who holds advisory locks. "
 		               "COMMIT PREPARED or ROLLBACK PREPARED ends a prepared transaction.");
 	if (causes.has_advisory)
 		return errhint("include_advisory => true ends who holds advisory locks.");
-	if (causes.has_prepared)
+	if (has_prepared)
 		return errhint("COMMIT PREPARED or ROLLBACK PREPARED ends a prepared transaction.");
 	return 0;
 }

@@ -37,12 +37,6 @@ Duration reading_took = 0;
 /* While many wait for long, scans do with one reading for so many times what it took. */
 constexpr int rest_after_reading = 10;
 
-Advisory
-advisory_by(const Policy &policy)
-{
-	return policy.count_advisory_locks ? Advisory::Counts : Advisory::Ignored;
-}
-
 } // namespace
 
 void
@@ -98,15 +92,15 @@ void
 note_blocking(Session &session, const Policy &policy, Instant now)
 {
 	if (is_read)
-		session.blocking =
-		    blocking_in(graph, session.id.pid, advisory_by(policy), wall_clock(), now);
+		session.blocking = blocking_in(graph, session.id.pid,
+		                               advisory_if(policy.count_advisory_locks), wall_clock(), now);
 }
 
 bool
 is_another_ending(const Session &session, const Policy &policy)
 {
 	std::int32_t pid = session.id.pid;
-	Advisory advisory = advisory_by(policy);
+	Advisory advisory = advisory_if(policy.count_advisory_locks);
 
 	return any_blocker_is_ending(
 	    [&](std::int32_t other)
