@@ -20,7 +20,7 @@ our @EXPORT = qw(
   guard_node guard_node_without_extension standby_of set_limits set_idle_limits require_absent_standby
   open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard wait_for_history_writer replace_guard
   start_query wait_for_state wait_until_unchanged_for close_sessions process_exists
-  wait_until wait_for_status guard_lines log_size living fates
+  wait_until wait_for_status let_wait pass_transactions guard_lines log_size living fates
   place_of connect_to_place stubborn_statement create_gate begin_to_connect
   create_parallel_table create_parallel_functions parallel_workers wait_for_parallel_workers
   run_function freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
@@ -277,6 +277,27 @@ sub wait_for_status
 	return $node->poll_query_until('postgres',
 		"SELECT $condition FROM pg_stat_activity WHERE pid = $pid")
 	  || die "session $pid never had $condition";
+}
+
+# Let a raw session send a query that has to wait for a lock, and wait until it does.
+sub let_wait
+{
+	my ($node, $session, $sql) = @_;
+
+	$session->send_query($sql);
+	wait_for_status($node, $session->pid, "wait_event_type = 'Lock'");
+	return;
+}
+
+# Let 1600 transactions begin and end that each get an ID.
+sub pass_transactions
+{
+	my ($node) = @_;
+	my $script = PostgreSQL::Test::Utils::tempdir() . '/transaction.sql';
+
+	append_to_file($script, "SELECT txid_current();\n");
+	$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 400, '-f', $script, 'postgres' ], 'transactions pass');
+	return;
 }
 
 # Wait until an action on a session has an outcome, in session_guard.event or the

@@ -27,27 +27,17 @@ $node->safe_psql(
 my %session = map { $_ => RawSession->connect($node) }
   qw(idle busy first_in_row second_in_row third_in_row middle leaf keeper bystander);
 
-# Let a session wait for a lock.
-sub let_wait
-{
-	my ($name, $sql) = @_;
-
-	$session{$name}->send_query($sql);
-	wait_for_status($node, $session{$name}->pid, "wait_event_type = 'Lock'");
-	return;
-}
-
 # For the lock on a row, the first waits for its transaction, the others for the first.
 $session{idle}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 1');
-let_wait($_, 'UPDATE account SET amount = amount - 1 WHERE id = 1')
+let_wait($node, $session{$_}, 'UPDATE account SET amount = amount - 1 WHERE id = 1')
   for qw(first_in_row second_in_row third_in_row);
 
 # The busy one is waited for by a session that is waited for itself.
 $session{busy}->send_query('LOCK TABLE audit; SELECT pg_sleep(600)');
 wait_for_status($node, $session{busy}->pid, "wait_event = 'PgSleep'");
 $session{middle}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 2');
-let_wait(middle => 'INSERT INTO audit VALUES (2)');
-let_wait(leaf => 'UPDATE account SET amount = amount - 1 WHERE id = 2');
+let_wait($node, $session{middle} => 'INSERT INTO audit VALUES (2)');
+let_wait($node, $session{leaf} => 'UPDATE account SET amount = amount - 1 WHERE id = 2');
 
 # Nobody waits for this one.
 $session{keeper}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 3');
@@ -88,9 +78,9 @@ $session{idle} = RawSession->connect($node);
 $session{bystander}->query(q{BEGIN; UPDATE account SET amount = 0 WHERE id = 4; PREPARE TRANSACTION 'lost'});
 $session{idle}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 1');
 $session{first_in_row}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 2');
-let_wait(first_in_row => 'UPDATE account SET amount = 1 WHERE id = 4');
-let_wait(second_in_row => 'UPDATE account SET amount = 1 WHERE id = 2');
-let_wait(third_in_row => 'UPDATE account SET amount = 1 WHERE id = 1');
+let_wait($node, $session{first_in_row} => 'UPDATE account SET amount = 1 WHERE id = 4');
+let_wait($node, $session{second_in_row} => 'UPDATE account SET amount = 1 WHERE id = 2');
+let_wait($node, $session{third_in_row} => 'UPDATE account SET amount = 1 WHERE id = 1');
 is( $node->safe_psql(
 		'postgres',
 		"SELECT blocked_by FROM session_guard.session WHERE pid = ${\ $session{first_in_row}->pid }"),

@@ -26,15 +26,6 @@ $node->safe_psql(
 my %session = map { $_ => RawSession->connect($node) }
   qw(holder keeper second busy waiter other reader prepared snapshot index);
 
-sub let_wait
-{
-	my ($name, $sql) = @_;
-
-	$session{$name}->send_query($sql);
-	wait_for_status($node, $session{$name}->pid, "wait_event_type = 'Lock'");
-	return;
-}
-
 # What a call says; the rows are to be none.
 sub notice_of
 {
@@ -59,9 +50,9 @@ is(notice_of(), '', 'while nobody waits nothing is said');
 
 # A snapshot that CREATE INDEX CONCURRENTLY waits for, and maintenance that waits for a table.
 $session{snapshot}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
-let_wait(index => 'CREATE INDEX CONCURRENTLY ON account (id)');
+let_wait($node, $session{index} => 'CREATE INDEX CONCURRENTLY ON account (id)');
 $session{busy}->query('BEGIN; LOCK TABLE maintained IN SHARE MODE');
-let_wait(prepared => 'VACUUM FULL maintained');
+let_wait($node, $session{prepared} => 'VACUUM FULL maintained');
 my $result = notice_of();
 like($result, qr/a snapshot of session ${\ $session{snapshot}->pid }\b/, 'a snapshot');
 like($result, qr/session ${\ $session{busy}->pid }, for which only maintenance waits/, 'maintenance that waits');
@@ -75,7 +66,7 @@ $session{$_}->read_result for qw(prepared index);
 # An advisory lock of an idle session; another that nobody waits for.
 $session{holder}->query('SELECT pg_advisory_lock(1)');
 $session{keeper}->query('SELECT pg_advisory_lock(2)');
-let_wait(waiter => 'SELECT pg_advisory_lock(1)');
+let_wait($node, $session{waiter} => 'SELECT pg_advisory_lock(1)');
 my $holder = $session{holder}->pid;
 is(notice_of(), waits_for("an advisory lock of session $holder", $advisory_hint), 'an advisory lock');
 is( notice_of(q{terminate_blocking_sessions('1 day', include_advisory => true)}),
@@ -90,7 +81,7 @@ is( notice_of('terminate_blocking_sessions()', user => 'web'),
 
 # A prepared transaction, whose name is its own affair.
 $session{prepared}->query(q{BEGIN; DELETE FROM account WHERE id = 1; PREPARE TRANSACTION 'lost "one"'});
-let_wait(other => 'DELETE FROM account WHERE id = 1');
+let_wait($node, $session{other} => 'DELETE FROM account WHERE id = 1');
 is( notice_of(),
 	waits_for("an advisory lock of session $holder; prepared transaction \"lost \"one\"\"", $advisory_hint, $prepared_hint),
 	'a prepared transaction') or diag notice_of();
@@ -101,9 +92,9 @@ $session{other}->read_result;
 # Two hold advisory locks; one lets go of it between the call and the signal.
 my $dba = RawSession->connect($node, user => $superuser);
 my $caller = RawSession->connect($node, user => $superuser);
-let_wait(reader => 'SELECT pg_advisory_lock(2)');
+let_wait($node, $session{reader} => 'SELECT pg_advisory_lock(2)');
 $session{second}->query('BEGIN; SELECT pg_advisory_xact_lock(3)');
-let_wait(other => 'SELECT pg_advisory_xact_lock(3)');
+let_wait($node, $session{other} => 'SELECT pg_advisory_xact_lock(3)');
 $dba->query('BEGIN; LOCK TABLE pg_db_role_setting');
 $caller->send_query(
 	q{SELECT string_agg(pid || ' ' || outcome, ',' ORDER BY outcome) FROM terminate_blocking_sessions(include_advisory => true)});

@@ -30,31 +30,22 @@ $node->safe_psql(
 my %session = map { $_ => RawSession->connect($node) }
   qw(root middle leaf worker waits_for_worker keeper reader builder advisory suitor);
 
-sub let_wait
-{
-	my ($name, $sql) = @_;
-
-	$session{$name}->send_query($sql);
-	wait_for_status($node, $session{$name}->pid, "wait_event_type = 'Lock'");
-	return;
-}
-
 # None of these is in anybody's way, or not in one that counts.
 $session{keeper}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 3');
 
 $session{reader}->query('BEGIN; INSERT INTO report VALUES (1)');
-let_wait(builder => 'VACUUM FULL report');
+let_wait($node, $session{builder} => 'VACUUM FULL report');
 $session{advisory}->query('BEGIN; SELECT pg_advisory_xact_lock(1)');
-let_wait(suitor => 'SELECT pg_advisory_xact_lock(1)');
+let_wait($node, $session{suitor} => 'SELECT pg_advisory_xact_lock(1)');
 # Neither is idle.
 $session{worker}->send_query('LOCK TABLE audit; SELECT pg_sleep(600)');
 wait_for_status($node, $session{worker}->pid, "wait_event = 'PgSleep'");
-let_wait(waits_for_worker => 'INSERT INTO audit VALUES (1)');
+let_wait($node, $session{waits_for_worker} => 'INSERT INTO audit VALUES (1)');
 # A chain of three: who is in the middle is idle in its transaction as well until it waits.
 $session{middle}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 2');
 $session{root}->query('BEGIN; UPDATE account SET amount = 0 WHERE id = 1');
-let_wait(middle => 'UPDATE account SET amount = 1 WHERE id = 1');
-let_wait(leaf => 'UPDATE account SET amount = 1 WHERE id = 2');
+let_wait($node, $session{middle} => 'UPDATE account SET amount = 1 WHERE id = 1');
+let_wait($node, $session{leaf} => 'UPDATE account SET amount = 1 WHERE id = 2');
 
 wait_for_end($node, $session{root}->pid);
 $session{root}->read_to_end;

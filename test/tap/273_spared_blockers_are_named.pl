@@ -31,23 +31,14 @@ my %session = (
 	free => RawSession->connect($node, user => 'free'),
 	map { $_ => RawSession->connect($node) } qw(preparer waits_a waits_b waits_c waits_d waits_e behind));
 
-sub let_wait
-{
-	my ($name, $sql) = @_;
-
-	$session{$name}->send_query($sql);
-	wait_for_status($node, $session{$name}->pid, "wait_event_type = 'Lock'");
-	return;
-}
-
 $session{superuser}->query('BEGIN; LOCK TABLE a');
 $session{backup}->query('BEGIN; LOCK TABLE b');
 $session{free}->query('BEGIN; LOCK TABLE c');
 $session{preparer}->query(qq{BEGIN; LOCK TABLE d; PREPARE TRANSACTION 'lost "one"'});
 $session{preparer}->query(q{BEGIN; LOCK TABLE e; PREPARE TRANSACTION 'another'});
-let_wait("waits_$_" => "BEGIN; LOCK TABLE $_") for qw(a b c d e);
+let_wait($node, $session{"waits_$_"} => "BEGIN; LOCK TABLE $_") for qw(a b c d e);
 # In the middle of a chain.
-let_wait(behind => 'BEGIN; LOCK TABLE d');
+let_wait($node, $session{behind} => 'BEGIN; LOCK TABLE d');
 
 wait_until(sub { guard_lines($node, qr/sparing session|transaction .* blocks/) >= 4 }, 'all are named');
 wait_for_scan($node, 10);

@@ -27,17 +27,6 @@ my %session = (
 	patient => RawSession->connect($node, user => 'patient'),
 	map { $_ => RawSession->connect($node) } qw(writer snapshot cursor running reader idle));
 
-# So many transactions begin and end.
-sub burn
-{
-	$node->command_ok(
-		[ 'pgbench', '-n', '-c', 4, '-t', 400, '-f', "$ENV{TESTDATADIR}/burn.sql", 'postgres' ],
-		'1600 transactions pass');
-	return;
-}
-$ENV{TESTDATADIR} = PostgreSQL::Test::Utils::tempdir();
-PostgreSQL::Test::Utils::append_to_file("$ENV{TESTDATADIR}/burn.sql", "SELECT txid_current();\n");
-
 $session{writer}->query('BEGIN; UPDATE account SET id = 2');
 $session{snapshot}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account');
 $session{cursor}->query('BEGIN; DECLARE c CURSOR FOR SELECT * FROM account; FETCH 1 FROM c');
@@ -49,11 +38,11 @@ wait_for_scan($node, 8);
 is(living($node, \%session), join(' ', sort keys %session), 'while nothing passes all stay');
 
 # The oldest transaction is the writer's; all snapshots are as old, and count when that has ended.
-burn();
+pass_transactions($node);
 wait_for_end($node, $session{writer}->pid);
 is(living($node, \%session), 'cursor dump idle patient reader running snapshot', 'the writer goes first');
 wait_for_scan($node, 10);
-burn();
+pass_transactions($node);
 wait_for_end($node, $session{$_}->pid) for qw(snapshot cursor);
 $session{running}->read_result;
 is($session{running}->sqlstate, '57014', 'the statement is canceled');
@@ -81,7 +70,7 @@ is( $node->safe_psql(
 $session{running}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account; SAVEPOINT s');
 $session{running}->send_query('SELECT pg_sleep(600)');
 set_limits($node, cancel_grace => '500ms');
-burn();
+pass_transactions($node);
 wait_for_end($node, $session{running}->pid);
 $session{running}->read_to_end;
 like($session{running}->error_text, qr/^FATAL.*Canceled .* ago and went on;/s, 'what is still held after a cancel ends the session');

@@ -18,14 +18,12 @@ my $node = guard_node(
 	max_prepared_transactions => 2);
 
 $node->safe_psql('postgres', 'CREATE TABLE account AS SELECT 1 AS id; GRANT ALL ON account TO PUBLIC');
-my $dir = PostgreSQL::Test::Utils::tempdir();
-PostgreSQL::Test::Utils::append_to_file("$dir/burn.sql", "SELECT txid_current();\n");
 
 my %session = map { $_ => RawSession->connect($node) } qw(preparer snapshot writer);
 $session{preparer}->query(q{BEGIN; UPDATE account SET id = 2; PREPARE TRANSACTION 'lost'});
 $session{snapshot}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account');
 $session{writer}->query('BEGIN; INSERT INTO account VALUES (3)');
-$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 400, '-f', "$dir/burn.sql", 'postgres' ], 'transactions pass');
+pass_transactions($node);
 
 wait_until(sub { guard_lines($node, qr/prepared transaction .* holds back vacuum by/) > 0 }, 'the log names it');
 wait_for_scan($node, 10);
@@ -41,7 +39,7 @@ is( $node->safe_psql(
 $node->safe_psql('postgres', q{ROLLBACK PREPARED 'lost'});
 wait_for_end($node, $session{writer}->pid);
 wait_for_scan($node, 10);
-$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 400, '-f', "$dir/burn.sql", 'postgres' ], 'more pass');
+pass_transactions($node);
 wait_for_end($node, $session{snapshot}->pid);
 is(living($node, \%session), 'preparer', 'when it is gone those are ended who hold it back');
 

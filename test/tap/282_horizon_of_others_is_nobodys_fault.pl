@@ -20,21 +20,13 @@ my $node = guard_node(
 $node->safe_psql('postgres', join ';',
 	'CREATE TABLE account AS SELECT 1 AS id', 'GRANT ALL ON account TO PUBLIC',
 	'CREATE ROLE etl LOGIN', 'ALTER ROLE etl SET pg_session_guard.exempt = on');
-my $dir = PostgreSQL::Test::Utils::tempdir();
-PostgreSQL::Test::Utils::append_to_file("$dir/burn.sql", "SELECT txid_current();\n");
-
-sub burn
-{
-	$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 400, '-f', "$dir/burn.sql", 'postgres' ], 'transactions pass');
-	return;
-}
 
 my %session = (
 	etl => RawSession->connect($node, user => 'etl'),
 	map { $_ => RawSession->connect($node) } qw(snapshot statement));
 
 $session{etl}->query('BEGIN; UPDATE account SET id = 2');
-burn();
+pass_transactions($node);
 $session{snapshot}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account');
 $session{statement}->send_query('SELECT pg_sleep(600) FROM account');
 wait_for_status($node, $session{statement}->pid, "wait_event = 'PgSleep'");
@@ -43,7 +35,7 @@ is( $node->safe_psql('postgres', 'SELECT count(*) FROM session_guard.session WHE
 # Two readings a second apart would be enough.
 wait_until_unchanged_for($node, '3 s', map { $session{$_}->pid } qw(snapshot statement));
 wait_for_scan($node, 5);
-burn();
+pass_transactions($node);
 wait_until_unchanged_for($node, '5 s', map { $session{$_}->pid } qw(snapshot statement));
 is(living($node, \%session), 'etl snapshot statement', 'while the oldest transaction runs nobody is ended');
 is(scalar guard_lines($node, qr/terminating session|canceling statement of/), 0, 'nor canceled');
@@ -52,7 +44,7 @@ $session{etl}->query('COMMIT');
 wait_for_scan($node, 10);
 wait_until_unchanged_for($node, '7 s', map { $session{$_}->pid } qw(snapshot statement));
 is(living($node, \%session), 'etl snapshot statement', 'when it has ended the others count from then');
-burn();
+pass_transactions($node);
 wait_for_end($node, $session{snapshot}->pid);
 $session{statement}->read_result;
 is($session{statement}->sqlstate, '57014', 'and are ended when they have held back as much');
