@@ -589,6 +589,7 @@ CREATE FUNCTION session_guard.get_sessions(
 	OUT wait_event_type text,
 	OUT wait_event text,
 	OUT blocked_by integer[],
+	OUT root_blockers integer[],
 	OUT blocks integer,
 	OUT horizon_age integer,
 	OUT parallel_workers integer,
@@ -622,6 +623,8 @@ COMMENT ON COLUMN session_guard.session.wait_event_type IS 'kind of what it wait
 COMMENT ON COLUMN session_guard.session.wait_event IS 'what it waits for';
 COMMENT ON COLUMN session_guard.session.blocked_by IS
 	'who holds the lock that it waits for, or else is ahead of it in the queue; 0 is a prepared transaction';
+COMMENT ON COLUMN session_guard.session.root_blockers IS
+	'who is at the end of the chain of waits that it is in, and waits for nobody: they decide when it goes on; 0 is a prepared transaction';
 COMMENT ON COLUMN session_guard.session.blocks IS 'how many it blocks directly';
 COMMENT ON COLUMN session_guard.session.horizon_age IS
 	'transactions since the oldest that it keeps vacuum from cleaning up after; null if it does not';

@@ -1,14 +1,12 @@
 /*
- * Which processes wait for which, and which of them count as blocking.
+ * Who is in the way of a process that waits for a lock, and whether that makes it a
+ * blocker.
  *
- * The graph is made of the server's lock table, read at one moment.  It knows
- * processes by pid; a parallel worker counts as its leader.
+ * Processes are known by pid; a parallel worker counts as its leader.
  */
 #pragma once
 
-#include "core/session.h"
 #include "core/time.h"
-#include "core/wall_clock.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -68,20 +66,20 @@ struct WaitEdge
 	WhoWaits kind;
 	/* The transaction ID of a blocker that is a prepared transaction; otherwise 0. */
 	std::uint32_t prepared_xid = 0;
+	/* Filled in by a graph: the place there of the process at the other end. */
+	std::uint32_t other_end = 0;
 };
 static_assert(std::is_trivially_destructible_v<WaitEdge>);
 
 /*
- * Does this wait make its blocker count as blocking?  Waits for locks on relations,
- * tuples, transactions and other objects do, and for advisory locks if those count,
- * unless the waiter is maintenance or no session at all.
+ * Is it its holder's fault that somebody waits for such a lock?  For locks on relations,
+ * tuples, transactions and other objects it is, and for advisory locks if those count.
  */
 constexpr bool
-counts_as_blocking(const WaitEdge &edge, Advisory advisory)
+blames_holder(WaitedLock lock, Advisory advisory)
 {
-	return edge.kind == WhoWaits::Session &&
-	       (edge.lock == WaitedLock::Ordinary ||
-	        (edge.lock == WaitedLock::Advisory && advisory == Advisory::Counts));
+	return lock == WaitedLock::Ordinary ||
+	       (lock == WaitedLock::Advisory && advisory == Advisory::Counts);
 }
 
 /* Modes of one lock; a bit for each. */
@@ -144,59 +142,5 @@ for_each_blocker(std::span<const LockHolder> holders, std::span<const LockWaiter
 		if (ahead.leader != waiter.leader && (ahead.wanted & waiter.conflicting) != 0)
 			visit(ahead.leader, 0U);
 }
-
-class WaitGraph
-{
-  public:
-	WaitGraph() = default;
-	/* Both spans are to hold the same edges; they are sorted here, and must outlive the graph. */
-	WaitGraph(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker);
-
-	/* The edges of one waiter: each names a process that blocks it. */
-	std::span<const WaitEdge> blockers_of(std::int32_t waiter) const;
-	/* The edges of one blocker: each names a process that it blocks. */
-	std::span<const WaitEdge> waiters_of(std::int32_t blocker) const;
-
-	/* The oldest wait that counts and that this process is directly in the way of; nullptr if
-	 * there is none. */
-	const WaitEdge *oldest_wait(std::int32_t blocker, Advisory advisory) const;
-
-	/* How many processes it keeps waiting directly, of those whose waits count. */
-	std::int32_t count_waiters(std::int32_t blocker, Advisory advisory) const;
-
-	/* Does this process wait for no other one? */
-	bool
-	is_root(std::int32_t pid) const
-	{
-		return blockers_of(pid).empty();
-	}
-
-	/* Do both keep one process waiting, whose wait counts? */
-	bool share_waiter(std::int32_t blocker, std::int32_t other, Advisory advisory) const;
-
-	/*
-	 * Since when this process has directly blocked the oldest wait that counts; none
-	 * if it waits itself, as only the root of a chain counts as blocking.  That is
-	 * never longer than the process has been busy, in its transaction or idle outside
-	 * of one: before that another process may have held the lock, even an advisory one.
-	 */
-	std::optional<Timestamp> blocking_since(std::int32_t blocker, Timestamp busy_since,
-	                                        Advisory advisory = Advisory::Ignored) const;
-
-	std::span<const WaitEdge>
-	edges() const
-	{
-		return by_waiter_;
-	}
-
-  private:
-	std::span<const WaitEdge> by_waiter_;
-	std::span<const WaitEdge> by_blocker_;
-};
-static_assert(std::is_trivially_destructible_v<WaitGraph>);
-
-/* How a process stands in the way of others, by a graph that was read now. */
-Blocking blocking_in(const WaitGraph &graph, std::int32_t pid, Advisory advisory,
-                     const Clock &clock, Instant now);
 
 } // namespace session_guard

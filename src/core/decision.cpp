@@ -65,7 +65,7 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 		return tracking.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
 		                                                                                 : due;
 	bool is_for_this =
-	    is_escalating_for(tracking.escalation, due.verdict.limit, due.verdict.episode.stamp);
+	    is_escalating_for(tracking.escalation, due.verdict.limit, harm_of(due.verdict, session));
 	if (!is_for_this && !is_escalating(tracking.escalation, running_statement(session)))
 		return due;
 	if (tracking.escalation.step == EscalationStep::Terminated)
@@ -142,6 +142,8 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
               const TrackingState &tracking, const Policy &policy, Instant now)
 {
 	Threshold threshold = threshold_of(policy.limits, limit);
+	Action action = first_action(limit, session);
+
 	if (!measures_time(limit))
 		return {.limit = limit,
 		        .threshold = threshold,
@@ -149,9 +151,10 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 		        .deadline = episode.start,
 		        .due = episode.start,
 		        .measured = amount_of(limit, session, tracking),
-		        .action = policy.mode == Mode::Log ? Action::Log : first_action(limit, session),
+		        .action = policy.mode == Mode::Log ? Action::Log : action,
 		        .since_cancel = 0,
-		        .waiters = 0};
+		        .waiters = 0,
+		        .not_taken = action};
 	Duration excluded = excluded_time(limit, episode.start, session, tracking, policy).total();
 	Instant deadline = later(episode.start + excluded, threshold.value);
 
@@ -161,9 +164,10 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 	        .deadline = deadline,
 	        .due = deadline,
 	        .measured = std::max<Duration>(0, now - episode.start - excluded),
-	        .action = policy.mode == Mode::Log ? Action::Log : first_action(limit, session),
+	        .action = policy.mode == Mode::Log ? Action::Log : action,
 	        .since_cancel = 0,
-	        .waiters = session.blocking.waiters};
+	        .waiters = session.blocking.waiters,
+	        .not_taken = action};
 }
 
 Decision
@@ -199,6 +203,12 @@ decide(Limit limit, const Session &session, const TrackingState &tracking, const
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
 	    session, tracking, policy, now);
+}
+
+std::int64_t
+harm_of(const Verdict &verdict, const Session &session)
+{
+	return measures_blocking(verdict.limit) ? session.transaction : verdict.episode.stamp;
 }
 
 Duration

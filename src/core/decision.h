@@ -37,6 +37,8 @@ struct Verdict
 	Duration since_cancel;
 	/* How many it keeps waiting, for a limit that measures blocking. */
 	std::int32_t waiters;
+	/* With mode = log: what would be done. */
+	Action not_taken;
 };
 static_assert(std::is_trivially_destructible_v<Verdict>);
 
@@ -76,6 +78,13 @@ Verdict first_verdict(Limit limit, const Episode &episode, const Session &sessio
 /* Decide about one limit of one session; after observe(). */
 Decision decide(Limit limit, const Session &session, const TrackingState &tracking,
                 const Policy &policy, Instant now);
+
+/*
+ * What tells the harm that a session does from what it does next, for the escalation: its
+ * transaction, for a limit that measures blocking, since one transaction can keep one after the
+ * other waiting; otherwise the episode.
+ */
+std::int64_t harm_of(const Verdict &verdict, const Session &session);
 
 /*
  * How long to wait before a session is read again that was spared for this reason

@@ -129,7 +129,18 @@ bool
 is_blocking(const Session &session)
 {
 	return session.blocking.is_known && session.blocking.is_root && !waits_for_lock(session) &&
-	       session.blocking.since != unknown_time;
+	       session.blocking.stamp != unknown_time;
+}
+
+/* The wait that the session has been seen in the way of for longest. */
+std::optional<Episode>
+in_the_way(const Session &session, const TrackingState &tracking)
+{
+	const TrackedBlocking &known = tracking.blocking;
+
+	if (!is_blocking(session) || !known.was_in_the_way)
+		return std::nullopt;
+	return Episode{.start = known.since + known.apart, .stamp = known.stamp};
 }
 
 /*
@@ -144,9 +155,12 @@ idle_while_blocking(const Session &session, const TrackingState &tracking)
 	std::optional<Episode> episode = idle_in_transaction(session, tracking);
 	if (!episode)
 		episode = idle(session, tracking);
-	if (episode && session.blocking.since > episode->start)
-		episode = since(session.blocking.since, session.blocking.stamp);
-	return episode;
+	if (!episode)
+		return std::nullopt;
+	Episode in_its_way{.start = session.blocking.since, .stamp = session.blocking.stamp};
+	if (auto known = in_the_way(session, tracking); known && known->start < in_its_way.start)
+		in_its_way = *known;
+	return in_its_way.start > episode->start ? in_its_way : episode;
 }
 
 /*
@@ -156,15 +170,13 @@ idle_while_blocking(const Session &session, const TrackingState &tracking)
 std::optional<Episode>
 blocking(const Session &session, const TrackingState &tracking)
 {
-	if (!is_blocking(session))
-		return std::nullopt;
+	std::optional<Episode> known = in_the_way(session, tracking);
 	std::optional<Episode> busy = transaction(session, tracking);
 	if (!busy)
 		busy = idle(session, tracking);
-	if (!busy)
+	if (!busy || !known)
 		return std::nullopt;
-	return Episode{.start = std::max(busy->start, tracking.blocking.since),
-	               .stamp = session.blocking.stamp};
+	return Episode{.start = std::max(busy->start, known->start), .stamp = known->stamp};
 }
 
 /* As long as it holds back the same. */

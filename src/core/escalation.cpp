@@ -22,20 +22,20 @@ is_escalating(const Escalation &escalation, Timestamp statement)
 }
 
 bool
-is_escalating_for(const Escalation &escalation, Limit limit, std::int64_t episode)
+is_escalating_for(const Escalation &escalation, Limit limit, std::int64_t harm)
 {
 	return escalation.step == EscalationStep::Canceled && measures_harm(limit) &&
-	       escalation.limit == limit && escalation.episode == episode;
+	       escalation.limit == limit && escalation.harm == harm;
 }
 
 void
-note_cancel(Escalation &escalation, Timestamp statement, Limit limit, std::int64_t episode,
+note_cancel(Escalation &escalation, Timestamp statement, Limit limit, std::int64_t harm,
             Instant now)
 {
 	escalation = {.step = EscalationStep::Canceled,
 	              .statement = statement,
 	              .limit = limit,
-	              .episode = episode,
+	              .harm = harm,
 	              .at = now};
 }
 

@@ -30,9 +30,9 @@ struct Escalation
 	EscalationStep step;
 	/* Of the statement that was canceled (statement_stamp). */
 	Timestamp statement;
-	/* What it was canceled for: the limit, and the stamp of its episode. */
+	/* What it was canceled for: the limit, and what tells its harm from the next (harm_of()). */
 	Limit limit;
-	std::int64_t episode;
+	std::int64_t harm;
 	/* When the last step was taken. */
 	Instant at;
 };
@@ -41,11 +41,11 @@ static_assert(std::is_trivially_destructible_v<Escalation>);
 /* Does the escalation still apply to a session whose present statement is this one? */
 bool is_escalating(const Escalation &escalation, Timestamp statement);
 
-/* Was a statement of the session canceled for this very episode, whatever it runs now? */
-bool is_escalating_for(const Escalation &escalation, Limit limit, std::int64_t episode);
+/* Was a statement of the session canceled for this very harm, whatever it runs now? */
+bool is_escalating_for(const Escalation &escalation, Limit limit, std::int64_t harm);
 
 /* Note the step that was taken. */
-void note_cancel(Escalation &escalation, Timestamp statement, Limit limit, std::int64_t episode,
+void note_cancel(Escalation &escalation, Timestamp statement, Limit limit, std::int64_t harm,
                  Instant now);
 void note_terminate(Escalation &escalation, Instant now);
 

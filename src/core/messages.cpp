@@ -167,7 +167,7 @@ std::string_view
 announcement_of(const Verdict &verdict)
 {
 	if (verdict.action == Action::Log)
-		return announcement_of_not_taken(facts(verdict.limit).first_action);
+		return announcement_of_not_taken(verdict.not_taken);
 	return announcement_of(verdict.action);
 }
 

@@ -125,6 +125,15 @@ struct Maintenance
 	Duration spared_in_transaction;
 };
 
+/* What has become of a wait that a session was in the way of. */
+enum class KnownWait : std::uint8_t
+{
+	Over,
+	/* It goes on, but by what was read not because of this session, or not of it alone. */
+	ForAnother,
+	ForThisOne,
+};
+
 /* How a session stands in the way of others, by the server's lock table at one moment. */
 struct Blocking
 {
@@ -132,10 +141,15 @@ struct Blocking
 	bool is_known;
 	/* It waits for no lock itself, nor does a parallel worker of it. */
 	bool is_root;
-	/* How many it keeps waiting directly, of those whose waits count (core/blocking.h). */
+	/* What has become of the wait that is tracked (core/tracking_state.h). */
+	KnownWait known;
+	/* How many it keeps waiting whose waits count (core/wait_graph.h); 0 if not counted. */
 	std::int32_t waiters;
-	/* The oldest of these waits: whose, its stamp, and when it began; unknown_time if none. */
-	std::int32_t oldest_waiter;
+	/*
+	 * The wait that it has been in the way of for longest: whose, its stamp, and since when at
+	 * least it has been in its way; unknown_time if it is in nobody's way, or no root.
+	 */
+	std::int32_t waiter;
 	Timestamp stamp;
 	Instant since;
 };

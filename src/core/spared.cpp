@@ -159,6 +159,15 @@ spared_from_condition(Condition condition, Duration longer_than, const Session &
 }
 
 bool
+may_end_for_blocking(const Session &session, const Policy &policy)
+{
+	Spared spared = spared_from_all(session, policy);
+
+	return (is_set(policy, Limit::IdleBlocker) || is_set(policy, Limit::Blocker)) &&
+	       (spared == Spared::No || may_pass_soon(spared));
+}
+
+bool
 may_pass_soon(Spared spared)
 {
 	switch (spared)

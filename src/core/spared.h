@@ -66,6 +66,12 @@ enum class Condition : std::uint8_t
 Spared spared_from_condition(Condition condition, Duration longer_than, const Session &session,
                              const TrackingState &tracking, const Policy &policy, Instant now);
 
+/*
+ * May a session end some time for keeping others waiting: does a limit on that bind it, and is
+ * nothing known that spares it for good?
+ */
+bool may_end_for_blocking(const Session &session, const Policy &policy);
+
 /* May this reason cease by itself, so that the session is worth reading before the next scan? */
 bool may_pass_soon(Spared spared);
 

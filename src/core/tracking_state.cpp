@@ -304,26 +304,64 @@ observe_stillness(TrackingState &tracking, const Session &session, Instant now)
 }
 
 /*
- * Note since when the session has been in the way of the oldest wait.  Whoever has waited
- * itself may have got the lock only then, from one that was ahead of it; but if it stood
- * in the way of this very wait before it waited, then it had the lock.  While it waits
- * that is not known: it may only be ahead in the queue, or have been given the lock a
- * moment ago.
+ * Until when the session has been in the way of the wait that it was in the way of at the
+ * last reading of the lock table, without having waited itself.
+ */
+Instant
+end_in_the_way(const TrackingState &tracking, const Session &session, bool waits, bool is_now,
+               Instant now)
+{
+	const TrackedBlocking &known = tracking.blocking;
+	bool has_waited = tracking.lock_wait_over > known.read_at;
+
+	if (!known.was_in_the_way || has_waited)
+		return known.read_at;
+	if (waits)
+		return std::clamp(session.times.wait_start, known.read_at, now);
+	return is_now ? now : known.read_at;
+}
+
+/*
+ * Note since when the session has been in the way of others.
+ *
+ * Whoever has waited itself may have got the lock only then, from one that was ahead of it,
+ * and counts from then on.  If it was seen in the way of the same wait before, what lies
+ * between is taken off: sessions that are in the way of one wait in turns are each measured
+ * by their own part.
  */
 void
 observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait, Instant now)
 {
 	const Blocking &seen = session.blocking;
 	TrackedBlocking &known = tracking.blocking;
+	bool waits = wait == SeenWait::Lock;
+	bool is_root = seen.is_root && !waits;
+	bool is_in_the_way = is_root && seen.known == KnownWait::ForThisOne;
 
-	if (tracking.waited_for == SeenWait::Lock || wait == SeenWait::Lock)
+	if (seen.is_known)
+	{
+		if (seen.known == KnownWait::Over)
+			known = {};
+		else
+			known.apart += now - end_in_the_way(tracking, session, waits, is_in_the_way, now);
+	}
+	if (tracking.waited_for == SeenWait::Lock || waits)
 		tracking.lock_wait_over = now;
-	if (wait == SeenWait::Lock)
+	if (!seen.is_known)
 		return;
-	if (seen.is_known && (known.waiter != seen.oldest_waiter || known.stamp != seen.stamp))
-		known = {.waiter = seen.oldest_waiter,
-		         .stamp = seen.stamp,
-		         .since = std::max(seen.since, tracking.lock_wait_over)};
+	bool is_other = known.waiter != seen.waiter || known.stamp != seen.stamp;
+	Instant since = std::max(seen.since, tracking.lock_wait_over);
+	if (is_root && seen.stamp != unknown_time && is_other &&
+	    (known.stamp == unknown_time || since < known.since + known.apart))
+	{
+		known = {};
+		known.waiter = seen.waiter;
+		known.stamp = seen.stamp;
+		known.since = since;
+		is_in_the_way = true;
+	}
+	known.read_at = now;
+	known.was_in_the_way = is_in_the_way;
 }
 
 /*

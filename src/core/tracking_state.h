@@ -71,12 +71,21 @@ struct Stillness
 	bool is_awake;
 };
 
-/* The oldest wait that a session was found in the way of, and since when it has been. */
+/* The wait that a session has been found in the way of for longest, and since when it has been. */
 struct TrackedBlocking
 {
 	std::int32_t waiter;
+	/* unknown_time if there is none. */
 	Timestamp stamp;
 	Instant since;
+	/*
+	 * For how long since then another one was in the way of that wait instead, or the session
+	 * waited itself, as far as readings of the lock table do not show that it did not.
+	 */
+	Duration apart;
+	/* The last reading of the lock table, and whether it found the session in the way. */
+	Instant read_at;
+	bool was_in_the_way;
 };
 
 /*
@@ -143,8 +152,8 @@ struct TrackingState
 	 */
 	Instant lock_wait_over;
 	TrackedBlocking blocking;
-	/* The stamp of the wait for which the log has named it as a blocker that is spared. */
-	Timestamp named_blocking;
+	/* When the log has named it as a blocker that is spared: its transaction, or idle phase. */
+	std::int64_t named_blocking;
 	TrackedHorizon horizon;
 	TrackedMemory memory;
 	/* How many readings in a row have found it spared from a limit that it exceeds, by limit. */

@@ -87,8 +87,7 @@ passes_blocking(const Filter &filter, const BackendSnapshot &snapshot, const Pre
 	    session.xact_start != unknown_time ? session.xact_start : session.state_change;
 	/* A caller that is denied anyway is not to learn when that began. */
 	std::optional<Timestamp> blocking_since = present.graph.blocking_since(
-	    session.id.pid, may_see_activity_of(snapshot.role) ? busy_since : unknown_time,
-	    advisory_if(filter.counts_advisory));
+	    session.id.pid, may_see_activity_of(snapshot.role) ? busy_since : unknown_time);
 
 	return blocking_since && !waits_for_lock(session) &&
 	       is_longer(*blocking_since, *filter.blocking_for, present);

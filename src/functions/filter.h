@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "core/blocking.h"
+#include "core/wait_graph.h"
 #include "core/wall_clock.h"
 
 #include "status/backend_status.h"

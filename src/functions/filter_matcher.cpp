@@ -35,7 +35,9 @@ FilterMatcher::present()
 		MemoryContext caller = MemoryContextSwitchTo(graph_context_);
 		/* Taken before the reading, which may last. */
 		graph_read_at_ = monotonic_now();
-		present_.graph = read_wait_graph(Patience::Unlimited);
+		PresentClock present = present_clock();
+		present_.graph = read_wait_graph(Patience::Unlimited, advisory_if(filter_.counts_advisory),
+		                                 present.clock, present.now);
 		MemoryContextSwitchTo(caller);
 	}
 	PresentClock present = present_clock();

@@ -26,6 +26,7 @@
 #include "policy/present_policies.h"
 
 #include "functions/session_columns.h"
+#include "functions/waits.h"
 
 #include <array>
 #include <cstdlib>
@@ -93,8 +94,30 @@ source_text(const Entry &entry, Source source)
 	return pstrdup(text.c_str());
 }
 
+/* Append who is at the end of the chain of waits that a session is in; several by the first. */
+void
+append_roots(Text &text, std::int32_t pid, WaitGraph &graph)
+{
+	const WaitNode *first = nullptr;
+	std::int64_t others = 0;
+
+	graph.for_each_root_above(pid,
+	                          [&](const WaitNode &root)
+	                          {
+		                          if (first == nullptr)
+			                          first = &root;
+		                          else
+			                          others++;
+	                          });
+	if (first == nullptr)
+		return;
+	text.append(", in the end of ").append(name_of_root(*first));
+	if (others > 0)
+		text.append(" and ").append(others).append(others == 1 ? " other" : " others");
+}
+
 const char *
-spared_text(const Entry &entry, const Forecast &forecast)
+spared_text(const Entry &entry, const Forecast &forecast, WaitGraph &graph)
 {
 	std::array<char, 320> buffer;
 	Text text(buffer);
@@ -110,6 +133,8 @@ spared_text(const Entry &entry, const Forecast &forecast)
 		text.append(name_of(entry.snapshot.session.maintenance.command));
 	else
 		append_spared(text, forecast.spared, entry.policy, entry.names);
+	if (forecast.spared == Spared::LockWait)
+		append_roots(text, entry.snapshot.session.id.pid, graph);
 	return text.view().empty() ? nullptr : pstrdup(text.c_str());
 }
 
@@ -143,9 +168,10 @@ set_amount(ScheduleRow &row, Limit limit, Column time, Column number, std::int64
 
 /* What is shown to those to whom pg_stat_activity shows it. */
 void
-set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast)
+set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast,
+             WaitGraph &graph)
 {
-	row.set_text(SparedBy, spared_text(entry, forecast));
+	row.set_text(SparedBy, spared_text(entry, forecast, graph));
 	row.set_text(ActionName, action_text(entry, forecast.verdict ? forecast.verdict->action
 	                                                             : facts(limit).first_action));
 	if (!forecast.verdict)
@@ -160,7 +186,7 @@ set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &
 }
 
 ScheduleRow
-row_of(const Entry &entry, Limit limit, const Forecast &forecast)
+row_of(const Entry &entry, Limit limit, const Forecast &forecast, WaitGraph &graph)
 {
 	const Threshold &threshold = threshold_of(entry.policy.limits, limit);
 	ScheduleRow row;
@@ -171,7 +197,7 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 	set_amount(row, limit, ThresholdValue, ThresholdAmount, threshold.value);
 	row.set_text(SourceName, source_text(entry, threshold.source));
 	if (is_visible)
-		set_forecast(row, entry, limit, forecast);
+		set_forecast(row, entry, limit, forecast, graph);
 	return row;
 }
 
@@ -192,10 +218,11 @@ read_harm(Entry &entry)
 /* Put a row for each limit that binds the session of this snapshot. */
 void
 put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies,
-         const WaitGraph &graph)
+         WaitGraph &graph)
 {
 	PresentClock present = present_clock();
 	TrackingState tracking = read_tracking(snapshot.backend.slot);
+	bool is_tracked = tracking.session == snapshot.session.id;
 	Superuser superuser = superuser_now(snapshot.role);
 	Entry entry{.snapshot = snapshot,
 	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),
@@ -204,8 +231,8 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 
 	entry.snapshot.session.superuser = superuser;
 	entry.snapshot.session.blocking =
-	    blocking_in(graph, snapshot.backend.id.pid, advisory_if(entry.policy.count_advisory_locks),
-	                present.clock, present.now);
+	    blocking_in(graph, snapshot.backend.id.pid, tracking.blocking.waiter,
+	                is_tracked ? tracking.blocking.stamp : unknown_time);
 	read_harm(entry);
 	place(tracking, entry.snapshot.session, present.clock, present.now);
 	if (wants_switches(entry.snapshot.session, tracking, entry.policy, present.now,
@@ -217,8 +244,35 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	for (Limit limit : all_limits)
 		if (threshold_of(entry.policy.limits, limit).value != 0)
 			row_of(entry, limit,
-			       forecast(limit, entry.snapshot.session, tracking, entry.policy, present.now))
+			       forecast(limit, entry.snapshot.session, tracking, entry.policy, present.now),
+			       graph)
 			    .put(result);
+}
+
+/* Who waits for whom, as the guard sees it. */
+WaitGraph
+read_waits(const PresentPolicies &policies)
+{
+	PresentClock present = present_clock();
+
+	if (oldest_lock_wait() == unknown_time)
+		return {};
+	WaitGraph graph = read_wait_graph(Patience::Unlimited,
+	                                  advisory_if(policies.configured().count_advisory_locks),
+	                                  present.clock, present.now);
+	graph.leave_out_kept_anyway(
+	    [&](const WaitNode &root)
+	    {
+		    BackendSnapshot snapshot;
+
+		    if (!read_session_of(root, snapshot, Patience::Unlimited))
+			    return false;
+		    snapshot.session.superuser = superuser_now(snapshot.role);
+		    return may_end_for_blocking(
+		        snapshot.session,
+		        policies.policy_of(snapshot.session.superuser, snapshot.role, snapshot.database));
+	    });
+	return graph;
 }
 
 } // namespace
@@ -235,8 +289,7 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	PresentPolicies policies;
-	WaitGraph graph =
-	    oldest_lock_wait() != unknown_time ? read_wait_graph(Patience::Unlimited) : WaitGraph{};
+	WaitGraph graph = read_waits(policies);
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		BackendSnapshot snapshot;

@@ -7,13 +7,18 @@
  * is read of those only whose activity the caller may see: it takes longer than all
  * else.
  */
+#include "pg/growing_array.h"
 #include "pg/result_row.h"
+
+#include "shmem/present_time.h"
 
 #include "status/horizon.h"
 #include "status/locks.h"
 #include "status/memory.h"
 
 #include "functions/session_columns.h"
+
+#include <algorithm>
 
 extern "C"
 {
@@ -44,6 +49,7 @@ enum Column
 	WaitEventType,
 	WaitEvent,
 	BlockedBy,
+	RootBlockers,
 	Blocks,
 	HorizonAge,
 	ParallelWorkers,
@@ -79,15 +85,42 @@ distinct(std::span<const WaitEdge> edges, Datum *pids)
 	return count;
 }
 
-void
-set_blocking(SessionRow &row, int pid, const WaitGraph &graph)
+Datum
+array_of(Datum *pids, std::size_t count)
+{
+	return PointerGetDatum(
+	    construct_array(pids, static_cast<int>(count), INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
+Datum
+blockers_of(int pid, const WaitGraph &graph)
 {
 	std::span<const WaitEdge> blockers = graph.blockers_of(pid);
 	auto pids = static_cast<Datum *>(palloc((blockers.size() + 1) * sizeof(Datum)));
-	std::size_t count = distinct<&WaitEdge::blocker>(blockers, pids);
 
-	row.set(BlockedBy, PointerGetDatum(construct_array(pids, static_cast<int>(count), INT4OID,
-	                                                   sizeof(int32), true, TYPALIGN_INT)));
+	return array_of(pids, distinct<&WaitEdge::blocker>(blockers, pids));
+}
+
+/* Those at the end of the chains of waits that begin with a process. */
+Datum
+roots_of(int pid, WaitGraph &graph)
+{
+	GrowingArray<std::int32_t> roots;
+	GrowingArray<Datum> pids;
+
+	graph.for_each_root_above(pid, [&](const WaitNode &root) { roots.add(root.pid); });
+	std::ranges::sort(roots.all());
+	for (std::int32_t root : roots.all())
+		if (pids.count() == 0 || DatumGetInt32(pids.all().back()) != root)
+			pids.add(Int32GetDatum(root));
+	return array_of(pids.all().data(), pids.count());
+}
+
+void
+set_blocking(SessionRow &row, int pid, WaitGraph &graph)
+{
+	row.set(BlockedBy, blockers_of(pid, graph));
+	row.set(RootBlockers, roots_of(pid, graph));
 	row.set(Blocks, Int32GetDatum(static_cast<int32>(
 	                    distinct<&WaitEdge::waiter>(graph.waiters_of(pid), nullptr))));
 }
@@ -158,7 +191,7 @@ read_all()
 }
 
 SessionRow
-row_of(const Seen &seen, const WaitGraph &graph)
+row_of(const Seen &seen, WaitGraph &graph)
 {
 	const BackendSnapshot &snapshot = seen.snapshot;
 	int pid = snapshot.backend.id.pid;
@@ -189,7 +222,10 @@ session_guard_sessions(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	AllSeen all = read_all();
-	WaitGraph graph = all.anybody_waits ? read_wait_graph(Patience::Unlimited) : WaitGraph{};
+	PresentClock present = present_clock();
+	WaitGraph graph = all.anybody_waits ? read_wait_graph(Patience::Unlimited, Advisory::Counts,
+	                                                      present.clock, present.now)
+	                                    : WaitGraph{};
 	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 	for (const Seen &seen : std::span(all.first, all.count))
 		row_of(seen, graph).put(*result);

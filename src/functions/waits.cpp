@@ -11,6 +11,8 @@
 #include "pg/growing_array.h"
 #include "pg/privileges.h"
 
+#include "shmem/present_time.h"
+
 #include "status/locks.h"
 #include "status/prepared_transactions.h"
 #include "status/sql_values.h"
@@ -47,6 +49,12 @@ add_cause(Causes &causes, const char *words)
 		causes.words.add(words);
 }
 
+const char *
+name_of(const PreparedTransaction &prepared)
+{
+	return psprintf("prepared transaction \"%s\"", converted_string(prepared.gid));
+}
+
 /* Name the prepared transactions that are waited for, as far as the caller may read what they are
  * called. */
 void
@@ -60,7 +68,7 @@ add_prepared(Causes &causes)
 		const PreparedTransaction *prepared = known.find(xid);
 
 		if (prepared != nullptr)
-			names.add(psprintf("prepared transaction \"%s\"", converted_string(prepared->gid)));
+			names.add(name_of(*prepared));
 		else if (!known.are_complete())
 			names.add("a prepared transaction");
 	}
@@ -151,6 +159,15 @@ add_edge(Causes &causes, const Filter &filter, FilterMatcher &others, const Wait
 	}
 }
 
+/* Does the process that this wait is for wait for nothing itself? */
+bool
+is_root(const WaitGraph &graph, const WaitEdge &edge)
+{
+	const WaitNode *blocker = graph.find(edge.blocker);
+
+	return blocker != nullptr && !blocker->waits;
+}
+
 /* What others wait for at the roots of all chains of waits. */
 Causes
 causes_in(const WaitGraph &graph, const Filter &filter)
@@ -163,7 +180,7 @@ causes_in(const WaitGraph &graph, const Filter &filter)
 	for (const WaitEdge &edge : graph.edges())
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (edge.lock != WaitedLock::Own && graph.is_root(edge.blocker))
+		if (edge.lock != WaitedLock::Own && is_root(graph, edge))
 			add_edge(causes, filter, others, edge);
 	}
 	if (causes.prepared_xids.count() > 0)
@@ -201,10 +218,30 @@ hint_for(const Causes &causes)
 
 } // namespace
 
+const char *
+name_of_root(const WaitNode &root)
+{
+	BackendSnapshot snapshot;
+
+	if (root.pid == prepared_transaction)
+	{
+		PreparedTransactions known = read_prepared_transactions();
+		const PreparedTransaction *prepared = known.find(root.prepared_xid);
+
+		return prepared != nullptr ? name_of(*prepared) : "a prepared transaction";
+	}
+	return read_process(root.pid, snapshot) ? name_of_process(snapshot)
+	                                        : psprintf("process %d", root.pid);
+}
+
 void
 notice_waits(const Filter &filter)
 {
-	Causes causes = causes_in(read_wait_graph(Patience::Unlimited), filter);
+	PresentClock present = present_clock();
+	Causes causes =
+	    causes_in(read_wait_graph(Patience::Unlimited, advisory_if(filter.counts_advisory),
+	                              present.clock, present.now),
+	              filter);
 	if (causes.words.count() == 0)
 		return;
 	ereport(NOTICE,

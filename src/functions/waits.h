@@ -1,5 +1,6 @@
 /*
- * What sessions wait for when no session is found that counts as blocking.
+ * What sessions wait for, in words: when no session is found that counts as blocking, and
+ * who is at the root of a wait.
  */
 #pragma once
 
@@ -10,5 +11,8 @@ namespace session_guard
 
 /* Tell the caller, whose filter about blocking has found nobody, what others wait for. */
 void notice_waits(const Filter &filter);
+
+/* What a process, or a prepared transaction, is called, as far as the caller is shown it. */
+const char *name_of_root(const WaitNode &root);
 
 } // namespace session_guard

@@ -27,8 +27,6 @@ namespace
 
 /* Before a session is evaluated again of which it is not known what binds it. */
 constexpr Duration pause_in_doubt = 100 * millisecond;
-/* Before one is evaluated again that need not go if another one does. */
-constexpr Duration pause_for_another = 20 * millisecond;
 
 /* How many evaluations in a row have not led to an action, though the limit was reached. */
 std::int32_t
@@ -117,12 +115,14 @@ act_or_throttle(const Deadline &deadline, const Evaluation &evaluation, bool was
 		note_throttled_action(evaluation.at);
 }
 
-/* Of several that keep one session waiting, one ends at a time. */
-bool
-waits_for_another(Limit limit, const Evaluation &evaluation)
+/* Of several that keep one session waiting, one ends at a time: how long to leave this one. */
+Duration
+wait_for_another(Limit limit, const Evaluation &evaluation)
 {
-	return measures_blocking(limit) && evaluation.decision.verdict.action != Action::Log &&
-	       is_another_ending(evaluation.snapshot.session, evaluation.policy);
+	return measures_blocking(limit) && evaluation.decision.outlook == Outlook::Due &&
+	               evaluation.decision.verdict.action != Action::Log
+	           ? pause_for_another(evaluation.snapshot.session)
+	           : 0;
 }
 
 /* A session that was neither due nor gone: plan its next evaluation. */
@@ -136,16 +136,10 @@ leave(const Deadline &deadline, const Evaluation &evaluation)
 	set_times_spared(deadline, evaluation.decision.outlook == Outlook::Spared ? times + 1 : 0);
 }
 
-/*
- * Evaluate the session of a deadline, and do what its present state asks for.  One
- * that comes from the throttle has had its turn there.
- */
+/* Do what the present state of a session asks for. */
 void
-handle(const Deadline &deadline, bool was_throttled)
+handle(const Deadline &deadline, const Evaluation &evaluation, Duration wait, bool was_throttled)
 {
-	Evaluation evaluation = evaluate(deadline.limit, deadline.slot, deadline.session);
-
-	count(shared_counters().evaluations);
 	switch (evaluation.result)
 	{
 		case ReadResult::Gone:
@@ -162,10 +156,31 @@ handle(const Deadline &deadline, bool was_throttled)
 	/* Nothing is announced that would then be left undone. */
 	else if (policies_are_in_doubt())
 		plan_reading(deadline, evaluation.at + pause_in_doubt);
-	else if (waits_for_another(deadline.limit, evaluation))
-		plan_reading(deadline, evaluation.at + pause_for_another);
+	else if (wait > 0)
+		plan_reading(deadline, evaluation.at + wait);
 	else
 		act_or_throttle(deadline, evaluation, was_throttled);
+}
+
+/*
+ * Evaluate the session of a deadline, and handle it.  One that comes from the throttle has
+ * had its turn there.  Many that are not to be acted on do with one reading of the lock table.
+ */
+void
+evaluate_and_handle(const Deadline &deadline, bool was_throttled)
+{
+	Limit limit = deadline.limit;
+	Evaluation evaluation =
+	    evaluate(limit, deadline.slot, deadline.session, LockTable::AsReadLately);
+	Duration wait = wait_for_another(limit, evaluation);
+
+	if (!evaluation.is_fresh && evaluation.decision.outlook == Outlook::Due && wait == 0)
+	{
+		evaluation = evaluate(limit, deadline.slot, deadline.session);
+		wait = wait_for_another(limit, evaluation);
+	}
+	count(shared_counters().evaluations);
+	handle(deadline, evaluation, wait, was_throttled);
 }
 
 /*
@@ -187,9 +202,9 @@ void
 handle_due(Instant now)
 {
 	while (next_planned() <= now && !is_interrupted())
-		handle(take_planned(), false);
+		evaluate_and_handle(take_planned(), false);
 	while (next_throttled() <= now && !is_interrupted())
-		handle(dequeue_throttled(), true);
+		evaluate_and_handle(dequeue_throttled(), true);
 }
 
 } // namespace session_guard

@@ -120,6 +120,7 @@ void
 note_step(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
+	const Session &session = evaluation.snapshot.session;
 	Instant now = monotonic_now();
 
 	change_tracking(evaluation.snapshot.backend.slot,
@@ -127,9 +128,8 @@ note_step(const Evaluation &evaluation)
 	                {
 		                tracking.announced[index_of(verdict.limit)] = unknown_time;
 		                if (verdict.action == Action::Cancel)
-			                note_cancel(tracking.escalation,
-			                            statement_stamp(evaluation.snapshot.session), verdict.limit,
-			                            verdict.episode.stamp, now);
+			                note_cancel(tracking.escalation, statement_stamp(session),
+			                            verdict.limit, harm_of(verdict, session), now);
 		                else
 			                note_terminate(tracking.escalation, now);
 	                });

@@ -13,7 +13,6 @@
 
 #include "policy/policy_cache.h"
 
-#include "guard/blockers.h"
 #include "guard/harm.h"
 #include "guard/logged_episodes.h"
 
@@ -57,7 +56,7 @@ track(int slot, Session &session, const Policy &policy, Instant now, Asker asker
 }
 
 Evaluation
-evaluate(Limit limit, int slot, SessionId id)
+evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 {
 	Evaluation evaluation;
 
@@ -66,8 +65,8 @@ evaluate(Limit limit, int slot, SessionId id)
 	evaluation.result = read_session(slot, id, evaluation.snapshot, Patience::None, query);
 	evaluation.query = query;
 	/* Read after the status: what has been given back meanwhile is nobody's fault. */
-	if (measures_blocking(limit) && evaluation.result == ReadResult::Read)
-		read_blockers();
+	evaluation.is_fresh =
+	    !measures_blocking(limit) || evaluation.result != ReadResult::Read || read_blockers(wanted);
 
 	Moment moment = take_time();
 	evaluation.at = moment.now;
@@ -80,7 +79,10 @@ evaluate(Limit limit, int slot, SessionId id)
 	evaluation.policy =
 	    policy_of(session.superuser, evaluation.snapshot.role, evaluation.snapshot.database);
 	if (measures_blocking(limit))
-		note_blocking(session, evaluation.policy, evaluation.at);
+	{
+		note_blocking(session, slot);
+		count_waiters(session);
+	}
 	note_horizon(session, slot, evaluation.snapshot.database, evaluation.policy);
 	if (limit == Limit::Memory)
 		read_memory(session, slot);

@@ -9,6 +9,8 @@
 
 #include "status/backend_status.h"
 
+#include "guard/blockers.h"
+
 namespace session_guard
 {
 
@@ -21,11 +23,13 @@ struct Evaluation
 	/* The rest counts only if the session was read. */
 	BackendSnapshot snapshot;
 	Policy policy;
-	Decision decision;
+	Decision decision{};
 	/* What is tracked of the session, as it is now. */
 	const TrackingState *tracking;
 	/* The text of its query, until the next evaluation; empty if the session was not read. */
 	const char *query;
+	/* It is of the moment: what it depends on was not taken from an earlier reading. */
+	bool is_fresh;
 };
 
 /* Allocate the memory.  Once. */
@@ -42,6 +46,6 @@ const TrackingState &track(int slot, Session &session, const Policy &policy, Ins
  * Evaluate a session because of a limit, in a transaction: bring the policies,
  * the time and the tracking up to date, and decide.
  */
-Evaluation evaluate(Limit limit, int slot, SessionId id);
+Evaluation evaluate(Limit limit, int slot, SessionId id, LockTable wanted = LockTable::AsOfNow);
 
 } // namespace session_guard

@@ -83,18 +83,24 @@ scan_pause()
 	return with_waits == 0 ? pause : std::min(pause, sample_pause(with_waits));
 }
 
-/* Is the session in an episode of a limit that waits are taken off? */
+/*
+ * Is the session in an episode of a limit that waits are taken off?  Whoever runs may be in
+ * the way of others, which counts from the end of its own last wait for a lock.
+ */
 bool
 is_measured_without_waits(const Session &session, const TrackingState &tracking,
                           const Policy &policy)
 {
-	return std::ranges::any_of(all_limits,
-	                           [&](Limit limit)
-	                           {
-		                           return excludes_waits(limit) &&
-		                                  threshold_of(policy.limits, limit).value != 0 &&
-		                                  episode_of(limit, session, tracking).has_value();
-	                           });
+	return std::ranges::any_of(
+	    all_limits,
+	    [&](Limit limit)
+	    {
+		    if (threshold_of(policy.limits, limit).value == 0)
+			    return false;
+		    return limit == Limit::Blocker
+		               ? is_running(session)
+		               : excludes_waits(limit) && episode_of(limit, session, tracking).has_value();
+	    });
 }
 
 } // namespace

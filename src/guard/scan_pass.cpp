@@ -35,7 +35,7 @@ plan_session(Scanned &found, Instant now, LimitCensus &census)
 {
 	Session &session = found.session;
 	Policy policy = policy_of(session.superuser, found.role, found.database);
-	note_blocking(session, policy, now);
+	note_blocking(session, found.slot);
 	note_horizon(session, found.slot, found.database, policy);
 	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
 
@@ -62,7 +62,7 @@ scan_all(Instant start)
 	clear_plan();
 	begin_pace();
 	std::span<Scanned> sessions = scan_sessions(kind);
-	if (const WaitGraph *graph = look_for_blockers(start))
+	if (WaitGraph *graph = look_for_blockers(start))
 		name_other_blockers(*graph, shortest_blocking_of_all(), start);
 	/* The scan has taken its time, and what it found is not older than this. */
 	Instant now = take_time().now;

@@ -17,7 +17,6 @@
 
 #include "action/signals.h"
 
-#include <algorithm>
 #include <array>
 
 namespace session_guard
@@ -26,7 +25,7 @@ namespace session_guard
 namespace
 {
 
-/* A root that was looked at: a process, or a prepared transaction by its ID. */
+/* A root that was named: a process, or a prepared transaction by its ID. */
 struct Named
 {
 	struct Key
@@ -34,10 +33,13 @@ struct Named
 		std::int32_t pid;
 		std::uint32_t prepared_xid;
 	} key;
-	/* By the last reading it still was in the way. */
-	bool is_in_the_way;
+	/* When it was last found in the way. */
+	Instant seen_at;
 };
 HTAB *named = nullptr;
+
+/* Who comes to be in the way again after less than that is not named again. */
+constexpr Duration forgotten_after = 60 * minute;
 
 void
 create_named()
@@ -51,79 +53,31 @@ create_named()
 	                    HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Call a function with each that was named. */
-template <typename Use>
+/* Note that it is in the way; true for the first time. */
+bool
+note_in_the_way(const WaitNode &root, Instant now)
+{
+	Named::Key key{.pid = root.pid, .prepared_xid = root.prepared_xid};
+	bool found;
+	auto entry = static_cast<Named *>(hash_search(named, &key, HASH_ENTER, &found));
+
+	entry->seen_at = now;
+	return !found;
+}
+
 void
-for_each_named(Use use)
+forget_others(Instant now)
 {
 	HASH_SEQ_STATUS scan;
 
 	hash_seq_init(&scan, named);
 	while (void *entry = hash_seq_search(&scan))
-		use(*static_cast<Named *>(entry));
-}
-
-Named::Key
-key_of(const WaitEdge &edge)
-{
-	return {.pid = edge.blocker, .prepared_xid = edge.prepared_xid};
-}
-
-/* Was it found in the way by this reading already? */
-bool
-is_noted(const WaitEdge &edge)
-{
-	Named::Key key = key_of(edge);
-	auto entry = static_cast<Named *>(hash_search(named, &key, HASH_FIND, nullptr));
-
-	return entry != nullptr && entry->is_in_the_way;
-}
-
-/* Note that it is in the way; true for the first time. */
-bool
-note_in_the_way(const WaitEdge &edge)
-{
-	Named::Key key = key_of(edge);
-	bool found;
-	auto entry = static_cast<Named *>(hash_search(named, &key, HASH_ENTER, &found));
-
-	entry->is_in_the_way = true;
-	return !found;
-}
-
-/* Those that are not in the way any more would be named again. */
-void
-forget_others()
-{
-	for_each_named(
-	    [](const Named &one)
-	    {
-		    if (!one.is_in_the_way)
-			    (void)hash_search(named, &one.key, HASH_REMOVE, nullptr);
-	    });
-}
-
-/* How many of the waits that count are for this one, and how long the first has lasted. */
-struct Waiters
-{
-	std::int64_t count;
-	Duration longest;
-};
-
-Waiters
-waiters_of(const WaitGraph &graph, const WaitEdge &blocker, Instant now)
-{
-	Waiters waiters{};
-
-	for (const WaitEdge &edge : graph.waiters_of(blocker.blocker))
 	{
-		if (edge.prepared_xid != blocker.prepared_xid ||
-		    !counts_as_blocking(edge, Advisory::Ignored) || edge.since == unknown_time)
-			continue;
-		waiters.count++;
-		waiters.longest = std::max(waiters.longest, now - time_of(wall_clock(), edge.since, now));
+		auto one = static_cast<Named *>(entry);
+
+		if (now - one->seen_at > forgotten_after)
+			(void)hash_search(named, &one->key, HASH_REMOVE, nullptr);
 	}
-	return waiters;
 }
 
 /* Append 'prepared transaction "lost"', or its ID if it cannot be read now what it is called. */
@@ -156,24 +110,31 @@ append_process(Text &text, std::int32_t pid)
 
 /* Sessions have limits of their own, and are named when these spare them. */
 void
-name_other(const WaitEdge &blocker, const Waiters &waiters)
+name_other(const WaitNode &root, std::int32_t waiters, Duration longest)
 {
 	std::array<char, 512> buffer;
 	Text text(buffer);
-	bool is_prepared = blocker.blocker == prepared_transaction;
+	bool is_prepared = root.pid == prepared_transaction;
 
 	if (is_prepared)
-		append_prepared(text, blocker.prepared_xid);
-	else if (!append_process(text, blocker.blocker))
+		append_prepared(text, root.prepared_xid);
+	else if (!append_process(text, root.pid))
 		return;
 	text.append(" blocks ")
-	    .append(waiters.count)
-	    .append(waiters.count == 1 ? " session" : " sessions, the first")
+	    .append(waiters)
+	    .append(waiters == 1 ? " session" : " sessions, the first")
 	    .append(" for ")
-	    .append_duration(waiters.longest);
+	    .append_duration(longest);
 	ereport(LOG, (errmsg_internal("%s", text.c_str()),
 	              errdetail("Nobody is ended for that: it is no client session."),
 	              is_prepared ? errhint("COMMIT PREPARED or ROLLBACK PREPARED ends it.") : 0));
+}
+
+/* What tells the time in which a session is named once: its transaction, or its idle phase. */
+std::int64_t
+named_within(const TrackingState &tracking)
+{
+	return tracking.transaction != 0 ? tracking.transaction : tracking.state_change.stamp;
 }
 
 } // namespace
@@ -182,7 +143,7 @@ bool
 is_to_be_named(Limit limit, const Decision &decision, const TrackingState &tracking)
 {
 	return measures_blocking(limit) && decision.outlook == Outlook::Spared &&
-	       tracking.named_blocking != tracking.blocking.stamp;
+	       tracking.named_blocking != named_within(tracking);
 }
 
 void
@@ -203,25 +164,22 @@ name_spared_blocker(const Evaluation &evaluation)
 	append_spared(text.append("; "), decision.spared, evaluation.policy, names);
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
 	change_tracking(snapshot.backend.slot, [](TrackingState &tracking)
-	                { tracking.named_blocking = tracking.blocking.stamp; });
+	                { tracking.named_blocking = named_within(tracking); });
 }
 
 void
-name_other_blockers(const WaitGraph &graph, Duration longer_than, Instant now)
+name_other_blockers(WaitGraph &graph, Duration longer_than, Instant now)
 {
 	if (named == nullptr)
 		create_named();
-	for_each_named([](Named &one) { one.is_in_the_way = false; });
-	for (const WaitEdge &edge : graph.edges())
+	for (const WaitNode &node : graph.processes())
 	{
-		if (!counts_as_blocking(edge, Advisory::Ignored) || !graph.is_root(edge.blocker) ||
-		    is_noted(edge))
+		if (node.waits || !node.keeps_any || now - node.kept.since < longer_than)
 			continue;
-		Waiters waiters = waiters_of(graph, edge, now);
-		if (waiters.count > 0 && waiters.longest >= longer_than && note_in_the_way(edge))
-			name_other(edge, waiters);
+		if (note_in_the_way(node, now))
+			name_other(node, graph.count_waiters(node), now - node.kept.since);
 	}
-	forget_others();
+	forget_others(now);
 }
 
 } // namespace session_guard

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "core/blocking.h"
 #include "core/decision.h"
+#include "core/wait_graph.h"
 
 #include "guard/evaluation.h"
 
@@ -15,14 +15,14 @@ namespace session_guard
 /* Is a session that is spared from a limit on blocking yet to be named? */
 bool is_to_be_named(Limit limit, const Decision &decision, const TrackingState &tracking);
 
-/* Name it, once for the wait that it is in the way of. */
+/* Name it, once within its transaction, or within its idle phase outside of one. */
 void name_spared_blocker(const Evaluation &evaluation);
 
 /*
  * Name the prepared transactions, and the processes that are no client sessions, that are
  * at the root of waits which have lasted for so long, by a graph that was read now, in a
- * transaction.
+ * transaction: each once, until it has been in nobody's way for an hour.
  */
-void name_other_blockers(const WaitGraph &graph, Duration longer_than, Instant now);
+void name_other_blockers(WaitGraph &graph, Duration longer_than, Instant now);
 
 } // namespace session_guard

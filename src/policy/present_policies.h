@@ -26,6 +26,13 @@ class PresentPolicies
 
 	Policy policy_of(Superuser superuser, Oid role, Oid database) const;
 
+	/* What the configuration file says, which the guard has published. */
+	const Policy &
+	configured() const
+	{
+		return configured_;
+	}
+
   private:
 	MemoryContext context_;
 	/* How many invalidation messages had come before the reading. */

@@ -197,7 +197,7 @@ add_blockers(Edges &edges, LockTagType kind, std::span<const LockHolder> holders
 } // namespace
 
 WaitGraph
-read_wait_graph(Patience patience)
+read_wait_graph(Patience patience, Advisory advisory, const Clock &clock, Instant now)
 {
 	Contended contended = copy_contended_locks();
 	std::span<const LockHolder> holders = contended.holders.all();
@@ -217,7 +217,24 @@ read_wait_graph(Patience patience)
 	Edges copy;
 	for (const WaitEdge &edge : edges.all())
 		copy.add(edge);
-	return {edges.all(), copy.all()};
+	sort_edges(edges.all(), copy.all());
+	std::size_t count = count_processes(edges.all(), copy.all());
+	return {edges.all(),
+	        copy.all(),
+	        {static_cast<WaitNode *>(palloc(count * sizeof(WaitNode))), count},
+	        {static_cast<std::uint32_t *>(palloc(count * sizeof(std::uint32_t))), count},
+	        advisory,
+	        clock,
+	        now};
+}
+
+bool
+read_session_of(const WaitNode &process, BackendSnapshot &snapshot, Patience patience)
+{
+	int slot = process.pid == prepared_transaction ? -1 : slot_of(process.pid);
+
+	return slot >= 0 && read_backend_in_slot(slot, snapshot, patience) == ReadResult::Read &&
+	       snapshot.backend.id.pid == process.pid && is_client_backend(snapshot);
 }
 
 Timestamp

@@ -97,15 +97,21 @@ TEST(Blocker, WhoHasWaitedItselfMayHaveGotTheLockOnlyThen)
 	EXPECT_EQ(episode_of(Limit::Blocker, got_it, tracking)->start, noon + second);
 }
 
+/* It had the lock, so it counts from the beginning, without the time that it waited itself. */
 TEST(Blocker, WhoWasInTheWayOfThisWaitBeforeHadTheLock)
 {
 	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
 	TrackingState tracking = tracking_after_reading(session, noon);
+	session.blocking.known = KnownWait::ForThisOne;
 
-	observe(tracking, SessionBuilder().running(noon - hour).waiting_for_lock(noon + second),
-	        noon + 2 * second);
+	Session waiting = SessionBuilder().running(noon - hour).waiting_for_lock(noon + second);
+	waiting.times.wait_start = noon + second;
+	waiting.blocking = session.blocking;
+	observe(tracking, waiting, noon + 2 * second);
+	EXPECT_FALSE(episode_of(Limit::Blocker, waiting, tracking));
 	observe(tracking, session, noon + minute);
-	EXPECT_EQ(episode_of(Limit::Blocker, session, tracking)->start, noon - minute);
+	EXPECT_EQ(episode_of(Limit::Blocker, session, tracking)->start,
+	          noon - minute + (minute - second));
 	/* Of the next wait that is not known. */
 	Session another = SessionBuilder().running(noon - hour).blocking(noon - 2 * second);
 	observe(tracking, another, noon + hour);
@@ -116,11 +122,89 @@ TEST(Blocker, AReadingOfItsStatusAloneForgetsNothing)
 {
 	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
 	TrackingState tracking = tracking_after_reading(session, noon);
+	session.blocking.known = KnownWait::ForThisOne;
 
 	observe(tracking, SessionBuilder().running(noon - hour), noon + second);
 	EXPECT_EQ(tracking.blocking.stamp, noon - minute);
 	observe(tracking, session, noon + minute);
 	EXPECT_EQ(episode_of(Limit::Blocker, session, tracking)->start, noon - minute);
+}
+
+/* A wait that no reading of the lock table has seen, but one of the status has. */
+TEST(Blocker, AWaitOfItsOwnBetweenTwoReadingsOfTheLockTableIsTakenOff)
+{
+	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
+	TrackingState tracking = tracking_after_reading(session, noon);
+	session.blocking.known = KnownWait::ForThisOne;
+
+	observe(tracking, SessionBuilder().running(noon - hour).waiting_for_lock(noon + 3 * second),
+	        noon + 4 * second);
+	observe(tracking, session, noon + 10 * second);
+	EXPECT_EQ(episode_of(Limit::Blocker, session, tracking)->start, noon - minute + 10 * second);
+}
+
+/*
+ * Two are in the way of one wait in turns: the first holds what is waited for, and waits for
+ * the second now and then, with a lock_timeout.  Each counts while it is the root.
+ */
+TEST(Blocker, OnesInTheWayInTurnsCountEachByItsOwnPart)
+{
+	Session first = SessionBuilder().running(noon - hour).blocking(noon);
+	Session second_one = SessionBuilder().idle_in_transaction(noon - hour).blocking(noon);
+	TrackingState of_first = tracking_after_reading(first, noon);
+	TrackingState of_second = tracking_after_reading(second_one, noon);
+	Session first_waits = SessionBuilder().running(noon - hour).waiting_for_lock(noon);
+	Session second_is_not =
+	    SessionBuilder().idle_in_transaction(noon - hour).blocking(unknown_time);
+
+	first.blocking.known = second_one.blocking.known = KnownWait::ForThisOne;
+	first_waits.blocking = first.blocking;
+	first_waits.blocking.is_root = false;
+	second_is_not.blocking.known = KnownWait::ForAnother;
+	for (Instant now = noon; now < noon + minute; now += 10 * second)
+	{
+		first_waits.times.wait_start = now + 4 * second;
+		observe(of_second, second_is_not, now + 2 * second);
+		observe(of_first, first, now + 2 * second);
+		observe(of_first, first, now + 4 * second);
+		observe(of_second, second_is_not, now + 4 * second);
+		/* From now on the second keeps both. */
+		second_one.blocking.since = now + 4 * second;
+		observe(of_first, first_waits, now + 5 * second);
+		observe(of_second, second_one, now + 5 * second);
+		observe(of_first, first_waits, now + 10 * second);
+		observe(of_second, second_one, now + 10 * second);
+	}
+	/* Two of ten seconds, the time from the first reading after its wait until the next wait. */
+	observe(of_first, first, noon + minute);
+	EXPECT_EQ(episode_of(Limit::Blocker, first, of_first)->start, noon + minute - 14 * second);
+	/* Five of ten. */
+	EXPECT_EQ(episode_of(Limit::Blocker, second_one, of_second)->start,
+	          noon + minute - 30 * second);
+	EXPECT_EQ(episode_of(Limit::IdleBlocker, second_one, of_second)->start,
+	          noon + minute - 30 * second);
+}
+
+/* An older wait of another one counts as soon as it has lasted for longer. */
+TEST(Blocker, CountsByTheWaitThatItHasBeenInTheWayOfForLongest)
+{
+	Session session = SessionBuilder().running(noon - hour).blocking(noon);
+	TrackingState tracking = tracking_after_reading(session, noon);
+	Session older = session;
+
+	session.blocking.known = older.blocking.known = KnownWait::ForThisOne;
+	older.blocking.waiter = 4711;
+	older.blocking.stamp = older.blocking.since = noon + second;
+	observe(tracking, older, noon + minute);
+	EXPECT_EQ(episode_of(Limit::Blocker, older, tracking)->stamp, noon);
+	older.blocking.stamp = older.blocking.since = noon - second;
+	observe(tracking, older, noon + 2 * minute);
+	EXPECT_EQ(episode_of(Limit::Blocker, older, tracking)->stamp, noon - second);
+	EXPECT_EQ(episode_of(Limit::Blocker, older, tracking)->start, noon - second);
+	/* That one is over. */
+	session.blocking.known = KnownWait::Over;
+	observe(tracking, session, noon + 3 * minute);
+	EXPECT_EQ(episode_of(Limit::Blocker, session, tracking)->stamp, noon);
 }
 
 TEST(IdleBlocker, HoldsWhatItHoldsSinceItWentIdle)
@@ -159,20 +243,23 @@ TEST(Blocker, IsCanceledIfItRunsAndTerminatedIfNot)
 TEST(Blocker, ThatIsStillInTheWayAfterTheGraceIsTerminatedWhateverItRuns)
 {
 	for (const Session &session :
-	     {Session(SessionBuilder().running(noon - minute).blocking(noon)),
+	     {Session(SessionBuilder().running(noon - minute).with_transaction_id(17).blocking(noon)),
 	      Session(SessionBuilder()
 	                  .running(at_limit + second)
 	                  .stamps(noon - hour, at_limit + second, at_limit + second)
+	                  .with_transaction_id(17)
 	                  .blocking(noon)),
+	      /* Now another one has waited for too long. */
 	      Session(SessionBuilder()
 	                  .stamps(noon - hour, noon, at_limit + second)
 	                  .state(State::IdleInTransaction)
-	                  .blocking(noon))})
+	                  .with_transaction_id(17)
+	                  .blocking(noon - second))})
 	{
 		Situation situation{Limit::Blocker, session};
 		Instant grace_ends = over_limit + situation.policy.cancel_grace;
 
-		note_cancel(situation.tracking.escalation, noon - minute, Limit::Blocker, noon, over_limit);
+		note_cancel(situation.tracking.escalation, noon - minute, Limit::Blocker, 17, over_limit);
 		expect_wait_until(situation.decide_at(over_limit + 2 * second), grace_ends + 1);
 		expect_due(situation.decide_at(grace_ends + 1), Action::Terminate);
 		EXPECT_EQ(situation.decide_at(grace_ends + 1).verdict.since_cancel,
@@ -182,13 +269,29 @@ TEST(Blocker, ThatIsStillInTheWayAfterTheGraceIsTerminatedWhateverItRuns)
 	}
 }
 
-TEST(Blocker, OfAnotherWaitIsCanceledAnew)
+TEST(Blocker, InItsNextTransactionIsCanceledAnew)
 {
-	Situation situation{Limit::Blocker, SessionBuilder().running(noon - second).blocking(noon)};
+	Situation situation{
+	    Limit::Blocker,
+	    SessionBuilder().running(noon - second).with_transaction_id(18).blocking(noon)};
 
-	note_cancel(situation.tracking.escalation, noon - minute, Limit::Blocker, noon - second,
-	            over_limit);
+	note_cancel(situation.tracking.escalation, noon - minute, Limit::Blocker, 17, over_limit);
 	expect_due(situation.decide_at(over_limit + 1), Action::Cancel);
+}
+
+TEST(Blocker, IsSaidToBeEndedAsItWouldBe)
+{
+	for (bool is_idle : {false, true})
+	{
+		Situation situation{Limit::Blocker,
+		                    is_idle ? SessionBuilder().idle_in_transaction(noon).blocking(noon)
+		                            : SessionBuilder().running(noon - second).blocking(noon)};
+
+		situation.policy.mode = Mode::Log;
+		expect_due(situation.decide_at(over_limit), Action::Log);
+		EXPECT_EQ(situation.decide_at(over_limit).verdict.not_taken,
+		          is_idle ? Action::Terminate : Action::Cancel);
+	}
 }
 
 TEST(Blocker, IsSparedInMaintenance)

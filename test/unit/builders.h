@@ -202,10 +202,18 @@ class SessionBuilder
 	{
 		session_.blocking = {.is_known = true,
 		                     .is_root = true,
+		                     .known = KnownWait::Over,
 		                     .waiters = waiters,
-		                     .oldest_waiter = 815,
+		                     .waiter = 815,
 		                     .stamp = since,
 		                     .since = since};
+		return *this;
+	}
+	/* What has become of the wait that is tracked. */
+	SessionBuilder &
+	known_wait(KnownWait known)
+	{
+		session_.blocking.known = known;
 		return *this;
 	}
 	/* The same, but it waits for another one itself. */
@@ -351,13 +359,20 @@ class PolicyBuilder
 	               .limits = {}};
 };
 
-/* The tracking state of a session that has not been read yet. */
+/* The tracking state of a session of which only that is known that it is in the way of others. */
 inline TrackingState
 tracking_of(const Session &session)
 {
+	const Blocking &blocking = session.blocking;
 	TrackingState tracking{};
 
 	tracking.session = session.id;
+	tracking.blocking = {.waiter = blocking.waiter,
+	                     .stamp = blocking.stamp,
+	                     .since = blocking.since,
+	                     .apart = 0,
+	                     .read_at = 0,
+	                     .was_in_the_way = blocking.is_root && blocking.stamp != unknown_time};
 	return tracking;
 }
 

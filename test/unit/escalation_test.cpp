@@ -27,7 +27,7 @@ TEST(Escalation, WithoutAStepIgnoresAnOldStatement)
 	Escalation escalation{.step = EscalationStep::None,
 	                      .statement = statement,
 	                      .limit = Limit::Statement,
-	                      .episode = statement,
+	                      .harm = statement,
 	                      .at = noon};
 
 	EXPECT_FALSE(is_escalating(escalation, statement));
@@ -98,7 +98,7 @@ TEST(Escalation, NoStepHoldsNoSession)
 	Escalation escalation{.step = static_cast<EscalationStep>(99),
 	                      .statement = statement,
 	                      .limit = Limit::Statement,
-	                      .episode = statement,
+	                      .harm = statement,
 	                      .at = noon};
 
 	EXPECT_FALSE(is_escalating(escalation, statement));

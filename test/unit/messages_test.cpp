@@ -39,7 +39,8 @@ verdict(Limit limit, Duration threshold, Duration measured, Duration since_cance
 	        .measured = measured,
 	        .action = Action::Terminate,
 	        .since_cancel = since_cancel,
-	        .waiters = 1};
+	        .waiters = 1,
+	        .not_taken = facts(limit).first_action};
 }
 
 std::string
@@ -224,27 +225,26 @@ TEST(SparedText, SaysWhereTheExemptionWasMade)
 }
 
 std::string_view
-announcement(Limit limit, Action action)
+announcement(Action action, Action not_taken = Action::Terminate)
 {
 	Verdict announced{};
 
-	announced.limit = limit;
 	announced.action = action;
+	announced.not_taken = not_taken;
 	return announcement_of(announced);
 }
 
 TEST(AnnouncementOf, EveryAction)
 {
-	EXPECT_EQ(announcement(Limit::Statement, Action::Cancel), "canceling statement of session");
-	EXPECT_EQ(announcement(Limit::Statement, Action::Terminate), "terminating session");
-	EXPECT_EQ(announcement(Limit::Statement, static_cast<Action>(99)), "unknown");
+	EXPECT_EQ(announcement(Action::Cancel), "canceling statement of session");
+	EXPECT_EQ(announcement(Action::Terminate), "terminating session");
+	EXPECT_EQ(announcement(static_cast<Action>(99)), "unknown");
 }
 
 TEST(AnnouncementOf, LogSaysWhatWouldBeDone)
 {
-	EXPECT_EQ(announcement(Limit::Statement, Action::Log), "would cancel statement of session");
-	EXPECT_EQ(announcement(Limit::Maintenance, Action::Log), "would cancel statement of session");
-	EXPECT_EQ(announcement(Limit::IdleSession, Action::Log), "would terminate session");
+	EXPECT_EQ(announcement(Action::Log, Action::Cancel), "would cancel statement of session");
+	EXPECT_EQ(announcement(Action::Log, Action::Terminate), "would terminate session");
 }
 
 TEST(ClientMessage, NamesLimitValueSourceAndWhatWasMeasured)

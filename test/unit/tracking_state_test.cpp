@@ -61,7 +61,7 @@ full_tracking(const SessionId &session)
 	tracking.escalation = {.step = EscalationStep::Terminated,
 	                       .statement = 6,
 	                       .limit = Limit::Statement,
-	                       .episode = 6,
+	                       .harm = 6,
 	                       .at = 7};
 	tracking.logged.fill(8);
 	tracking.announced.fill(12);
