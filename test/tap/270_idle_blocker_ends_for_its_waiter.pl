@@ -52,7 +52,7 @@ $session{root}->read_to_end;
 like(
 	$session{root}->error_text,
 	qr/^\QFATAL 57P01: terminating connection due to administrator command
-DETAIL: Idle while blocking 1 session for 1\E(\.\d+)?\Q s; pg_session_guard.idle_blocker_timeout is 1 s (configuration file).
+DETAIL: Idle while blocking 2 sessions, the first for 1\E(\.\d+)?\Q s; pg_session_guard.idle_blocker_timeout is 1 s (configuration file).
 HINT: Commit or roll back before waiting for other work, or ask the administrator to raise the limit.\E$/,
 	'its client is told why');
 $session{middle}->read_result;

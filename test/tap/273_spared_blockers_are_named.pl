@@ -48,11 +48,22 @@ like((guard_lines($node, qr/sparing session ${\ $session{superuser}->pid } /))[0
 like((guard_lines($node, qr/sparing session ${\ $session{backup}->pid } /))[0],
 	qr/; exempt by role "backup"$/, 'an exempt role');
 is(scalar guard_lines($node, qr/sparing session/), 2, 'and nobody else, once');
+# Others come to wait, for the same transactions.
+for my $table (qw(b d))
+{
+	$node->safe_psql('postgres', "SELECT pg_cancel_backend(${\ $session{qq(waits_$table)}->pid })");
+	$session{"waits_$table"}->read_result;
+	$session{"waits_$table"}->query('ROLLBACK');
+	let_wait($node, $session{"waits_$table"} => "BEGIN; LOCK TABLE $table");
+}
+wait_for_status($node, $session{$_}->pid, "query_start < clock_timestamp() - interval '2 s'") for qw(waits_b waits_d);
+wait_for_scan($node, 3);
+is(scalar guard_lines($node, qr/sparing session/), 2, 'not again for those who come to wait then');
 is(scalar guard_lines($node, qr/LOG:  prepared transaction "lost ""one""" blocks \d sessions?, the first for 1(\.\d+)? s$/), 1,
 	'a prepared transaction');
 is(scalar guard_lines($node, qr/LOG:  prepared transaction "another" blocks 1 session for/), 1, 'and another one');
 is(scalar guard_lines($node, qr/HINT:  COMMIT PREPARED or ROLLBACK PREPARED ends it\./), 2, 'with a hint');
-is(scalar guard_lines($node, qr/terminating|canceling/), 0, 'nobody is ended');
+is(scalar guard_lines($node, qr/terminating session|canceling statement of/), 0, 'nobody is ended');
 is(living($node, \%session), join(' ', sort keys %session), 'all are there');
 
 $_->abandon for values %session;
