@@ -322,6 +322,22 @@ end_in_the_way(const TrackingState &tracking, const Session &session, bool waits
 }
 
 /*
+ * Until when the session may have waited for what others wait for now: it was seen to, or
+ * nobody has looked at its transaction before.  While it has been idle it has not waited.
+ */
+Instant
+may_have_waited_until(const TrackingState &tracking, const Session &session)
+{
+	Instant latest = tracking.lock_wait_over;
+	bool is_idle = session.state == State::IdleInTransaction ||
+	               session.state == State::IdleInTransactionAborted;
+
+	if (session.transaction != 0)
+		latest = std::max(latest, tracking.transaction_seen);
+	return is_idle ? std::min(latest, session.times.state_change) : latest;
+}
+
+/*
  * Note since when the session has been in the way of others.
  *
  * Whoever has waited itself may have got the lock only then, from one that was ahead of it,
@@ -350,7 +366,7 @@ observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait,
 	if (!seen.is_known)
 		return;
 	bool is_other = known.waiter != seen.waiter || known.stamp != seen.stamp;
-	Instant since = std::max(seen.since, tracking.lock_wait_over);
+	Instant since = std::max(seen.since, may_have_waited_until(tracking, session));
 	if (is_root && seen.stamp != unknown_time && is_other &&
 	    (known.stamp == unknown_time || since < known.since + known.apart))
 	{

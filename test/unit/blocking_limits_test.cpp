@@ -97,6 +97,21 @@ TEST(Blocker, WhoHasWaitedItselfMayHaveGotTheLockOnlyThen)
 	EXPECT_EQ(episode_of(Limit::Blocker, got_it, tracking)->start, noon + second);
 }
 
+TEST(Blocker, WhoseTransactionWasNotSeenBeforeMayHaveWaitedInIt)
+{
+	Session session = SessionBuilder().running(noon - hour).with_transaction_id(17).blocking(noon);
+	Session idle =
+	    SessionBuilder().idle_in_transaction(noon - hour).with_transaction_id(17).blocking(noon);
+
+	EXPECT_EQ(episode(Limit::Blocker, session).start, noon + hour);
+	EXPECT_EQ(episode(Limit::Blocker, idle).start, noon);
+	/* Seen before that wait it counts from then. */
+	TrackingState tracking = tracking_after_reading(
+	    SessionBuilder().running(noon - hour).with_transaction_id(17), noon - second);
+	observe(tracking, session, noon + hour);
+	EXPECT_EQ(episode_of(Limit::Blocker, session, tracking)->start, noon);
+}
+
 /* It had the lock, so it counts from the beginning, without the time that it waited itself. */
 TEST(Blocker, WhoWasInTheWayOfThisWaitBeforeHadTheLock)
 {
@@ -189,8 +204,11 @@ TEST(Blocker, OnesInTheWayInTurnsCountEachByItsOwnPart)
 TEST(Blocker, CountsByTheWaitThatItHasBeenInTheWayOfForLongest)
 {
 	Session session = SessionBuilder().running(noon - hour).blocking(noon);
-	TrackingState tracking = tracking_after_reading(session, noon);
+	TrackingState tracking =
+	    tracking_after_reading(SessionBuilder().running(noon - hour), noon - minute);
 	Session older = session;
+
+	observe(tracking, session, noon);
 
 	session.blocking.known = older.blocking.known = KnownWait::ForThisOne;
 	older.blocking.waiter = 4711;
