@@ -116,7 +116,9 @@ TEST(Blocker, WhoseTransactionWasNotSeenBeforeMayHaveWaitedInIt)
 TEST(Blocker, WhoWasInTheWayOfThisWaitBeforeHadTheLock)
 {
 	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
-	TrackingState tracking = tracking_after_reading(session, noon);
+	TrackingState tracking =
+	    tracking_after_reading(SessionBuilder().running(noon - hour), noon - minute);
+	observe(tracking, session, noon);
 	session.blocking.known = KnownWait::ForThisOne;
 
 	Session waiting = SessionBuilder().running(noon - hour).waiting_for_lock(noon + second);
@@ -136,7 +138,9 @@ TEST(Blocker, WhoWasInTheWayOfThisWaitBeforeHadTheLock)
 TEST(Blocker, AReadingOfItsStatusAloneForgetsNothing)
 {
 	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
-	TrackingState tracking = tracking_after_reading(session, noon);
+	TrackingState tracking =
+	    tracking_after_reading(SessionBuilder().running(noon - hour), noon - minute);
+	observe(tracking, session, noon);
 	session.blocking.known = KnownWait::ForThisOne;
 
 	observe(tracking, SessionBuilder().running(noon - hour), noon + second);
@@ -149,7 +153,9 @@ TEST(Blocker, AReadingOfItsStatusAloneForgetsNothing)
 TEST(Blocker, AWaitOfItsOwnBetweenTwoReadingsOfTheLockTableIsTakenOff)
 {
 	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
-	TrackingState tracking = tracking_after_reading(session, noon);
+	TrackingState tracking =
+	    tracking_after_reading(SessionBuilder().running(noon - hour), noon - minute);
+	observe(tracking, session, noon);
 	session.blocking.known = KnownWait::ForThisOne;
 
 	observe(tracking, SessionBuilder().running(noon - hour).waiting_for_lock(noon + 3 * second),
