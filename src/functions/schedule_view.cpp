@@ -210,7 +210,7 @@ read_harm(Entry &entry)
 
 	if (horizon != 0)
 		(void)complete_horizon(session.horizon, entry.snapshot.backend, entry.snapshot.database,
-		                       horizon);
+		                       horizon, next_xid());
 	if (threshold_of(entry.policy.limits, Limit::Memory).value != 0)
 		session.memory = memory_of_session(entry.snapshot.backend).value_or(memory_unreadable);
 }

@@ -83,7 +83,8 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 		note_blocking(session, slot);
 		count_waiters(session);
 	}
-	note_horizon(session, slot, evaluation.snapshot.database, evaluation.policy);
+	note_horizon(session, slot, evaluation.snapshot.database, evaluation.policy,
+	             next_xid_for_horizon());
 	if (limit == Limit::Memory)
 		read_memory(session, slot);
 	evaluation.tracking =

@@ -11,6 +11,8 @@
 #include "status/memory.h"
 #include "status/sql_values.h"
 
+#include "policy/policy_cache.h"
+
 #include <array>
 #include <cstring>
 #include <optional>
@@ -89,13 +91,19 @@ report_hidden_memory(bool is_hidden)
 
 } // namespace
 
+TransactionId
+next_xid_for_horizon()
+{
+	return is_in_force(Limit::HorizonAge) ? next_xid() : InvalidTransactionId;
+}
+
 void
-note_horizon(Session &session, int slot, Oid database, const Policy &policy)
+note_horizon(Session &session, int slot, Oid database, const Policy &policy, TransactionId next)
 {
 	if (!is_set(policy, Limit::HorizonAge))
 		return;
 	if (auto oldest = complete_horizon(session.horizon, backend_of(session, slot), database,
-	                                   threshold_of(policy.limits, Limit::HorizonAge).value))
+	                                   threshold_of(policy.limits, Limit::HorizonAge).value, next))
 		name_holder(*oldest);
 }
 

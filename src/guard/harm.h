@@ -12,8 +12,15 @@
 namespace session_guard
 {
 
-/* Note how far a session holds vacuum back, if there is a limit on that, and who else does. */
-void note_horizon(Session &session, int slot, Oid database, const Policy &policy);
+/* What the next transaction gets, if there is a limit on how far sessions hold vacuum back. */
+TransactionId next_xid_for_horizon();
+
+/*
+ * Note how far a session holds vacuum back, if there is a limit on that, and who else does.
+ * What the next transaction gets was asked after the session was read.
+ */
+void note_horizon(Session &session, int slot, Oid database, const Policy &policy,
+                  TransactionId next);
 
 /* Read the memory of the session in a place. */
 void read_memory(Session &session, int slot);

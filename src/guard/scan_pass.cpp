@@ -31,12 +31,12 @@ namespace
 
 /* Track a session that was found, and plan its deadlines. */
 void
-plan_session(Scanned &found, Instant now, LimitCensus &census)
+plan_session(Scanned &found, Instant now, TransactionId next, LimitCensus &census)
 {
 	Session &session = found.session;
 	Policy policy = policy_of(session.superuser, found.role, found.database);
 	note_blocking(session, found.slot);
-	note_horizon(session, found.slot, found.database, policy);
+	note_horizon(session, found.slot, found.database, policy, next);
 	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
 
 	note_pace(session, tracking, policy);
@@ -66,8 +66,9 @@ scan_all(Instant start)
 		name_other_blockers(*graph, shortest_blocking_of_all(), start);
 	/* The scan has taken its time, and what it found is not older than this. */
 	Instant now = take_time().now;
+	TransactionId next = next_xid_for_horizon();
 	for (Scanned &found : sessions)
-		plan_session(found, now, census);
+		plan_session(found, now, next, census);
 	complete_logged_of_ended();
 	note_scan(start, is_full);
 	census.announce();

@@ -205,9 +205,8 @@ horizon_age(const BackendSnapshot &snapshot)
 }
 
 std::optional<OldestHolder>
-oldest_beside_sessions(Oid database)
+oldest_beside_sessions(Oid database, TransactionId next)
 {
-	TransactionId next = next_xid();
 	std::optional<OldestHolder> oldest;
 
 	for_each_holder(
@@ -226,10 +225,11 @@ oldest_beside_sessions(Oid database)
 }
 
 std::optional<OldestHolder>
-complete_horizon(Horizon &horizon, const BackendRef &backend, Oid database, std::int64_t older_than)
+complete_horizon(Horizon &horizon, const BackendRef &backend, Oid database, std::int64_t older_than,
+                 TransactionId next)
 {
-	horizon.next = next_xid();
-	std::int32_t age = xid_age(horizon.oldest, horizon.next).value_or(0);
+	horizon.next = next;
+	std::int32_t age = xid_age(horizon.oldest, next).value_or(0);
 	if (age <= older_than)
 		return std::nullopt;
 
@@ -238,10 +238,10 @@ complete_horizon(Horizon &horizon, const BackendRef &backend, Oid database, std:
 	    {
 		    bool is_self = holder.slot == backend.slot && holder.pid == backend.id.pid;
 
-		    if (!is_self && xid_age(holder.xid, horizon.next).value_or(-1) >= age)
+		    if (!is_self && xid_age(holder.xid, next).value_or(-1) >= age)
 			    horizon.is_inherited = true;
 	    });
-	std::optional<OldestHolder> oldest = oldest_beside_sessions(database);
+	std::optional<OldestHolder> oldest = oldest_beside_sessions(database, next);
 	/* The snapshots of others are as old as the oldest transaction, which may be its own. */
 	bool is_oldest_itself = horizon.xid == horizon.oldest;
 	horizon.is_held_elsewhere =

@@ -77,14 +77,16 @@ struct OldestHolder
  * the end of the session frees nothing.  This process does not count.  It allocates
  * nothing.
  */
-std::optional<OldestHolder> oldest_beside_sessions(Oid database);
+std::optional<OldestHolder> oldest_beside_sessions(Oid database, TransactionId next);
 
 /*
  * Complete what is known of the horizon of a session, with what the next transaction
- * gets; and if it is older than a number of transactions, with who else is as old.
- * Returns who is no session, and holds back vacuum as much; none if nobody does.
+ * gets, asked after the session was read; and if it is older than a number of
+ * transactions, with who else is as old.  Returns who is no session, and holds back
+ * vacuum as much; none if nobody does.
  */
 std::optional<OldestHolder> complete_horizon(Horizon &horizon, const BackendRef &backend,
-                                             Oid database, std::int64_t older_than);
+                                             Oid database, std::int64_t older_than,
+                                             TransactionId next);
 
 } // namespace session_guard
