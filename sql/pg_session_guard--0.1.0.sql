@@ -34,6 +34,8 @@ CREATE FUNCTION session_guard.get_stats(
 	OUT gone bigint,
 	OUT raced bigint,
 	OUT requests bigint,
+	OUT prepared_over_age bigint,
+	OUT prepared_named bigint,
 	OUT late_p50 interval,
 	OUT late_p99 interval,
 	OUT late_max interval,
@@ -92,6 +94,10 @@ COMMENT ON COLUMN session_guard.stats.raced IS
 	'sessions left alone since they had moved on between the decision and the signal';
 COMMENT ON COLUMN session_guard.stats.requests IS
 	'signals sent at the request of somebody who called a function';
+COMMENT ON COLUMN session_guard.stats.prepared_over_age IS
+	'prepared transactions that were older than pg_session_guard.max_prepared_age when they were last read; null while no guard runs';
+COMMENT ON COLUMN session_guard.stats.prepared_named IS
+	'prepared transactions that the log has told of since they were older than that';
 COMMENT ON COLUMN session_guard.stats.late_p50 IS
 	'how late the guard''s punctual actions were: the median';
 COMMENT ON COLUMN session_guard.stats.late_p99 IS 'how late 99 percent of them were at most';

@@ -18,6 +18,7 @@ ALTER SYSTEM SET pg_session_guard.session_timeout = '400ms';
 ALTER SYSTEM SET pg_session_guard.session_timeout = '900ms';
 ALTER SYSTEM SET pg_session_guard.cancel_grace = '100us';
 ALTER SYSTEM SET pg_session_guard.history_retention = '20s';
+ALTER SYSTEM SET pg_session_guard.max_prepared_age = '900ms';
 ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = 0.4;
 ALTER SYSTEM SET pg_session_guard.idle_session_timeout = 'NaN';
 ALTER SYSTEM SET pg_session_guard.exempt = 'perhaps';

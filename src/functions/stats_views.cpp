@@ -58,6 +58,8 @@ enum Column
 	Gone,
 	Raced,
 	Requests,
+	PreparedOverAge,
+	PreparedNamed,
 	LateP50,
 	LateP99,
 	LateMax,
@@ -221,6 +223,7 @@ set_plans(StatsRow &row)
 	row.set_text(ModeName, name_of(static_cast<Mode>(read(gauges.mode))));
 	row.set(LimitNames, limit_names(read(gauges.limits)));
 	set_time(row, NextScan, read(gauges.next_scan));
+	row.set(PreparedOverAge, number(read(gauges.prepared_over_age)));
 }
 
 /* What the guard has counted at each wake-up. */
@@ -253,6 +256,7 @@ set_actions(StatsRow &row)
 	for (const CountedByLimit &counted : counted_by_limit)
 		row.set(counted.column, number(sum(counted.counter)));
 	row.set(Requests, number(read(shared_counters().requests)));
+	row.set(PreparedNamed, number(read(shared_counters().prepared_named)));
 	for (LimitCounters &limit : shared_counters().limits)
 		lateness.add(limit);
 	set_lateness(row, LateP50, lateness);

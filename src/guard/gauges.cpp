@@ -8,6 +8,8 @@
 
 #include "pg/monotonic_clock.h"
 
+#include "settings/settings.h"
+
 #include "shmem/counters.h"
 
 #include "policy/policy_cache.h"
@@ -121,8 +123,9 @@ show_plans()
 void
 show_rest()
 {
-	pgstat_report_activity(STATE_IDLE,
-	                       base_policy().mode == Mode::Off ? "mode is off" : "no limit is set");
+	const char *rest = max_prepared_age() != 0 ? "no limit on sessions is set" : "no limit is set";
+
+	pgstat_report_activity(STATE_IDLE, base_policy().mode == Mode::Off ? "mode is off" : rest);
 }
 
 void

@@ -29,6 +29,7 @@
 #include "guard/gauges.h"
 #include "guard/logged_episodes.h"
 #include "guard/plan.h"
+#include "guard/prepared_age.h"
 #include "guard/scan_pace.h"
 #include "guard/scan_pass.h"
 #include "guard/throttle.h"
@@ -78,8 +79,8 @@ next_reading()
 Instant
 next_wake()
 {
-	return std::min(
-	    {next_scan(), next_planned(), next_throttled(), next_reading(), next_follow_up()});
+	return std::min({next_scan(), next_planned(), next_throttled(), next_reading(),
+	                 next_follow_up(), next_prepared_reading()});
 }
 
 bool
@@ -120,6 +121,7 @@ adopt_settings()
 	forget_spent_budget();
 	report_untold_reasons();
 	report_limit_without_effect();
+	adopt_prepared_age();
 	plan_anew();
 	show_plans();
 }
@@ -205,6 +207,8 @@ wake_up()
 		scan_all(now);
 	handle_due(now);
 	follow_up();
+	if (next_prepared_reading() <= now)
+		name_old_prepared();
 	/* A change that came in meanwhile has stopped the work. */
 	plan_anew_if_changed();
 	end_pass();

@@ -83,6 +83,12 @@ check_kilobytes(double *value, void **, GucSource source)
 }
 
 bool
+check_age(double *value, void **, GucSource)
+{
+	return check_number(*value, smallest_in(second), " s");
+}
+
+bool
 check_retention(double *value, void **, GucSource)
 {
 	return check_number(*value, smallest_in(minute), " min");

@@ -16,6 +16,7 @@ bool check_kilobytes(double *value, void **extra, GucSource source);
 bool check_exempt(bool *value, void **extra, GucSource source);
 
 /* Check hooks of other settings. */
+bool check_age(double *value, void **extra, GucSource source);
 bool check_retention(double *value, void **extra, GucSource source);
 bool check_actions(double *value, void **extra, GucSource source);
 bool check_database(char **value, void **extra, GucSource source);

@@ -31,6 +31,7 @@ bool exempt = false;
 double actions_per_minute = 0;
 double cancel_grace_ms = 10 * 1000;
 int catch_up_per_second = 10;
+double max_prepared_age_seconds = 0;
 double history_retention_minutes = 30 * 24 * 60;
 int history_buffer_events = 1024;
 std::array<double, limit_count> limit_values{};
@@ -65,6 +66,12 @@ define_workers()
 	    "when it came into force.",
 	    nullptr, &catch_up_per_second, catch_up_per_second, 1, 10000, PGC_SIGHUP, 0, nullptr,
 	    nullptr, nullptr);
+	DefineCustomRealVariable(
+	    "pg_session_guard.max_prepared_age",
+	    "Sets the age from which on prepared transactions are named in the log.",
+	    "0 disables the limit. No prepared transaction is ever finished for it.",
+	    &max_prepared_age_seconds, max_prepared_age_seconds, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S,
+	    check_age, nullptr, nullptr);
 	DefineCustomRealVariable(
 	    "pg_session_guard.history_retention", "Sets how long rows of the history are kept.",
 	    "0 keeps them for ever.", &history_retention_minutes, history_retention_minutes, 0, INT_MAX,
@@ -205,6 +212,12 @@ std::size_t
 max_actions_per_minute()
 {
 	return static_cast<std::size_t>(actions_per_minute);
+}
+
+Duration
+max_prepared_age()
+{
+	return duration_of(max_prepared_age_seconds, second);
 }
 
 Duration

@@ -35,6 +35,9 @@ int catch_up_rate();
 /* How many sessions may be acted on in any minute; 0 is no cap. */
 std::size_t max_actions_per_minute();
 
+/* The age from which on the log names prepared transactions; 0 is none. */
+Duration max_prepared_age();
+
 /* How long rows of the history are kept; 0 is for ever. */
 Duration history_retention();
 

@@ -27,8 +27,8 @@ for_each_counter(Counters &counters, Use use)
 {
 	for (pg_atomic_uint64 *counter :
 	     {&counters.wake_ups, &counters.scans, &counters.scan_microseconds, &counters.evaluations,
-	      &counters.lock_skips, &counters.requests, &counters.events_lost, &counters.history_rows,
-	      &counters.history_failures})
+	      &counters.lock_skips, &counters.prepared_named, &counters.requests, &counters.events_lost,
+	      &counters.history_rows, &counters.history_failures})
 		use(counter);
 	for (LimitCounters &limit : counters.limits)
 	{
@@ -47,7 +47,8 @@ init_gauges(Gauges &gauges)
 {
 	for (pg_atomic_uint64 *gauge :
 	     {&gauges.mode, &gauges.limits, &gauges.next_scan, &gauges.last_heartbeat,
-	      &gauges.last_scan, &gauges.sessions, &gauges.deadlines, &gauges.policy_time})
+	      &gauges.last_scan, &gauges.sessions, &gauges.deadlines, &gauges.prepared_over_age,
+	      &gauges.policy_time})
 		pg_atomic_init_u64(gauge, 0);
 	pg_atomic_init_u64(&gauges.stats_reset, static_cast<uint64>(GetCurrentTimestamp()));
 }

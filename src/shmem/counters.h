@@ -44,6 +44,8 @@ struct Counters
 	/* How often a worker found a catalog locked and went on without. */
 	pg_atomic_uint64 lock_skips;
 	std::array<LimitCounters, limit_count> limits;
+	/* Prepared transactions that the log has named, or counted, for their age. */
+	pg_atomic_uint64 prepared_named;
 	/* By the functions. */
 	pg_atomic_uint64 requests;
 	/* Events that have given way before they were in the history. */
@@ -69,6 +71,8 @@ struct Gauges
 	pg_atomic_uint64 last_scan;
 	pg_atomic_uint64 sessions;
 	pg_atomic_uint64 deadlines;
+	/* How many prepared transactions were over the limit on their age when they were last read. */
+	pg_atomic_uint64 prepared_over_age;
 	/* When the settings stored for roles and databases were last known to be as they were read. */
 	pg_atomic_uint64 policy_time;
 	/* When the counters were last set to 0. */

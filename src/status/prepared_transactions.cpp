@@ -30,6 +30,8 @@ transaction_in(HeapTuple row)
 {
 	PreparedTransaction found{.xid = DatumGetTransactionId(value_of(row, 1)),
 	                          .prepared_at = DatumGetTimestampTz(value_of(row, 3)),
+	                          .owner = DatumGetObjectId(value_of(row, 4)),
+	                          .database = DatumGetObjectId(value_of(row, 5)),
 	                          .gid = {}};
 
 	strlcpy(found.gid, SPI_getvalue(row, SPI_tuptable->tupdesc, 2), sizeof(found.gid));
@@ -50,7 +52,8 @@ PreparedTransactions::find(TransactionId xid) const
 PreparedTransactions
 read_prepared_transactions()
 {
-	constexpr char query[] = "SELECT transaction, gid, prepared FROM pg_catalog.pg_prepared_xact()";
+	constexpr char query[] = "SELECT transaction, gid, prepared, ownerid, dbid"
+	                         " FROM pg_catalog.pg_prepared_xact()";
 	MemoryContext caller = CurrentMemoryContext;
 	GrowingArray<PreparedTransaction> all;
 

@@ -1,5 +1,5 @@
 /*
- * What prepared transactions are called, and since when they wait: the server keeps
+ * What prepared transactions are called, whose they are, and since when they wait: the server keeps
  * that to itself, but for the function behind pg_prepared_xacts.
  */
 #pragma once
@@ -16,6 +16,8 @@ struct PreparedTransaction
 {
 	TransactionId xid;
 	Timestamp prepared_at;
+	Oid owner;
+	Oid database;
 	/* As it was given, of any encoding. */
 	char gid[GIDSIZE];
 };
@@ -32,6 +34,12 @@ class PreparedTransactions
 
 	/* nullptr if it is not among them. */
 	const PreparedTransaction *find(TransactionId xid) const;
+
+	std::span<const PreparedTransaction>
+	all() const
+	{
+		return all_.all();
+	}
 
 	bool
 	are_complete() const
