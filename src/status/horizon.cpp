@@ -171,6 +171,41 @@ holds_back(const HorizonHolder &holder, Oid database)
 	       RecoveryInProgress();
 }
 
+/* The oldest transaction that runs now, by what a snapshot says that is taken now. */
+TransactionId
+oldest_running_xid()
+{
+	/* A parallel query cannot take one, but it has taken its own a moment ago. */
+	if (IsInParallelMode())
+		return GetActiveSnapshot()->xmin;
+	PushActiveSnapshot(GetLatestSnapshot());
+	TransactionId oldest = GetActiveSnapshot()->xmin;
+	PopActiveSnapshot();
+	return oldest;
+}
+
+/*
+ * Does a transaction of somebody else run that is as old?  On a standby those that run are
+ * the primary's, and no process there has them.
+ */
+bool
+another_is_as_old(std::int32_t age, const BackendRef &backend, TransactionId next)
+{
+	bool found = false;
+
+	if (RecoveryInProgress())
+		return xid_age(oldest_running_xid(), next).value_or(0) >= age;
+	for_each_holder(
+	    [&](const HorizonHolder &holder)
+	    {
+		    bool is_self = holder.slot == backend.slot && holder.pid == backend.id.pid;
+
+		    if (!is_self && xid_age(holder.xid, next).value_or(-1) >= age)
+			    found = true;
+	    });
+	return found;
+}
+
 } // namespace
 
 std::span<HorizonHolder>
@@ -228,19 +263,18 @@ std::optional<OldestHolder>
 complete_horizon(Horizon &horizon, const BackendRef &backend, Oid database, std::int64_t older_than,
                  TransactionId next)
 {
+	/* A standby that does not tell what its queries need keeps vacuum from nothing. */
+	if (RecoveryInProgress() && !hot_standby_feedback)
+	{
+		horizon = {};
+		return std::nullopt;
+	}
 	horizon.next = next;
 	std::int32_t age = xid_age(horizon.oldest, next).value_or(0);
 	if (age <= older_than)
 		return std::nullopt;
 
-	for_each_holder(
-	    [&](const HorizonHolder &holder)
-	    {
-		    bool is_self = holder.slot == backend.slot && holder.pid == backend.id.pid;
-
-		    if (!is_self && xid_age(holder.xid, next).value_or(-1) >= age)
-			    horizon.is_inherited = true;
-	    });
+	horizon.is_inherited = another_is_as_old(age, backend, next);
 	std::optional<OldestHolder> oldest = oldest_beside_sessions(database, next);
 	/* The snapshots of others are as old as the oldest transaction, which may be its own. */
 	bool is_oldest_itself = horizon.xid == horizon.oldest;

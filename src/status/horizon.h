@@ -83,7 +83,8 @@ std::optional<OldestHolder> oldest_beside_sessions(Oid database, TransactionId n
  * Complete what is known of the horizon of a session, with what the next transaction
  * gets, asked after the session was read; and if it is older than a number of
  * transactions, with who else is as old.  Returns who is no session, and holds back
- * vacuum as much; none if nobody does.
+ * vacuum as much; none if nobody does.  On a standby whose feedback is off a session
+ * holds back nothing.
  */
 std::optional<OldestHolder> complete_horizon(Horizon &horizon, const BackendRef &backend,
                                              Oid database, std::int64_t older_than,

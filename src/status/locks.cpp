@@ -62,10 +62,13 @@ waiting_of(const PGPROC *process)
 	constexpr int maintenance = PROC_IS_AUTOVACUUM | PROC_IN_VACUUM | PROC_IN_SAFE_IC;
 	const PGPROC *leader = leader_of(process);
 	int slot = slot_of_proc(leader);
+	/* Before 17 the startup process has a number like a backend's, for its virtual transactions;
+	 * but its place among all processes is behind theirs. */
+	bool is_backend = leader - ProcGlobal->allProcs < slot_count();
 
 	return {.since = wait_start_of(process),
 	        .pid = leader->pid,
-	        .slot = slot < slot_count() ? slot : -1,
+	        .slot = is_backend && slot < slot_count() ? slot : -1,
 	        .is_maintenance_process = (leader->statusFlags & maintenance) != 0};
 }
 
