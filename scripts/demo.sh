@@ -62,6 +62,7 @@ shared_preload_libraries = 'pg_session_guard'
 pg_session_guard.idle_in_transaction_session_timeout = '5s'
 pg_session_guard.idle_session_timeout = '7s'
 pg_session_guard.statement_timeout = '3s'
+pg_session_guard.idle_blocker_timeout = '2s'
 CONF
 sed 's/^/    /' "$work/guard.conf"
 {
@@ -109,6 +110,7 @@ is_gone() {
 
 say "Opening sessions of role web:
     holder     takes a row lock and goes idle in transaction
+    dreamer    goes idle in transaction, too, and is in nobody's way
     waiter     wants the same row; waiting is not its fault
     runaway    runs a query without end
     forgotten  has asked something, and now sits idle
@@ -120,6 +122,9 @@ state_is holder "state = 'idle in transaction'"
 open_session waiter 5
 echo "UPDATE stock SET n = n - 2 WHERE item = 'lamp' RETURNING item, n;" >&5
 state_is waiter "wait_event_type = 'Lock'"
+open_session dreamer 8
+echo "BEGIN; SELECT 'not now' AS dreamer;" >&8
+state_is dreamer "state = 'idle in transaction'"
 open_session runaway 6
 echo "SELECT count(*) FROM generate_series(1, 1000000000000);" >&6
 open_session forgotten 7
@@ -133,13 +138,15 @@ say "Now the guard does its work; this takes some seconds ..."
 state_is runaway "state = 'idle'"
 is_gone holder
 state_is waiter "state = 'idle'"
+is_gone dreamer
 # A session that is to be seen alive must not become idle for too long itself.
 echo "SELECT 'still here' AS waiter;" >&5
 echo "SELECT 'still here' AS runaway;" >&6
 is_gone forgotten
 echo "SELECT 'back again?' AS holder;" >&4
+echo "SELECT 'back again?' AS dreamer;" >&8
 echo "SELECT 'back again?' AS forgotten;" >&7
-exec 4>&- 5>&- 6>&- 7>&-
+exec 4>&- 5>&- 6>&- 7>&- 8>&-
 wait
 
 # Show what a client was told, in its own words.
@@ -147,7 +154,8 @@ show() {
 	say "$1: $2"
 	sed 's/^/    /' "$work/$1.out"
 }
-show holder "was ended, so its lock is free. Its client says:"
+show holder "was ended for the sake of its waiter. Its client says:"
+show dreamer "was ended later, since it kept nobody waiting:"
 show waiter "was spared while waiting, got the lock and is still here:"
 show runaway "lost the statement and kept the session:"
 show forgotten "was ended after a while of idleness:"
@@ -166,7 +174,7 @@ say "The server's log tells who, and why:"
 grep -E 'LOG:  .*(session guard|pg_session_guard\.|requested by)' "$log" | sed 's/^/    /'
 
 say "And so does the history, with what became of each:"
-PGDATABASE=postgres wait_for "SELECT count(*) = 7 FROM session_guard.history"
+PGDATABASE=postgres wait_for "SELECT count(*) = 8 FROM session_guard.history"
 "$bindir/psql" -X -U postgres -d postgres -c "SELECT acted_at::time(0), actor, function_name AS function,
 	application_name AS application, limit_name, measured, action, outcome, gone_after
 	FROM session_guard.history ORDER BY number" >"$work/history.out"
@@ -179,7 +187,10 @@ say "What the guard counted:"
 
 # The demo is a promise: do not end well unless it was kept.
 grep -q 'terminating connection due to administrator command' "$work/holder.out"
-grep -q 'DETAIL:  Idle in transaction for 5.* pg_session_guard.idle_in_transaction_session_timeout is 5 s' "$work/holder.out"
+grep -q 'DETAIL:  Idle while blocking 1 session for 2.* pg_session_guard.idle_blocker_timeout is 2 s' "$work/holder.out"
+grep -q 'HINT:  Commit or roll back before waiting for other work' "$work/holder.out"
+grep -q 'terminating session .*idle while blocking 1 session for 2.* pg_session_guard.idle_blocker_timeout is 2 s' "$log"
+grep -q 'DETAIL:  Idle in transaction for 5.* pg_session_guard.idle_in_transaction_session_timeout is 5 s' "$work/dreamer.out"
 grep -q 'terminating connection due to administrator command' "$work/forgotten.out"
 grep -q 'DETAIL:  Idle for 7.* pg_session_guard.idle_session_timeout is 7 s' "$work/forgotten.out"
 grep -q 'canceling statement due to user request' "$work/runaway.out"
@@ -189,7 +200,7 @@ grep -q 'still here' "$work/waiter.out"
 grep -q 'number of failed transactions: 0' "$work/pgbench.out"
 grep -q '(4 rows)' "$work/verb.out"
 [ "$(grep -c '| terminated' "$work/verb.out")" = 4 ]
-[ "$(grep -c '| terminated' "$work/history.out")" = 6 ]
+[ "$(grep -c '| terminated' "$work/history.out")" = 7 ]
 [ "$(grep -c '| canceled' "$work/history.out")" = 1 ]
 if grep -qE 'FATAL|aborted' "$work/pgbench.out"; then
 	exit 1
