@@ -15,11 +15,16 @@ namespace
 
 constexpr Instant wait_start = noon;
 
+/* Of a session whose transaction was seen before. */
 Episode
 episode(Limit limit, const Session &session)
 {
-	std::optional<Episode> found =
-	    episode_of(limit, session, tracking_after_reading(session, noon + hour));
+	Session before = session;
+	before.blocking = {};
+	before.wait = Wait::Other;
+	TrackingState tracking = tracking_after_reading(before, noon - day);
+	observe(tracking, session, noon + hour);
+	std::optional<Episode> found = episode_of(limit, session, tracking);
 
 	EXPECT_TRUE(found.has_value());
 	return found.value_or(Episode{});
@@ -103,13 +108,11 @@ TEST(Blocker, WhoseTransactionWasNotSeenBeforeMayHaveWaitedInIt)
 	Session idle =
 	    SessionBuilder().idle_in_transaction(noon - hour).with_transaction_id(17).blocking(noon);
 
-	EXPECT_EQ(episode(Limit::Blocker, session).start, noon + hour);
-	EXPECT_EQ(episode(Limit::Blocker, idle).start, noon);
-	/* Seen before that wait it counts from then. */
-	TrackingState tracking = tracking_after_reading(
-	    SessionBuilder().running(noon - hour).with_transaction_id(17), noon - second);
-	observe(tracking, session, noon + hour);
-	EXPECT_EQ(episode_of(Limit::Blocker, session, tracking)->start, noon);
+	auto start = [](const Session &seen)
+	{ return episode_of(Limit::Blocker, seen, tracking_after_reading(seen, noon + hour))->start; };
+	EXPECT_EQ(start(session), noon + hour);
+	EXPECT_EQ(start(idle), noon);
+	EXPECT_EQ(episode(Limit::Blocker, session).start, noon);
 }
 
 /* It had the lock, so it counts from the beginning, without the time that it waited itself. */
