@@ -91,21 +91,26 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 
 /*
  * How many transactions have begun since it holds vacuum back by itself: since its own
- * began, or since it was found to keep its snapshot.
+ * began, or since it was found to keep its snapshot; without those that have begun while
+ * it waited for somebody else's lock.
  */
 std::int64_t
-held_back(const Horizon &horizon, const TrackedHorizon &tracked)
+held_back(const Horizon &horizon, const TrackedHorizon &tracked, const Policy &policy)
 {
-	return std::max(xid_age(horizon.xid, horizon.next), xid_age(tracked.next, horizon.next))
-	    .value_or(0);
+	bool is_spared = policy.spare_lock_waiters;
+	std::int64_t by_xid = xid_age(horizon.xid, horizon.next).value_or(0);
+	std::int64_t by_snapshot = xid_age(tracked.next, horizon.next).value_or(0);
+
+	return std::max(by_xid - (is_spared ? tracked.waited_with_xid : 0),
+	                by_snapshot - (is_spared ? tracked.waited : 0));
 }
 
 /* How much it is, for a limit that does not measure time. */
 std::int64_t
-amount_of(Limit limit, const Session &session, const TrackingState &tracking)
+amount_of(Limit limit, const Session &session, const TrackingState &tracking, const Policy &policy)
 {
 	return limit == Limit::Memory ? tracking.memory.bytes
-	                              : held_back(session.horizon, tracking.horizon);
+	                              : held_back(session.horizon, tracking.horizon, policy);
 }
 
 /*
@@ -150,7 +155,7 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 		        .episode = episode,
 		        .deadline = episode.start,
 		        .due = episode.start,
-		        .measured = amount_of(limit, session, tracking),
+		        .measured = amount_of(limit, session, tracking, policy),
 		        .action = policy.mode == Mode::Log ? Action::Log : action,
 		        .since_cancel = 0,
 		        .waiters = 0,

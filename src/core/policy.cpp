@@ -14,7 +14,8 @@ namespace
 bool
 spares_lock_waiters(Limit limit)
 {
-	return excludes_waits(limit) || limit == Limit::IdleInTransactionSession;
+	return excludes_waits(limit) || limit == Limit::IdleInTransactionSession ||
+	       limit == Limit::HorizonAge;
 }
 
 /* Does a session lose by the new policy what has spared it from this limit? */

@@ -98,7 +98,9 @@ spared_by_state(Limit limit, const Session &session, const TrackingState &tracki
 		case Limit::HorizonAge:
 			if (session.horizon.is_held_elsewhere)
 				return Spared::HorizonHeldElsewhere;
-			return spared_in_maintenance(session, policy);
+			if (Spared spared = spared_in_maintenance(session, policy); spared != Spared::No)
+				return spared;
+			return spared_as_lock_waiter(session, policy);
 		case Limit::Memory:
 			return tracking.memory.bytes == memory_unreadable ? Spared::MemoryUnreadable
 			                                                  : Spared::No;

@@ -3,6 +3,8 @@
  */
 #include "core/tracking_state.h"
 
+#include "core/xid_age.h"
+
 #include <algorithm>
 
 namespace session_guard
@@ -386,16 +388,41 @@ observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait,
  * second has it, too.  Without a limit on that nobody asks for the next ID.
  */
 void
-observe_horizon(TrackedHorizon &known, const Session &session, Instant now)
+observe_own_horizon(TrackedHorizon &known, const Session &session, Instant now)
 {
 	const Horizon &seen = session.horizon;
 
-	if (known.oldest != seen.oldest || known.transaction != session.transaction ||
-	    known.next == 0 || seen.is_inherited)
-		known = {.oldest = seen.oldest,
-		         .transaction = session.transaction,
-		         .next = seen.next,
-		         .since = now};
+	if (known.oldest == seen.oldest && known.transaction == session.transaction &&
+	    known.next != 0 && !seen.is_inherited)
+		return;
+	known.oldest = seen.oldest;
+	known.transaction = session.transaction;
+	known.next = seen.next;
+	known.since = now;
+	known.waited = 0;
+}
+
+/*
+ * The same, and how many transactions have begun while the session waited for a lock:
+ * from the reading that found it waiting to the next one.  What was before its first
+ * reading is taken for a wait if that found it waiting.
+ */
+void
+observe_horizon(TrackedHorizon &known, const Session &session, bool had_waited, Instant now)
+{
+	const Horizon &seen = session.horizon;
+	std::int64_t passed = had_waited && known.next_at_reading != 0
+	                          ? xid_age(known.next_at_reading, seen.next).value_or(0)
+	                          : 0;
+
+	known.waited += passed;
+	known.waited_with_xid += passed;
+	if (known.xid != seen.xid || known.next_at_reading == 0)
+		known.waited_with_xid =
+		    waits_for_lock(session) ? xid_age(seen.xid, seen.next).value_or(0) : 0;
+	known.xid = seen.xid;
+	known.next_at_reading = seen.next;
+	observe_own_horizon(known, session, now);
 }
 
 } // namespace
@@ -458,7 +485,7 @@ observe(TrackingState &tracking, const Session &session, Instant now)
 	observe_wait_for_client(tracking, session, now);
 	observe_stillness(tracking, session, now);
 	observe_blocking(tracking, session, wait, now);
-	observe_horizon(tracking.horizon, session, now);
+	observe_horizon(tracking.horizon, session, tracking.waited_for == SeenWait::Lock, now);
 	tracking.waited_for = wait;
 	tracking.was_maintaining = runs_spared_maintenance(session);
 	tracking.read_at = now;

@@ -96,9 +96,15 @@ struct TrackedHorizon
 {
 	std::uint32_t oldest;
 	std::uint32_t transaction;
-	/* What the next transaction would have got then. */
+	/* What the next transaction would have got then, and at the last reading. */
 	std::uint32_t next;
+	std::uint32_t next_at_reading;
 	Instant since;
+	/* How many transactions have begun since then while it waited for a lock. */
+	std::int64_t waited;
+	/* Its own transaction, and how many have begun since that did while it waited. */
+	std::uint32_t xid;
+	std::int64_t waited_with_xid;
 };
 
 /* The memory of a session when that was read last. */

@@ -113,8 +113,8 @@ define_switches()
 	    {"pg_session_guard.exempt_superusers", "Spares the sessions of superusers from all limits.",
 	     &exempt_superusers},
 	    {"pg_session_guard.spare_lock_waiters",
-	     "Spares sessions that wait for a lock from the statement, transaction and "
-	     "maintenance limits.",
+	     "Spares sessions that wait for a lock from the statement, transaction, maintenance "
+	     "and horizon limits.",
 	     &spare_lock_waiters},
 	    {"pg_session_guard.spare_listeners",
 	     "Spares sessions that listen on a channel from the idle limit.", &spare_listeners},

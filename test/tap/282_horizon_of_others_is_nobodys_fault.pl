@@ -49,6 +49,25 @@ wait_for_end($node, $session{snapshot}->pid);
 $session{statement}->read_result;
 is($session{statement}->sqlstate, '57014', 'and are ended when they have held back as much');
 
-$_->abandon for values %session;
+# A migration that waits for its table keeps a snapshot meanwhile; who is in its way has none.
+my %other = map { $_ => RawSession->connect($node) } qw(forgetful migration);
+$node->safe_psql('postgres', 'CREATE TABLE report (id int); ALTER TABLE report OWNER TO web');
+$other{forgetful}->query('BEGIN; SELECT count(*) FROM report');
+let_wait($node, $other{migration} => 'BEGIN; SELECT pg_current_xact_id(); ALTER TABLE report ADD COLUMN amount int; SELECT pg_sleep(600)');
+wait_for_scan($node, 5);
+pass_transactions($node);
+wait_for_scan($node, 5);
+is(living($node, \%other, "pid <> ${\ $other{migration}->pid } OR wait_event_type = 'Lock'"), 'forgetful migration',
+	'who waits for a lock is spared');
+$other{forgetful}->query('COMMIT');
+wait_for_status($node, $other{migration}->pid, "wait_event = 'PgSleep'");
+wait_for_scan($node, 10);
+is(living($node, \%other, "pid <> ${\ $other{migration}->pid } OR wait_event = 'PgSleep'"), 'forgetful migration',
+	'what it has waited does not count');
+pass_transactions($node);
+$other{migration}->read_result;
+is($other{migration}->sqlstate, '57014', 'what it holds back later does');
+
+$_->abandon for values(%session), values(%other);
 $node->stop;
 done_testing();

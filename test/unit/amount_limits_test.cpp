@@ -133,6 +133,62 @@ TEST(HorizonAge, CancelsWhatRunsAndSparesWhatCannotHelp)
 	expect_spared(course.read(running, noon + minute), Spared::HorizonHeldElsewhere);
 }
 
+TEST(HorizonAge, OfWhoWaitsForALockIsNotItsFault)
+{
+	HorizonCourse course;
+	auto waiter = [](std::uint32_t next)
+	{ return SessionBuilder().running(noon).waiting_for_lock().holding_back(xid, xid, next); };
+	auto at_work = [](std::uint32_t next)
+	{ return SessionBuilder().running(noon).holding_back(xid, xid, next); };
+
+	expect_nothing(course.read(at_work(xid + 100), noon));
+	expect_nothing(course.read(waiter(xid + 600), noon + minute));
+	expect_nothing(course.read(waiter(xid + 100000), noon + 2 * minute));
+	/* Up to the reading that finds the wait over nothing of it counts; what was before does. */
+	expect_nothing(course.read(at_work(xid + 199000), noon + 3 * minute));
+	Session after = at_work(xid + 199401);
+	Decision due = course.read(after, noon + 4 * minute);
+	expect_due(due, Action::Cancel);
+	EXPECT_EQ(due.verdict.measured, 1001);
+	/* Whoever is over the limit already is spared while it waits. */
+	expect_spared(course.read(waiter(xid + 199500), noon + 5 * minute), Spared::LockWait);
+	course.policy.spare_lock_waiters = false;
+	EXPECT_EQ(course.read(after, noon + 6 * minute).verdict.measured, 199401);
+	expect_due(course.read(waiter(xid + 200000), noon + 7 * minute), Action::Cancel);
+}
+
+TEST(HorizonAge, OfASnapshotThatIsKeptWhileItWaitsIsNotItsFault)
+{
+	HorizonCourse course;
+
+	(void)course.read(snapshot_keeper(xid + 1), noon);
+	Session waiting = snapshot_keeper(xid + 900).waiting_for_lock();
+	expect_nothing(course.read(waiting, noon + minute));
+	expect_nothing(course.read(snapshot_keeper(xid + 90000), noon + 2 * minute));
+	Decision due = course.read(snapshot_keeper(xid + 90102), noon + 3 * minute);
+	expect_due(due, Action::Terminate);
+	EXPECT_EQ(due.verdict.measured, 1001);
+}
+
+TEST(HorizonAge, OfWhoWaitedAtTheFirstReadingCountsFromTheEndOfThat)
+{
+	HorizonCourse course;
+	Session waiting =
+	    SessionBuilder().running(noon).waiting_for_lock().holding_back(xid, xid, xid + 50000);
+
+	(void)course.read(waiting, noon);
+	expect_nothing(course.read(writer(xid + 51000), noon + minute));
+	expect_nothing(course.read(writer(xid + 52000), noon + 2 * minute));
+	expect_due(course.read(writer(xid + 52001), noon + 3 * minute), Action::Terminate);
+	/* The next transaction of the session has waited for nothing. */
+	Session next = SessionBuilder()
+	                   .idle_in_transaction(noon)
+	                   .holding_back(xid + 60000, xid + 60000, xid + 61001)
+	                   .with_transaction_id(18);
+	(void)course.read(next, noon + 4 * minute);
+	expect_due(course.read(next, noon + 5 * minute), Action::Terminate);
+}
+
 /* ---- Memory ---- */
 
 struct MemoryCourse

@@ -386,7 +386,8 @@ TEST_P(ComesIntoForce, WhenLockWaitersAreNoLongerSparedFromIt)
 {
 	now.spare_lock_waiters(false);
 	EXPECT_EQ(comes(), limit == Limit::IdleInTransactionSession || limit == Limit::Statement ||
-	                       limit == Limit::Transaction || limit == Limit::Maintenance);
+	                       limit == Limit::Transaction || limit == Limit::Maintenance ||
+	                       limit == Limit::HorizonAge);
 	before.spare_lock_waiters(false);
 	EXPECT_FALSE(comes());
 }

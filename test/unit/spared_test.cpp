@@ -74,7 +74,8 @@ TEST(SparedFrom, OnlyTheLimitsThatALockHoldsUpWhoWaitsForOne)
 		{
 			EXPECT_EQ(spared_at_first(limit, session) == Spared::LockWait,
 			          limit == Limit::IdleInTransactionSession || limit == Limit::Statement ||
-			              limit == Limit::Transaction || limit == Limit::Maintenance);
+			              limit == Limit::Transaction || limit == Limit::Maintenance ||
+			              limit == Limit::HorizonAge);
 			EXPECT_NE(spared_at_first(limit, session, PolicyBuilder().spare_lock_waiters(false)),
 			          Spared::LockWait);
 		}
