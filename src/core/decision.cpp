@@ -4,9 +4,9 @@
 #include "core/decision.h"
 
 #include "core/excluded_time.h"
+#include "core/horizon_age.h"
 #include "core/memory_sampling.h"
 #include "core/stillness.h"
-#include "core/xid_age.h"
 
 #include <algorithm>
 #include <array>
@@ -89,28 +89,13 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 	return next;
 }
 
-/*
- * How many transactions have begun since it holds vacuum back by itself: since its own
- * began, or since it was found to keep its snapshot; without those that have begun while
- * it waited for somebody else's lock.
- */
-std::int64_t
-held_back(const Horizon &horizon, const TrackedHorizon &tracked, const Policy &policy)
-{
-	bool is_spared = policy.spare_lock_waiters;
-	std::int64_t by_xid = xid_age(horizon.xid, horizon.next).value_or(0);
-	std::int64_t by_snapshot = xid_age(tracked.next, horizon.next).value_or(0);
-
-	return std::max(by_xid - (is_spared ? tracked.waited_with_xid : 0),
-	                by_snapshot - (is_spared ? tracked.waited : 0));
-}
-
 /* How much it is, for a limit that does not measure time. */
 std::int64_t
 amount_of(Limit limit, const Session &session, const TrackingState &tracking, const Policy &policy)
 {
-	return limit == Limit::Memory ? tracking.memory.bytes
-	                              : held_back(session.horizon, tracking.horizon, policy);
+	return limit == Limit::Memory
+	           ? tracking.memory.bytes
+	           : held_back(session.horizon, tracking.horizon, policy.spare_lock_waiters);
 }
 
 /*

@@ -3,6 +3,8 @@
  */
 #include "core/episode.h"
 
+#include "core/horizon_age.h"
+
 #include <algorithm>
 
 namespace session_guard
@@ -179,13 +181,15 @@ blocking(const Session &session, const TrackingState &tracking)
 	return Episode{.start = std::max(busy->start, known->start), .stamp = known->stamp};
 }
 
-/* As long as it holds back the same. */
+/* As long as it holds back the same: by its own transaction or its snapshot, whichever is more. */
 std::optional<Episode>
 holding_back(const Session &session, const TrackingState &tracking)
 {
-	if (session.horizon.oldest == 0)
+	const TrackedHold &hold = hold_of(session.horizon, tracking.horizon);
+
+	if (session.horizon.next == 0 || hold.id == 0)
 		return std::nullopt;
-	return Episode{.start = tracking.horizon.since, .stamp = session.horizon.oldest};
+	return Episode{.start = hold.since, .stamp = hold.id};
 }
 
 /* As long as it was found over its limit. */

@@ -157,19 +157,24 @@ struct Blocking
 /* From what on a session keeps vacuum from cleaning up; 0 where there is no such ID. */
 struct Horizon
 {
-	/* Of its own transaction. */
+	/* Of its own transaction, and of its snapshot. */
 	std::uint32_t xid;
-	/* The older of that and its snapshot's. */
-	std::uint32_t oldest;
-	/* What the next transaction gets. */
+	std::uint32_t xmin;
+	/* What the next transaction gets; 0 if what others hold was not read for this snapshot. */
 	std::uint32_t next;
 	/*
-	 * A transaction of another one is as old, and still runs: any snapshot that is taken
-	 * now would be as old.
+	 * What the next transaction got, and when, at the first reading that found no transaction as
+	 * old as the snapshot running any more: since then no other snapshot can become as old.  0
+	 * while one runs.
 	 */
-	bool is_inherited;
-	/* Something that is no session holds back as much, or more. */
-	bool is_held_elsewhere;
+	std::uint32_t kept_from;
+	Instant kept_since;
+	/*
+	 * Somebody whom the guard will not end holds back more than its own transaction does, or as
+	 * much as its snapshot does.
+	 */
+	bool own_is_exceeded;
+	bool snapshot_is_matched;
 };
 
 /* Session::memory where there is no number. */

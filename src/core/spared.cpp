@@ -5,6 +5,7 @@
 
 #include "core/episode.h"
 #include "core/excluded_time.h"
+#include "core/horizon_age.h"
 
 namespace session_guard
 {
@@ -27,6 +28,14 @@ spared_from_all(const Session &session, const Policy &policy)
 	if (policy.exempt_superusers && session.superuser == Superuser::Yes)
 		return Spared::Superuser;
 	return Spared::No;
+}
+
+bool
+is_spared_for_good(const Session &session, const Policy &policy)
+{
+	Spared spared = spared_from_all(session, policy);
+
+	return spared != Spared::No && !may_pass_soon(spared);
 }
 
 /* Does the present state of the session say nothing about how long it has lasted? */
@@ -96,7 +105,7 @@ spared_by_state(Limit limit, const Session &session, const TrackingState &tracki
 		case Limit::Blocker:
 			return spared_in_maintenance(session, policy);
 		case Limit::HorizonAge:
-			if (session.horizon.is_held_elsewhere)
+			if (is_held_elsewhere(session.horizon, tracking.horizon))
 				return Spared::HorizonHeldElsewhere;
 			if (Spared spared = spared_in_maintenance(session, policy); spared != Spared::No)
 				return spared;
@@ -163,10 +172,14 @@ spared_from_condition(Condition condition, Duration longer_than, const Session &
 bool
 may_end_for_blocking(const Session &session, const Policy &policy)
 {
-	Spared spared = spared_from_all(session, policy);
-
 	return (is_set(policy, Limit::IdleBlocker) || is_set(policy, Limit::Blocker)) &&
-	       (spared == Spared::No || may_pass_soon(spared));
+	       !is_spared_for_good(session, policy);
+}
+
+bool
+may_end_for_horizon(const Session &session, const Policy &policy)
+{
+	return is_set(policy, Limit::HorizonAge) && !is_spared_for_good(session, policy);
 }
 
 bool

@@ -72,6 +72,9 @@ Spared spared_from_condition(Condition condition, Duration longer_than, const Se
  */
 bool may_end_for_blocking(const Session &session, const Policy &policy);
 
+/* The same for holding back vacuum. */
+bool may_end_for_horizon(const Session &session, const Policy &policy);
+
 /* May this reason cease by itself, so that the session is worth reading before the next scan? */
 bool may_pass_soon(Spared spared);
 

@@ -382,47 +382,45 @@ observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait,
 	known.was_in_the_way = is_in_the_way;
 }
 
-/*
- * Note since when the session itself holds vacuum back.  A snapshot is as old as the oldest
- * transaction that ran when it was taken, which may be another session's: a statement of a
- * second has it, too.  Without a limit on that nobody asks for the next ID.
- */
+/* Note a hold, and how many transactions have begun while the session waited for a lock. */
 void
-observe_own_horizon(TrackedHorizon &known, const Session &session, Instant now)
+observe_hold(TrackedHold &known, std::uint32_t id, bool is_same, std::int64_t waited_before,
+             std::int64_t waited, Instant since)
 {
-	const Horizon &seen = session.horizon;
-
-	if (known.oldest == seen.oldest && known.transaction == session.transaction &&
-	    known.next != 0 && !seen.is_inherited)
-		return;
-	known.oldest = seen.oldest;
-	known.transaction = session.transaction;
-	known.next = seen.next;
-	known.since = now;
-	known.waited = 0;
+	if (is_same && known.id == id)
+		known.waited += waited;
+	else
+		known = {.id = id, .since = since, .waited = waited_before};
 }
 
 /*
- * The same, and how many transactions have begun while the session waited for a lock:
- * from the reading that found it waiting to the next one.  What was before its first
- * reading is taken for a wait if that found it waiting.
+ * Note what the session holds vacuum back by.  Its own transaction is its own doing.  A
+ * snapshot is as old as the oldest transaction that ran when it was taken, which may be
+ * another session's: it counts from when that was found to have ended, whoever has kept
+ * it until then.
+ *
+ * What was before the first reading is taken for a wait if that found the session waiting.
  */
 void
 observe_horizon(TrackedHorizon &known, const Session &session, bool had_waited, Instant now)
 {
 	const Horizon &seen = session.horizon;
-	std::int64_t passed = had_waited && known.next_at_reading != 0
-	                          ? xid_age(known.next_at_reading, seen.next).value_or(0)
-	                          : 0;
+	bool is_same = known.transaction == session.transaction;
+	bool waits = waits_for_lock(session);
 
-	known.waited += passed;
-	known.waited_with_xid += passed;
-	if (known.xid != seen.xid || known.next_at_reading == 0)
-		known.waited_with_xid =
-		    waits_for_lock(session) ? xid_age(seen.xid, seen.next).value_or(0) : 0;
-	known.xid = seen.xid;
-	known.next_at_reading = seen.next;
-	observe_own_horizon(known, session, now);
+	if (seen.next == 0)
+		return;
+	std::int64_t passed =
+	    had_waited && known.next != 0 ? xid_age(known.next, seen.next).value_or(0) : 0;
+	observe_hold(known.own, seen.xid, is_same, waits ? xid_age(seen.xid, seen.next).value_or(0) : 0,
+	             passed, now);
+	bool goes_on = is_same && seen.kept_from != 0 && known.kept_from == seen.kept_from;
+	observe_hold(known.snapshot, seen.xmin, goes_on,
+	             waits ? xid_age(seen.kept_from, seen.next).value_or(0) : 0, passed,
+	             seen.kept_from != 0 ? seen.kept_since : now);
+	known.kept_from = seen.kept_from;
+	known.transaction = session.transaction;
+	known.next = seen.next;
 }
 
 } // namespace

@@ -88,23 +88,28 @@ struct TrackedBlocking
 	bool was_in_the_way;
 };
 
-/*
- * What a session holds back vacuum by itself: the first reading that found it in this
- * transaction with this horizon, and no other transaction as old.
- */
+/* What a session holds vacuum back by, its own transaction or its snapshot, and since when. */
+struct TrackedHold
+{
+	/* The transaction ID, or that of the snapshot; 0 if there is none. */
+	std::uint32_t id;
+	/* The first reading that found it; of a snapshot, that found it to be its keepers' own doing.
+	 */
+	Instant since;
+	/* How many transactions have begun while the session had it and waited for a lock. */
+	std::int64_t waited;
+};
+
 struct TrackedHorizon
 {
-	std::uint32_t oldest;
+	/* The virtual transaction (Session::transaction). */
 	std::uint32_t transaction;
-	/* What the next transaction would have got then, and at the last reading. */
+	TrackedHold own;
+	TrackedHold snapshot;
+	/* From which transaction on the snapshot counts; 0 if it does not yet. */
+	std::uint32_t kept_from;
+	/* What the next transaction would have got at the last reading; 0 before the first. */
 	std::uint32_t next;
-	std::uint32_t next_at_reading;
-	Instant since;
-	/* How many transactions have begun since then while it waited for a lock. */
-	std::int64_t waited;
-	/* Its own transaction, and how many have begun since that did while it waited. */
-	std::uint32_t xid;
-	std::int64_t waited_with_xid;
 };
 
 /* The memory of a session when that was read last. */

@@ -8,6 +8,7 @@
  */
 #include "core/episode.h"
 #include "core/forecast.h"
+#include "core/horizon_age.h"
 #include "core/messages.h"
 #include "core/spared.h"
 #include "core/stillness.h"
@@ -201,16 +202,35 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast, WaitGraph &gra
 	return row;
 }
 
-/* Read what a session does to the server, as far as there are limits on that. */
+/* What is read once for all sessions: who waits for whom, and who holds back vacuum. */
+struct Others
+{
+	WaitGraph graph;
+	std::optional<HorizonReading> horizon;
+};
+
+/*
+ * Read what a session does to the server, as far as there are limits on that.  Since when its
+ * snapshot counts is known to the guard.
+ */
 void
-read_harm(Entry &entry)
+read_harm(Entry &entry, const TrackingState &tracking, const std::optional<HorizonReading> &reading,
+          Instant now)
 {
 	Session &session = entry.snapshot.session;
-	std::int64_t horizon = threshold_of(entry.policy.limits, Limit::HorizonAge).value;
+	Horizon &horizon = session.horizon;
+	const TrackedHorizon &known = tracking.horizon;
 
-	if (horizon != 0)
-		(void)complete_horizon(session.horizon, entry.snapshot.backend, entry.snapshot.database,
-		                       horizon, next_xid());
+	if (is_set(entry.policy, Limit::HorizonAge) && reading)
+	{
+		complete_horizon(horizon, entry.snapshot.database, *reading);
+		bool is_known = is_kept_snapshot_known(session, tracking);
+		if (horizon.xmin != 0 && is_snapshot_kept(*reading, horizon.xmin))
+		{
+			horizon.kept_from = is_known ? known.kept_from : reading->next;
+			horizon.kept_since = is_known ? known.snapshot.since : now;
+		}
+	}
 	if (threshold_of(entry.policy.limits, Limit::Memory).value != 0)
 		session.memory = memory_of_session(entry.snapshot.backend).value_or(memory_unreadable);
 }
@@ -218,7 +238,7 @@ read_harm(Entry &entry)
 /* Put a row for each limit that binds the session of this snapshot. */
 void
 put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies,
-         WaitGraph &graph)
+         Others &others)
 {
 	PresentClock present = present_clock();
 	TrackingState tracking = read_tracking(snapshot.backend.slot);
@@ -231,9 +251,9 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 
 	entry.snapshot.session.superuser = superuser;
 	entry.snapshot.session.blocking =
-	    blocking_in(graph, snapshot.backend.id.pid, tracking.blocking.waiter,
+	    blocking_in(others.graph, snapshot.backend.id.pid, tracking.blocking.waiter,
 	                is_tracked ? tracking.blocking.stamp : unknown_time);
-	read_harm(entry);
+	read_harm(entry, tracking, others.horizon, present.now);
 	place(tracking, entry.snapshot.session, present.clock, present.now);
 	if (wants_switches(entry.snapshot.session, tracking, entry.policy, present.now,
 	                   Asker::Evaluation))
@@ -245,8 +265,19 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 		if (threshold_of(entry.policy.limits, limit).value != 0)
 			row_of(entry, limit,
 			       forecast(limit, entry.snapshot.session, tracking, entry.policy, present.now),
-			       graph)
+			       others.graph)
 			    .put(result);
+}
+
+bool
+may_end(const HorizonHolder &holder, const PresentPolicies &policies)
+{
+	Session session{};
+
+	session.state = State::Active;
+	session.superuser = superuser_now(holder.role);
+	return may_end_for_horizon(session,
+	                           policies.policy_of(session.superuser, holder.role, holder.database));
 }
 
 /* Who waits for whom, as the guard sees it. */
@@ -289,7 +320,9 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	PresentPolicies policies;
-	WaitGraph graph = read_waits(policies);
+	Others others{.graph = read_waits(policies),
+	              .horizon = read_horizon([&](const HorizonHolder &holder)
+	                                      { return may_end(holder, policies); })};
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		BackendSnapshot snapshot;
@@ -298,7 +331,7 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 		if (read_backend_in_slot(slot, snapshot, Patience::Unlimited) == ReadResult::Read &&
 		    is_client_backend(snapshot) && snapshot.session.state != State::Starting)
 			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), snapshot, policies,
-			         graph);
+			         others);
 	}
 	return Datum{0};
 }

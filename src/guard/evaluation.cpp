@@ -14,6 +14,7 @@
 #include "policy/policy_cache.h"
 
 #include "guard/harm.h"
+#include "guard/horizon.h"
 #include "guard/logged_episodes.h"
 
 namespace session_guard
@@ -83,8 +84,11 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 		note_blocking(session, slot);
 		count_waiters(session);
 	}
-	note_horizon(session, slot, evaluation.snapshot.database, evaluation.policy,
-	             next_xid_for_horizon());
+	if (limit == Limit::HorizonAge)
+	{
+		reread_horizon(evaluation.at);
+		note_horizon(session, slot, evaluation.snapshot.database, evaluation.policy);
+	}
 	if (limit == Limit::Memory)
 		read_memory(session, slot);
 	evaluation.tracking =

@@ -27,6 +27,7 @@
 #include "guard/evaluation.h"
 #include "guard/follow.h"
 #include "guard/gauges.h"
+#include "guard/horizon.h"
 #include "guard/logged_episodes.h"
 #include "guard/plan.h"
 #include "guard/prepared_age.h"
@@ -172,6 +173,7 @@ prepare_guard()
 	prepare_evaluation();
 	prepare_following();
 	prepare_blockers();
+	prepare_horizon();
 	read_catalogs();
 	adopt_settings();
 }

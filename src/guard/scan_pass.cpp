@@ -17,7 +17,7 @@
 #include "guard/blockers.h"
 #include "guard/evaluation.h"
 #include "guard/gauges.h"
-#include "guard/harm.h"
+#include "guard/horizon.h"
 #include "guard/logged_episodes.h"
 #include "guard/plan.h"
 #include "guard/scan_pace.h"
@@ -31,12 +31,12 @@ namespace
 
 /* Track a session that was found, and plan its deadlines. */
 void
-plan_session(Scanned &found, Instant now, TransactionId next, LimitCensus &census)
+plan_session(Scanned &found, Instant now, LimitCensus &census)
 {
 	Session &session = found.session;
 	Policy policy = policy_of(session.superuser, found.role, found.database);
 	note_blocking(session, found.slot);
-	note_horizon(session, found.slot, found.database, policy, next);
+	note_horizon(session, found.slot, found.database, policy);
 	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
 
 	note_pace(session, tracking, policy);
@@ -47,6 +47,8 @@ plan_session(Scanned &found, Instant now, TransactionId next, LimitCensus &censu
 		plan({.wake = now, .due = now, .session = session.id, .slot = found.slot, .limit = limit},
 		     decision, tracking, now);
 		census.add(limit, decision, session, tracking, policy);
+		if (limit == Limit::HorizonAge)
+			name_horizon_holder(decision, session, found.database, tracking, now);
 	}
 }
 
@@ -66,9 +68,9 @@ scan_all(Instant start)
 		name_other_blockers(*graph, shortest_blocking_of_all(), start);
 	/* The scan has taken its time, and what it found is not older than this. */
 	Instant now = take_time().now;
-	TransactionId next = next_xid_for_horizon();
+	look_at_horizon(now);
 	for (Scanned &found : sessions)
-		plan_session(found, now, next, census);
+		plan_session(found, now, census);
 	complete_logged_of_ended();
 	note_scan(start, is_full);
 	census.announce();

@@ -158,7 +158,7 @@ fill(BackendSnapshot &snapshot, int slot, const PgBackendStatus &entry, const Pu
 	if (horizon.scope != HorizonScope::Nowhere)
 	{
 		snapshot.session.horizon.xid = older_xid(horizon.xid, 0);
-		snapshot.session.horizon.oldest = older_xid(horizon.xid, horizon.xmin);
+		snapshot.session.horizon.xmin = older_xid(horizon.xmin, 0);
 	}
 	snapshot.parallel_workers = wait.parallel_workers;
 	snapshot.client_address = entry.st_clientaddr;

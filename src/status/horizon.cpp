@@ -184,26 +184,19 @@ oldest_running_xid()
 	return oldest;
 }
 
-/*
- * Does a transaction of somebody else run that is as old?  On a standby those that run are
- * the primary's, and no process there has them.
- */
-bool
-another_is_as_old(std::int32_t age, const BackendRef &backend, TransactionId next)
+/* The oldest of the lasting holders that passes a test, if it is so old at least. */
+template <typename Test>
+const LastingHolder *
+find_lasting(const HorizonReading &reading, std::int32_t age, Test test)
 {
-	bool found = false;
-
-	if (RecoveryInProgress())
-		return xid_age(oldest_running_xid(), next).value_or(0) >= age;
-	for_each_holder(
-	    [&](const HorizonHolder &holder)
-	    {
-		    bool is_self = holder.slot == backend.slot && holder.pid == backend.id.pid;
-
-		    if (!is_self && xid_age(holder.xid, next).value_or(-1) >= age)
-			    found = true;
-	    });
-	return found;
+	for (const LastingHolder &lasting : reading.lasting)
+	{
+		if (lasting.age < age)
+			return nullptr;
+		if (test(lasting.holder))
+			return &lasting;
+	}
+	return nullptr;
 }
 
 } // namespace
@@ -239,48 +232,79 @@ horizon_age(const BackendSnapshot &snapshot)
 	return older_xid_age(snapshot.backend_xid, snapshot.backend_xmin, next_xid());
 }
 
-std::optional<OldestHolder>
-oldest_beside_sessions(Oid database, TransactionId next)
+bool
+is_horizon_held_by_sessions()
 {
-	std::optional<OldestHolder> oldest;
+	return !RecoveryInProgress() || hot_standby_feedback;
+}
 
-	for_each_holder(
-	    [&](const HorizonHolder &holder)
-	    {
-		    bool is_self = holder.slot >= 0 && holder.pid == MyProcPid;
-		    auto age = older_xid_age(holder.xid, holder.xmin, next);
+bool
+is_this_process(const HorizonHolder &holder)
+{
+	return holder.slot >= 0 && holder.pid == MyProcPid;
+}
 
-		    if (!age || is_self || holder.kind == HolderKind::Session ||
-		        !holds_back(holder, database))
-			    return;
-		    if (!oldest || *age > oldest->age)
-			    oldest = OldestHolder{.holder = holder, .age = *age};
-	    });
+std::int32_t
+table_age_of(const HorizonHolder &holder, TransactionId next)
+{
+	return older_xid_age(holder.xid, holder.xmin, next).value_or(0);
+}
+
+TransactionId
+oldest_running_of(std::span<const HorizonHolder> holders, TransactionId next)
+{
+	TransactionId oldest = InvalidTransactionId;
+
+	/* Those that run are the primary's, and no process here has them. */
+	if (RecoveryInProgress())
+		return oldest_running_xid();
+	for (const HorizonHolder &holder : holders)
+		if (xid_age(holder.xid, next).value_or(-1) > xid_age(oldest, next).value_or(-1))
+			oldest = holder.xid;
 	return oldest;
 }
 
-std::optional<OldestHolder>
-complete_horizon(Horizon &horizon, const BackendRef &backend, Oid database, std::int64_t older_than,
-                 TransactionId next)
+bool
+is_snapshot_kept(const HorizonReading &reading, TransactionId xmin)
 {
-	/* A standby that does not tell what its queries need keeps vacuum from nothing. */
-	if (RecoveryInProgress() && !hot_standby_feedback)
-	{
-		horizon = {};
-		return std::nullopt;
-	}
-	horizon.next = next;
-	std::int32_t age = xid_age(horizon.oldest, next).value_or(0);
-	if (age <= older_than)
-		return std::nullopt;
+	std::int32_t age = xid_age(xmin, reading.next).value_or(0);
 
-	horizon.is_inherited = another_is_as_old(age, backend, next);
-	std::optional<OldestHolder> oldest = oldest_beside_sessions(database, next);
-	/* The snapshots of others are as old as the oldest transaction, which may be its own. */
-	bool is_oldest_itself = horizon.xid == horizon.oldest;
-	horizon.is_held_elsewhere =
-	    oldest && (is_oldest_itself ? oldest->age > age : oldest->age >= age);
-	return horizon.is_held_elsewhere ? oldest : std::nullopt;
+	/* It began after the reading if it is none old. */
+	return age > 0 && xid_age(reading.oldest_running, reading.next).value_or(-1) < age;
+}
+
+const LastingHolder *
+who_exceeds_own(const Horizon &horizon, Oid database, const HorizonReading &reading)
+{
+	std::int32_t age = xid_age(horizon.xid, reading.next).value_or(-1);
+
+	/* Snapshots that are taken while it runs are as old, and no reason to spare it. */
+	return find_lasting(reading, age + 1,
+	                    [&](const HorizonHolder &holder)
+	                    { return age >= 0 && holds_back(holder, database); });
+}
+
+const LastingHolder *
+who_matches_snapshot(const Horizon &horizon, Oid database, const HorizonReading &reading)
+{
+	std::int32_t age = xid_age(horizon.xmin, reading.next).value_or(-1);
+
+	/* As long as a transaction runs that is as old, in whatever database, any snapshot is. */
+	return find_lasting(reading, age,
+	                    [&](const HorizonHolder &holder)
+	                    {
+		                    return age >= 0 &&
+		                           (holds_back(holder, database) ||
+		                            xid_age(holder.xid, reading.next).value_or(-1) >= age);
+	                    });
+}
+
+void
+complete_horizon(Horizon &horizon, Oid database, const HorizonReading &reading)
+{
+	horizon.next = reading.next;
+	horizon.own_is_exceeded = who_exceeds_own(horizon, database, reading) != nullptr;
+	horizon.snapshot_is_matched = who_matches_snapshot(horizon, database, reading) != nullptr;
 }
 
 } // namespace session_guard

@@ -10,6 +10,8 @@
 
 #include "status/backend_status.h"
 
+#include <algorithm>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -65,29 +67,78 @@ std::int32_t age_of(const HorizonHolder &holder, TransactionId next);
 /* How far a session holds vacuum back, in transactions; none if it does not. */
 std::optional<std::int32_t> horizon_age(const BackendSnapshot &snapshot);
 
-struct OldestHolder
+/* Not on a standby that does not tell the primary what its queries need. */
+bool is_horizon_held_by_sessions();
+
+bool is_this_process(const HorizonHolder &holder);
+
+/* As age_of(), for user tables. */
+std::int32_t table_age_of(const HorizonHolder &holder, TransactionId next);
+
+/* The oldest transaction that runs; on a standby, of the primary's. */
+TransactionId oldest_running_of(std::span<const HorizonHolder> holders, TransactionId next);
+
+/* A holder that nobody will end, and how far it holds back user tables. */
+struct LastingHolder
 {
 	HorizonHolder holder;
 	std::int32_t age;
 };
 
-/*
- * Who, of all that are no session, holds vacuum back furthest in the user tables of a
- * database; none if nobody does.  Where that is older than what a session holds,
- * the end of the session frees nothing.  This process does not count.  It allocates
- * nothing.
- */
-std::optional<OldestHolder> oldest_beside_sessions(Oid database, TransactionId next);
+/* What is to be known of all holders about one session that is bound by the limit. */
+struct HorizonReading
+{
+	/* What the next transaction would have got before the holders were read. */
+	TransactionId next;
+	/* The oldest that ran, of whomever; invalid if none did. */
+	TransactionId oldest_running;
+	/* Without this process, the oldest first. */
+	std::span<LastingHolder> lasting;
+};
 
 /*
- * Complete what is known of the horizon of a session, with what the next transaction
- * gets, asked after the session was read; and if it is older than a number of
- * transactions, with who else is as old.  Returns who is no session, and holds back
- * vacuum as much; none if nobody does.  On a standby whose feedback is off a session
- * holds back nothing.
+ * Read that once for many sessions, in the current memory context.  Whether a holder may be
+ * ended for holding back vacuum is asked of those that are sessions; others never are.  On a
+ * standby whose feedback is off a session holds back nothing: none.
  */
-std::optional<OldestHolder> complete_horizon(Horizon &horizon, const BackendRef &backend,
-                                             Oid database, std::int64_t older_than,
-                                             TransactionId next);
+template <typename MayEnd>
+std::optional<HorizonReading>
+read_horizon(MayEnd may_end)
+{
+	if (!is_horizon_held_by_sessions())
+		return std::nullopt;
+	TransactionId next = next_xid();
+	std::span<HorizonHolder> holders = read_horizon_holders();
+	auto lasting =
+	    static_cast<LastingHolder *>(palloc((holders.size() + 1) * sizeof(LastingHolder)));
+	std::size_t count = 0;
+
+	for (const HorizonHolder &holder : holders)
+		if (!is_this_process(holder) && (holder.kind != HolderKind::Session || !may_end(holder)))
+			lasting[count++] = {.holder = holder, .age = table_age_of(holder, next)};
+	std::ranges::sort(lasting, lasting + count, std::ranges::greater(), &LastingHolder::age);
+	return HorizonReading{.next = next,
+	                      .oldest_running = oldest_running_of(holders, next),
+	                      .lasting = {lasting, count}};
+}
+
+/* Has the transaction ended whose ID a snapshot goes back to, so that no other can become as old?
+ */
+bool is_snapshot_kept(const HorizonReading &reading, TransactionId xmin);
+
+/*
+ * Who that nobody will end holds vacuum back in a database by more than the session's own
+ * transaction does, or by as much as its snapshot does; nullptr if nobody does.
+ */
+const LastingHolder *who_exceeds_own(const Horizon &horizon, Oid database,
+                                     const HorizonReading &reading);
+const LastingHolder *who_matches_snapshot(const Horizon &horizon, Oid database,
+                                          const HorizonReading &reading);
+
+/*
+ * Complete what is known of the horizon of a session in a database, but for since when its
+ * snapshot has been kept.
+ */
+void complete_horizon(Horizon &horizon, Oid database, const HorizonReading &reading);
 
 } // namespace session_guard

@@ -9,6 +9,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <tuple>
+#include <utility>
+
 namespace session_guard::test
 {
 namespace
@@ -23,9 +27,25 @@ struct HorizonCourse
 {
 	TrackingState tracking{};
 	Policy policy = PolicyBuilder().limit(Limit::HorizonAge, limit_of_xids);
+	/* The snapshots that the guard knows to be kept: from which transaction on, and since when. */
+	std::map<std::uint32_t, std::pair<std::uint32_t, Instant>> kept{};
 
+	/* Nobody's transaction runs any more that is as old as its snapshot. */
 	Decision
-	read(const Session &session, Instant now)
+	read(Session session, Instant now)
+	{
+		Horizon &horizon = session.horizon;
+
+		if (horizon.xmin != 0 && horizon.next != 0)
+		{
+			auto [entry, is_new] = kept.insert({horizon.xmin, std::pair(horizon.next, now)});
+			std::tie(horizon.kept_from, horizon.kept_since) = entry->second;
+		}
+		return read_inherited(session, now);
+	}
+	/* One runs. */
+	Decision
+	read_inherited(const Session &session, Instant now)
 	{
 		observe(tracking, session, now);
 		return decide(Limit::HorizonAge, session, tracking, policy, now);
@@ -83,26 +103,42 @@ TEST(HorizonAge, OfAnotherTransactionThatStillRunsDoesNotCount)
 	HorizonCourse course;
 	Session inherited = snapshot_keeper(xid + 100000);
 
-	inherited.horizon.is_inherited = true;
-	(void)course.read(inherited, noon);
+	(void)course.read_inherited(inherited, noon);
 	inherited.horizon.next = xid + 200000;
-	expect_nothing(course.read(inherited, noon + minute));
-	/* From when that has ended, it does. */
+	expect_nothing(course.read_inherited(inherited, noon + minute));
+	/* From the reading that finds that it has ended, it does. */
 	expect_nothing(course.read(snapshot_keeper(xid + 201000), noon + 2 * minute));
-	expect_due(course.read(snapshot_keeper(xid + 201001), noon + 3 * minute), Action::Terminate);
+	expect_nothing(course.read(snapshot_keeper(xid + 202000), noon + 3 * minute));
+	expect_due(course.read(snapshot_keeper(xid + 202001), noon + 4 * minute), Action::Terminate);
 }
 
-TEST(HorizonAge, OfTheNextTransactionOrSnapshotBeginsAnew)
+TEST(HorizonAge, OfTheNextSnapshotBeginsAnew)
 {
 	HorizonCourse course;
 
 	(void)course.read(snapshot_keeper(xid), noon);
-	Session next = snapshot_keeper(xid + 5000).with_transaction_id(18);
+	Session next = SessionBuilder()
+	                   .idle_in_transaction(noon)
+	                   .holding_back(0, xid + 1, xid + 5000)
+	                   .with_transaction_id(18);
 	expect_nothing(course.read(next, noon + minute));
-	Session newer = next;
-	newer.horizon.oldest = xid + 1;
-	newer.horizon.next = xid + 10000;
-	expect_nothing(course.read(newer, noon + 2 * minute));
+	next.horizon.xmin = xid + 2;
+	next.horizon.next = xid + 10000;
+	expect_nothing(course.read(next, noon + 2 * minute));
+}
+
+TEST(HorizonAge, OfTheNextTransactionBeginsAnew)
+{
+	HorizonCourse course;
+
+	(void)course.read(writer(xid + 100), noon);
+	Session next = SessionBuilder()
+	                   .idle_in_transaction(noon)
+	                   .holding_back(xid + 500, xid + 500, xid + 1500)
+	                   .with_transaction_id(18);
+	expect_nothing(course.read(next, noon + minute));
+	next.horizon.next = xid + 1501;
+	expect_due(course.read(next, noon + 2 * minute), Action::Terminate);
 }
 
 TEST(HorizonAge, ComesRoundWithTheIds)
@@ -119,7 +155,7 @@ TEST(HorizonAge, ComesRoundWithTheIds)
 	EXPECT_EQ(due.verdict.measured, 1196);
 }
 
-TEST(HorizonAge, CancelsWhatRunsAndSparesWhatCannotHelp)
+TEST(HorizonAge, CancelsWhatRunsAndSparesMaintenance)
 {
 	HorizonCourse course;
 	Session running = SessionBuilder().running(noon).holding_back(xid, xid, xid + 2000);
@@ -129,8 +165,65 @@ TEST(HorizonAge, CancelsWhatRunsAndSparesWhatCannotHelp)
 	Session building =
 	    SessionBuilder().running(noon).maintaining().holding_back(xid, xid, xid + 2000);
 	expect_spared(course.read(building, noon + minute), Spared::Maintenance);
-	running.horizon.is_held_elsewhere = true;
-	expect_spared(course.read(running, noon + minute), Spared::HorizonHeldElsewhere);
+}
+
+/* By its own transaction, it is no matter who else has as old a snapshot. */
+TEST(HorizonAge, SparesWhoseEndWouldFreeNothing)
+{
+	HorizonCourse course;
+	Session by_own = writer(xid + 2000);
+	Session by_snapshot = snapshot_keeper(xid + 2000);
+
+	(void)course.read(writer(xid + 100), noon);
+	by_own.horizon.snapshot_is_matched = true;
+	expect_due(course.read(by_own, noon + minute), Action::Terminate);
+	by_own.horizon.own_is_exceeded = true;
+	expect_spared(course.read(by_own, noon + minute), Spared::HorizonHeldElsewhere);
+
+	HorizonCourse other;
+	(void)other.read(snapshot_keeper(xid + 100), noon);
+	by_snapshot.horizon.own_is_exceeded = true;
+	expect_due(other.read(by_snapshot, noon + minute), Action::Terminate);
+	by_snapshot.horizon.snapshot_is_matched = true;
+	expect_spared(other.read(by_snapshot, noon + minute), Spared::HorizonHeldElsewhere);
+}
+
+/* An older transaction of another one changes nothing about its own, however snapshots change. */
+TEST(HorizonAge, OfAWriterCountsUnderAnOlderTransactionOfAnother)
+{
+	HorizonCourse course;
+
+	for (std::uint32_t i = 0; i < 5; i++)
+		(void)course.read_inherited(
+		    SessionBuilder().running(noon + i).holding_back(xid, xid - 100 + i, xid + 900 + i),
+		    noon + i * minute);
+	Session over = SessionBuilder().running(noon + 9).holding_back(xid, xid - 1, xid + 1001);
+	Decision due = course.read_inherited(over, noon + 9 * minute);
+	expect_due(due, Action::Cancel);
+	EXPECT_EQ(due.verdict.measured, 1001);
+}
+
+/* A snapshot that was exported by one session and taken over by another. */
+TEST(HorizonAge, OfASnapshotThatIsHandedOnCountsFromWhenItWasFound)
+{
+	HorizonCourse course;
+
+	(void)course.read(snapshot_keeper(xid + 10), noon);
+	course.tracking = {};
+	Session heir = snapshot_keeper(xid + 1011).with_transaction_id(99);
+	Decision due = course.read(heir, noon + minute);
+	expect_due(due, Action::Terminate);
+	EXPECT_EQ(due.verdict.measured, 1001);
+}
+
+TEST(HorizonAge, IsNotKnownWhereTheOthersWereNotRead)
+{
+	HorizonCourse course;
+
+	(void)course.read(writer(xid + 10), noon);
+	expect_nothing(course.read(writer(0), noon + minute));
+	/* That forgets nothing. */
+	expect_due(course.read(writer(xid + 1001), noon + 2 * minute), Action::Terminate);
 }
 
 TEST(HorizonAge, OfWhoWaitsForALockIsNotItsFault)

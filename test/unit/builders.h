@@ -226,13 +226,15 @@ class SessionBuilder
 	}
 	/* It holds vacuum back from its own transaction, and from that of its snapshot, on. */
 	SessionBuilder &
-	holding_back(std::uint32_t xid, std::uint32_t oldest, std::uint32_t next)
+	holding_back(std::uint32_t xid, std::uint32_t xmin, std::uint32_t next)
 	{
 		session_.horizon = {.xid = xid,
-		                    .oldest = oldest,
+		                    .xmin = xmin,
 		                    .next = next,
-		                    .is_inherited = false,
-		                    .is_held_elsewhere = false};
+		                    .kept_from = 0,
+		                    .kept_since = unknown_time,
+		                    .own_is_exceeded = false,
+		                    .snapshot_is_matched = false};
 		return *this;
 	}
 	SessionBuilder &
