@@ -649,6 +649,8 @@ CREATE FUNCTION session_guard.get_horizon(
 	OUT usename name,
 	OUT state text,
 	OUT age integer,
+	OUT holds_back text,
+	OUT inherited boolean,
 	OUT xid xid,
 	OUT xmin xid,
 	OUT catalog_xmin xid,
@@ -679,7 +681,11 @@ COMMENT ON COLUMN session_guard.horizon.usename IS
 COMMENT ON COLUMN session_guard.horizon.state IS
 	'as in pg_stat_activity; of a slot, active or inactive';
 COMMENT ON COLUMN session_guard.horizon.age IS
-	'transactions since the oldest of the next three';
+	'transactions since the oldest of xid, xmin and catalog_xmin';
+COMMENT ON COLUMN session_guard.horizon.holds_back IS
+	'where vacuum is held back by that: in its database, all databases, catalogs, or shared catalogs';
+COMMENT ON COLUMN session_guard.horizon.inherited IS
+	'is it so old only by a snapshot, and a transaction of somebody else that is as old still runs?';
 COMMENT ON COLUMN session_guard.horizon.xid IS 'its own transaction';
 COMMENT ON COLUMN session_guard.horizon.xmin IS 'the oldest transaction that its snapshot needs';
 COMMENT ON COLUMN session_guard.horizon.catalog_xmin IS
@@ -704,7 +710,8 @@ CREATE FUNCTION session_guard.get_schedule(
 	OUT measured_amount bigint,
 	OUT due_at timestamp with time zone,
 	OUT action text,
-	OUT spared text)
+	OUT spared text,
+	OUT waits_for text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'session_guard_schedule'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
@@ -736,6 +743,8 @@ COMMENT ON COLUMN session_guard.schedule.due_at IS
 	'when it will be acted on if it goes on so, and at the earliest if it is spared for now; null if nothing is to come, or if it is spared for good or beyond that time';
 COMMENT ON COLUMN session_guard.schedule.action IS 'what is done then: cancel, terminate or log';
 COMMENT ON COLUMN session_guard.schedule.spared IS 'why it is spared at this moment; null if it is not';
+COMMENT ON COLUMN session_guard.schedule.waits_for IS
+	'who is at the end of the chain of waits for locks that it is in; null if it waits for none';
 
 -- A function of the same name with better matching arguments would be called instead of ours, with
 -- the rights of whoever calls.

@@ -84,7 +84,7 @@ constexpr SparedWords spared_words[] = {
     /* The reason also says where the exemption was set. */
     {Spared::Exempt, "exempt", "exempt", "exempt by "},
     {Spared::HorizonHeldElsewhere, "not alone in holding back vacuum",
-     "not alone in holding back vacuum", "what is no session holds back vacuum as much"},
+     "not alone in holding back vacuum", "who will not be ended holds back vacuum as much"},
     {Spared::MemoryUnreadable, "whose memory is hidden", "whose memory is hidden",
      "not measurable: its memory cannot be read in /proc"},
     {Spared::Listener, "listener", "listeners", "listens on a channel"},

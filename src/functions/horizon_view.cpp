@@ -42,6 +42,8 @@ enum Column
 	UserName,
 	StateName,
 	Age,
+	HoldsBack,
+	Inherited,
 	OwnXid,
 	Xmin,
 	CatalogXmin,
@@ -71,7 +73,12 @@ struct SortedRow
 	HorizonRow row;
 };
 
-using Rows = GrowingArray<SortedRow>;
+struct Rows
+{
+	GrowingArray<SortedRow> rows;
+	/* The oldest transaction that runs. */
+	TransactionId running;
+};
 
 bool
 comes_before(const SortedRow &one, const SortedRow &other)
@@ -90,6 +97,26 @@ set_xid(HorizonRow &row, Column column, TransactionId xid)
 		row.set(column, TransactionIdGetDatum(xid));
 }
 
+/* What it holds back as far as its age tells. */
+const char *
+held_back_by(const HorizonHolder &holder, TransactionId next)
+{
+	if (xid_age(holder.catalog_xmin, next) > older_xid_age(holder.xid, holder.xmin, next))
+		return "catalogs";
+	if (holds_back_all(holder))
+		return "all databases";
+	return OidIsValid(holder.database) ? "its database" : "shared catalogs";
+}
+
+/* Is it as old as it is by a snapshot that a transaction of somebody else has made so old? */
+bool
+is_inherited(const HorizonHolder &holder, TransactionId running, TransactionId next)
+{
+	return xid_age(holder.xmin, next) == age_of(holder, next) &&
+	       xid_age(holder.xid, next) < xid_age(holder.xmin, next) &&
+	       xid_age(running, next) >= xid_age(holder.xmin, next);
+}
+
 /* Add the row of a holder, and show what it holds. */
 void
 add_shown(Rows &rows, const HorizonHolder &holder, HorizonRow &row)
@@ -97,14 +124,17 @@ add_shown(Rows &rows, const HorizonHolder &holder, HorizonRow &row)
 	TransactionId next = next_xid();
 	std::int32_t age = age_of(holder, next);
 
+	row.set_text(HoldsBack, held_back_by(holder, next));
+	row.set(Inherited, BoolGetDatum(is_inherited(holder, rows.running, next)));
+
 	set_xid(row, OwnXid, holder.xid);
 	set_xid(row, Xmin, holder.xmin);
 	set_xid(row, CatalogXmin, holder.catalog_xmin);
 	row.set(Age, Int32GetDatum(age));
-	rows.add({.age = age,
-	          .by_own_xid = xid_age(holder.xid, next) == age,
-	          .pid = holder.pid,
-	          .row = row});
+	rows.rows.add({.age = age,
+	               .by_own_xid = xid_age(holder.xid, next) == age,
+	               .pid = holder.pid,
+	               .row = row});
 }
 
 /* Add the row of a process of which the caller may not see more. */
@@ -112,7 +142,7 @@ void
 add_hidden(Rows &rows, const HorizonHolder &holder, HorizonRow &row)
 {
 	row.set_text(Query, "<insufficient privilege>");
-	rows.add({.age = -1, .by_own_xid = false, .pid = holder.pid, .row = row});
+	rows.rows.add({.age = -1, .by_own_xid = false, .pid = holder.pid, .row = row});
 }
 
 /* What a process is called, as far as the caller is shown it. */
@@ -217,7 +247,7 @@ rows_of(std::span<const HorizonHolder> holders)
 	    holders, [](auto &holder) { return holder.kind == HolderKind::PreparedTransaction; });
 	PreparedTransactions prepared =
 	    any_prepared ? read_prepared_transactions() : PreparedTransactions{};
-	Rows rows;
+	Rows rows{.rows = {}, .running = oldest_running(holders, next_xid())};
 
 	for (const HorizonHolder &holder : holders)
 	{
@@ -246,8 +276,8 @@ session_guard_horizon(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 	Rows rows = rows_of(read_horizon_holders());
-	std::ranges::sort(rows.all(), comes_before);
-	for (SortedRow &sorted : rows.all())
+	std::ranges::sort(rows.rows.all(), comes_before);
+	for (SortedRow &sorted : rows.rows.all())
 		sorted.row.put(*result);
 	return Datum{0};
 }

@@ -62,6 +62,7 @@ enum Column
 	DueAt,
 	ActionName,
 	SparedBy,
+	WaitsFor,
 	ColumnCount,
 };
 
@@ -83,6 +84,8 @@ struct Entry
 	Names names;
 	/* To show when something was, or will be, by the wall clock. */
 	Clock clock;
+	/* Who is at the root of its waits, in words; nullptr if it waits for nobody. */
+	const char *waits_for;
 };
 
 const char *
@@ -95,30 +98,29 @@ source_text(const Entry &entry, Source source)
 	return pstrdup(text.c_str());
 }
 
-/* Append who is at the end of the chain of waits that a session is in; several by the first. */
-void
-append_roots(Text &text, std::int32_t pid, WaitGraph &graph)
+/* Who is at the end of the chains of waits that a session is in; nullptr if it waits for nobody. */
+const char *
+roots_of(std::int32_t pid, WaitGraph &graph)
 {
-	const WaitNode *first = nullptr;
-	std::int64_t others = 0;
+	constexpr int most = 20;
+	StringInfoData roots;
+	int count = 0;
 
+	initStringInfo(&roots);
 	graph.for_each_root_above(pid,
 	                          [&](const WaitNode &root)
 	                          {
-		                          if (first == nullptr)
-			                          first = &root;
-		                          else
-			                          others++;
+		                          if (count++ < most)
+			                          appendStringInfo(&roots, "%s%s", count > 1 ? ", " : "",
+			                                           name_of_root(root));
 	                          });
-	if (first == nullptr)
-		return;
-	text.append(", in the end of ").append(name_of_root(*first));
-	if (others > 0)
-		text.append(" and ").append(others).append(others == 1 ? " other" : " others");
+	if (count > most)
+		appendStringInfo(&roots, ", %d more", count - most);
+	return count > 0 ? roots.data : nullptr;
 }
 
 const char *
-spared_text(const Entry &entry, const Forecast &forecast, WaitGraph &graph)
+spared_text(const Entry &entry, const Forecast &forecast)
 {
 	std::array<char, 320> buffer;
 	Text text(buffer);
@@ -134,8 +136,6 @@ spared_text(const Entry &entry, const Forecast &forecast, WaitGraph &graph)
 		text.append(name_of(entry.snapshot.session.maintenance.command));
 	else
 		append_spared(text, forecast.spared, entry.policy, entry.names);
-	if (forecast.spared == Spared::LockWait)
-		append_roots(text, entry.snapshot.session.id.pid, graph);
 	return text.view().empty() ? nullptr : pstrdup(text.c_str());
 }
 
@@ -169,10 +169,9 @@ set_amount(ScheduleRow &row, Limit limit, Column time, Column number, std::int64
 
 /* What is shown to those to whom pg_stat_activity shows it. */
 void
-set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast,
-             WaitGraph &graph)
+set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &forecast)
 {
-	row.set_text(SparedBy, spared_text(entry, forecast, graph));
+	row.set_text(SparedBy, spared_text(entry, forecast));
 	row.set_text(ActionName, action_text(entry, forecast.verdict ? forecast.verdict->action
 	                                                             : facts(limit).first_action));
 	if (!forecast.verdict)
@@ -187,7 +186,7 @@ set_forecast(ScheduleRow &row, const Entry &entry, Limit limit, const Forecast &
 }
 
 ScheduleRow
-row_of(const Entry &entry, Limit limit, const Forecast &forecast, WaitGraph &graph)
+row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 {
 	const Threshold &threshold = threshold_of(entry.policy.limits, limit);
 	ScheduleRow row;
@@ -197,8 +196,10 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast, WaitGraph &gra
 	row.set_text(LimitName, facts(limit).name.data());
 	set_amount(row, limit, ThresholdValue, ThresholdAmount, threshold.value);
 	row.set_text(SourceName, source_text(entry, threshold.source));
-	if (is_visible)
-		set_forecast(row, entry, limit, forecast, graph);
+	if (!is_visible)
+		return row;
+	row.set_text(WaitsFor, entry.waits_for);
+	set_forecast(row, entry, limit, forecast);
 	return row;
 }
 
@@ -223,7 +224,8 @@ read_harm(Entry &entry, const TrackingState &tracking, const std::optional<Horiz
 
 	if (is_set(entry.policy, Limit::HorizonAge) && reading)
 	{
-		complete_horizon(horizon, entry.snapshot.database, *reading);
+		complete_horizon(horizon, entry.snapshot.database,
+		                 threshold_of(entry.policy.limits, Limit::HorizonAge).value, *reading);
 		bool is_known = is_kept_snapshot_known(session, tracking);
 		if (horizon.xmin != 0 && is_snapshot_kept(*reading, horizon.xmin))
 		{
@@ -247,7 +249,8 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	Entry entry{.snapshot = snapshot,
 	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),
 	            .names = names_of(snapshot),
-	            .clock = present.clock};
+	            .clock = present.clock,
+	            .waits_for = roots_of(snapshot.backend.id.pid, others.graph)};
 
 	entry.snapshot.session.superuser = superuser;
 	entry.snapshot.session.blocking =
@@ -264,8 +267,7 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	for (Limit limit : all_limits)
 		if (threshold_of(entry.policy.limits, limit).value != 0)
 			row_of(entry, limit,
-			       forecast(limit, entry.snapshot.session, tracking, entry.policy, present.now),
-			       others.graph)
+			       forecast(limit, entry.snapshot.session, tracking, entry.policy, present.now))
 			    .put(result);
 }
 

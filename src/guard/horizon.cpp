@@ -227,7 +227,8 @@ note_horizon(Session &session, int slot, Oid database, const Policy &policy)
 
 	if (!is_set(policy, Limit::HorizonAge) || !reading)
 		return;
-	complete_horizon(horizon, database, *reading);
+	complete_horizon(horizon, database, threshold_of(policy.limits, Limit::HorizonAge).value,
+	                 *reading);
 	if (horizon.xmin == 0 || !is_snapshot_kept(*reading, horizon.xmin))
 		return;
 	const KeptSnapshot &kept = kept_snapshot(session, tracking_of(slot));

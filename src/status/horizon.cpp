@@ -163,12 +163,10 @@ for_each_holder(Visit visit)
 	for_each_replication_slot(visit);
 }
 
-/* On a standby everybody holds back all databases: whom a transaction is in is not known there. */
 bool
 holds_back(const HorizonHolder &holder, Oid database)
 {
-	return holder.scope == HorizonScope::AllDatabases || holder.database == database ||
-	       RecoveryInProgress();
+	return holds_back_all(holder) || holder.database == database;
 }
 
 /* The oldest transaction that runs now, by what a snapshot says that is taken now. */
@@ -208,6 +206,26 @@ read_horizon_holders()
 
 	for_each_holder([&](const HorizonHolder &holder) { holders.add(holder); });
 	return holders.all();
+}
+
+/* On a standby everybody does: whom a transaction is in is not known there. */
+bool
+holds_back_all(const HorizonHolder &holder)
+{
+	return holder.scope == HorizonScope::AllDatabases || RecoveryInProgress();
+}
+
+TransactionId
+oldest_running(std::span<const HorizonHolder> holders, TransactionId next)
+{
+	TransactionId oldest = InvalidTransactionId;
+
+	if (RecoveryInProgress())
+		return oldest_running_xid();
+	for (const HorizonHolder &holder : holders)
+		if (xid_age(holder.xid, next) > xid_age(oldest, next))
+			oldest = holder.xid;
+	return oldest;
 }
 
 TransactionId
@@ -300,11 +318,17 @@ who_matches_snapshot(const Horizon &horizon, Oid database, const HorizonReading 
 }
 
 void
-complete_horizon(Horizon &horizon, Oid database, const HorizonReading &reading)
+complete_horizon(Horizon &horizon, Oid database, std::int64_t older_than,
+                 const HorizonReading &reading)
 {
+	auto is_older = [&](TransactionId xid)
+	{ return xid_age(xid, reading.next).value_or(0) > older_than; };
+
 	horizon.next = reading.next;
-	horizon.own_is_exceeded = who_exceeds_own(horizon, database, reading) != nullptr;
-	horizon.snapshot_is_matched = who_matches_snapshot(horizon, database, reading) != nullptr;
+	horizon.own_is_exceeded =
+	    is_older(horizon.xid) && who_exceeds_own(horizon, database, reading) != nullptr;
+	horizon.snapshot_is_matched =
+	    is_older(horizon.xmin) && who_matches_snapshot(horizon, database, reading) != nullptr;
 }
 
 } // namespace session_guard

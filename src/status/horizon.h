@@ -58,6 +58,12 @@ struct HorizonHolder
  */
 std::span<HorizonHolder> read_horizon_holders();
 
+/* Does it hold back vacuum in all databases? */
+bool holds_back_all(const HorizonHolder &holder);
+
+/* The oldest transaction that runs, by who was read as holders; invalid if none does. */
+TransactionId oldest_running(std::span<const HorizonHolder> holders, TransactionId next);
+
 /* What the next transaction will have for an ID. */
 TransactionId next_xid();
 
@@ -137,8 +143,10 @@ const LastingHolder *who_matches_snapshot(const Horizon &horizon, Oid database,
 
 /*
  * Complete what is known of the horizon of a session in a database, but for since when its
- * snapshot has been kept.
+ * snapshot has been kept; and where it is older than a number of transactions, whether others
+ * are, too.
  */
-void complete_horizon(Horizon &horizon, Oid database, const HorizonReading &reading);
+void complete_horizon(Horizon &horizon, Oid database, std::int64_t older_than,
+                      const HorizonReading &reading);
 
 } // namespace session_guard

@@ -147,13 +147,20 @@ is( ask("SELECT h.pid, h.xid = p.transaction, h.xmin, h.age = age(p.transaction)
 		 FROM session_guard.horizon AS h JOIN pg_prepared_xacts AS p ON h.name = p.gid"),
 	'|t||t|postgres|web||t|', 'a prepared transaction is as old as it is');
 
+is( ask("SELECT coalesce(name, kind) || ': ' || holds_back || CASE WHEN inherited THEN ', inherited' ELSE '' END
+		 FROM session_guard.horizon WHERE $mine ORDER BY name COLLATE \"C\""),
+	join("\n",
+		'analyze: its database, inherited', 'cursor: its database', 'decoder: catalogs', q{it's lost: its database},
+		map({ "$_: its database, inherited" } qw(late leader sender)), 'snapshot: its database', 'writer: its database'),
+	'where each holds back vacuum, and who only for the sake of the writer');
+
 # A process that is not ready yet holds a snapshot already.
 my $connecting = begin_to_connect($node, 'shop', 600);
 is(ask(q{SELECT count(*) FROM session_guard.horizon WHERE kind = 'connecting process' AND pid IS NOT NULL}),
 	'1', 'who is still connecting is there');
 
 # For whom it is.
-my $rest = 'num_nonnulls(backend_start, state, age, xid, xmin, catalog_xmin, transaction_age) = 0';
+my $rest = 'num_nonnulls(backend_start, state, age, holds_back, inherited, xid, xmin, catalog_xmin, transaction_age) = 0';
 my $hidden = "SELECT kind, name, datname, usename FROM session_guard.horizon
 	WHERE pid IN ($pids) AND $rest AND query = '<insufficient privilege>' ORDER BY name";
 my %shown = map { $_ => "session|$_|postgres|web" } keys %kind;
@@ -196,13 +203,13 @@ $standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nwal_receive
 $standby->reload;
 my $far = RawSession->connect($standby, application_name => 'far');
 $far->run('BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT count(*) FROM account');
-is($standby->safe_psql('postgres', q{SELECT kind, age >= 0 FROM session_guard.horizon WHERE name = 'far'}),
-	'session|t', 'a standby has a view of its own');
+is($standby->safe_psql('postgres', q{SELECT kind, age >= 0, holds_back, inherited FROM session_guard.horizon WHERE name = 'far'}),
+	'session|t|all databases|t', 'a standby has a view of its own');
 my $from_standby = q{SELECT kind, name, datname, state, xmin IS NOT NULL, pid IS NOT NULL FROM session_guard.horizon
 	WHERE kind = 'standby' OR name = 'for_standby'};
 $node->poll_query_until('postgres', $from_standby, 'standby|standby||active|t|t') or die 'there is no feedback';
-is( ask(q{SELECT pid, xmin, age FROM session_guard.horizon WHERE kind = 'standby'}),
-	ask('SELECT pid, backend_xmin, age(backend_xmin) FROM pg_stat_replication WHERE pid <> ' . $pid{sender}),
+is( ask(q{SELECT pid, xmin, age, holds_back FROM session_guard.horizon WHERE kind = 'standby'}),
+	ask('SELECT pid, backend_xmin, age(backend_xmin), $$all databases$$ FROM pg_stat_replication WHERE pid <> ' . $pid{sender}),
 	'a standby without a slot holds what it says');
 ask(q{SELECT pg_create_physical_replication_slot('for_standby', true)});
 is(ask(q{SELECT count(*) FROM session_guard.horizon WHERE name = 'for_standby'}), '0', 'an empty slot holds nothing');

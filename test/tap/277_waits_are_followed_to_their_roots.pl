@@ -47,12 +47,12 @@ is( $node->safe_psql('postgres', sprintf(
 			q{SELECT root_blockers = ARRAY[0, %d] FROM session_guard.session WHERE pid = %d},
 			$session{reader}->pid, $session{both}->pid)),
 	't', 'and all of several');
-is( $node->safe_psql('postgres', sprintf(q{SELECT spared FROM session_guard.schedule WHERE pid = %d AND limit_name = 'statement_timeout'},
+is( $node->safe_psql('postgres', sprintf(q{SELECT concat_ws(': ', spared, waits_for) FROM session_guard.schedule WHERE pid = %d AND limit_name = 'statement_timeout'},
 			$session{behind}->pid)),
-	"waits for a lock, in the end of session ${\ $session{root}->pid }", 'the schedule of who waits names it');
-like( $node->safe_psql('postgres', sprintf(q{SELECT spared FROM session_guard.schedule WHERE pid = %d AND limit_name = 'statement_timeout'},
+	"waits for a lock: session ${\ $session{root}->pid }", 'the schedule of who waits names it');
+like( $node->safe_psql('postgres', sprintf(q{SELECT waits_for FROM session_guard.schedule WHERE pid = %d AND limit_name = 'statement_timeout'},
 			$session{both}->pid)),
-	qr/^waits for a lock, in the end of (?:prepared transaction "lost"|session \d+) and 1 other$/, 'also a prepared transaction');
+	qr/^(?=.*\bprepared transaction "lost")(?=.*\bsession ${\ $session{reader}->pid }\b)[^,]+, [^,]+$/, 'also a prepared transaction');
 
 wait_for_end($node, $session{root}->pid);
 $session{root}->read_to_end;

@@ -27,20 +27,24 @@ my %session = (
 	patient => RawSession->connect($node, user => 'patient'),
 	map { $_ => RawSession->connect($node) } qw(writer snapshot cursor running reader idle));
 
-$session{writer}->query('BEGIN; UPDATE account SET id = 2');
+# Another transaction is older, and may be.
+$session{patient}->query('BEGIN; INSERT INTO account VALUES (9)');
+$session{writer}->query('BEGIN; UPDATE account SET id = 2 WHERE id = 1');
 $session{snapshot}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account');
 $session{cursor}->query('BEGIN; DECLARE c CURSOR FOR SELECT * FROM account; FETCH 1 FROM c');
 $session{running}->send_query('SELECT pg_sleep(600) FROM account');
 $session{reader}->query('BEGIN; SELECT count(*) FROM account');
-$session{$_}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account') for qw(dump patient);
 wait_for_status($node, $session{running}->pid, "wait_event = 'PgSleep'");
 wait_for_scan($node, 8);
 is(living($node, \%session), join(' ', sort keys %session), 'while nothing passes all stay');
 
-# The oldest transaction is the writer's; all snapshots are as old, and count when that has ended.
+# All snapshots are as old as the oldest transaction, and count when that has ended.
 pass_transactions($node);
 wait_for_end($node, $session{writer}->pid);
 is(living($node, \%session), 'cursor dump idle patient reader running snapshot', 'the writer goes first');
+$session{patient}->query('COMMIT');
+# The exempt session is no reason to spare the others: its snapshot is younger than theirs.
+$session{$_}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account') for qw(dump patient);
 wait_for_scan($node, 10);
 pass_transactions($node);
 wait_for_end($node, $session{$_}->pid) for qw(snapshot cursor);
@@ -66,10 +70,13 @@ is( $node->safe_psql(
 	qq{dump|1000|t||exempt by role "dump"\npatient|1000000|t||},
 	'the schedule too');
 
+$session{dump}->query('COMMIT');
+
 # After the cancel, what is kept of the session in a transaction is held against it.
 $session{running}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account; SAVEPOINT s');
 $session{running}->send_query('SELECT pg_sleep(600)');
 set_limits($node, cancel_grace => '500ms');
+wait_for_scan($node, 10);
 pass_transactions($node);
 wait_for_end($node, $session{running}->pid);
 $session{running}->read_to_end;

@@ -1,5 +1,6 @@
-# Where a prepared transaction holds vacuum back further than sessions do, their end would free
-# nothing: nobody is ended, and the log names what it is, once.  When it is gone they are ended.
+# Where a prepared transaction, or an exempt session, holds vacuum back further than sessions do, their
+# end would free nothing: nobody is ended, and the log names what it is, once.  When it is gone they are
+# ended.
 
 use strict;
 use warnings FATAL => 'all';
@@ -33,7 +34,7 @@ is( $node->safe_psql(
 		'postgres', q{
 		SELECT DISTINCT spared FROM session_guard.schedule
 		WHERE limit_name = 'max_horizon_age' AND measured_amount > threshold_amount}),
-	'what is no session holds back vacuum as much',
+	'who will not be ended holds back vacuum as much',
 	'the schedule says why');
 
 $node->safe_psql('postgres', q{ROLLBACK PREPARED 'lost'});
@@ -43,6 +44,20 @@ pass_transactions($node);
 wait_for_end($node, $session{snapshot}->pid);
 is(living($node, \%session), 'preparer', 'when it is gone those are ended who hold it back');
 
-$_->abandon for values %session;
+$node->safe_psql('postgres', 'CREATE ROLE etl LOGIN; ALTER ROLE etl SET pg_session_guard.exempt = on');
+my %next = (etl => RawSession->connect($node, user => 'etl'), map { $_ => RawSession->connect($node) } qw(writer other));
+$next{$_}->query('BEGIN; INSERT INTO account VALUES (4)') for qw(etl writer other);
+wait_for_scan($node, 10);
+pass_transactions($node);
+wait_until(sub { guard_lines($node, qr/LOG:  session ${\ $next{etl}->pid } \(user "etl".*\) holds back vacuum by/) > 0 },
+	'the log names a session that is exempt');
+wait_for_scan($node, 10);
+is(scalar guard_lines($node, qr/holds back vacuum by/), 2, 'once');
+is(living($node, \%next), 'etl other writer', 'nobody is ended');
+$next{etl}->query('COMMIT');
+wait_for_end($node, $next{$_}->pid) for qw(writer other);
+is(living($node, \%next), 'etl', 'until it has gone');
+
+$_->abandon for values(%session), values(%next);
 $node->stop;
 done_testing();

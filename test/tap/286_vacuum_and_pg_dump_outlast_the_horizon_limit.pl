@@ -61,17 +61,20 @@ sub start_dump
 # These wait for their tables, with a snapshot.
 my %session = map { $_ => RawSession->connect($node) } qw(locker vacuum analyze);
 $session{locker}->query('BEGIN; LOCK TABLE swept, counted IN SHARE UPDATE EXCLUSIVE MODE');
-my $backup = start_dump('backup');
-my $nightly = start_dump('nightly');
 let_wait($node, $session{vacuum} => 'VACUUM swept');
 let_wait($node, $session{analyze} => 'ANALYZE counted');
-wait_for_scan($node, 5);
+my $nightly = start_dump('nightly');
+wait_for_scan($node, 10);
 pass_transactions($node);
 
 ok(!$nightly->{run}->finish, 'pg_dump by a role that is not exempt fails');
 like($nightly->{err}, qr/DETAIL:  Holding back vacuum by \d{4} transactions; pg_session_guard\.max_horizon_age is 1000/,
 	'and says why');
-wait_for_scan($node, 5);
+# Its snapshot is younger than ANALYZE's.
+my $backup = start_dump('backup');
+wait_for_scan($node, 10);
+pass_transactions($node);
+wait_for_scan($node, 10);
 is(living($node, \%session), 'analyze locker vacuum', 'VACUUM and ANALYZE stay, and who only holds a lock');
 is( $node->safe_psql('postgres', "SELECT DISTINCT wait_event_type FROM pg_stat_activity
 		WHERE pid IN (${\ $session{vacuum}->pid }, ${\ $session{analyze}->pid })"),
