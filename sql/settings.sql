@@ -21,6 +21,7 @@ ALTER SYSTEM SET pg_session_guard.history_retention = '20s';
 ALTER SYSTEM SET pg_session_guard.max_prepared_age = '900ms';
 ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = 0.4;
 ALTER SYSTEM SET pg_session_guard.idle_session_timeout = 'NaN';
+ALTER SYSTEM SET pg_session_guard.min_available_memory = '15MB';
 ALTER SYSTEM SET pg_session_guard.exempt = 'perhaps';
 ALTER SYSTEM SET pg_session_guard.spare_listeners = 'most';
 ALTER SYSTEM SET pg_session_guard.spare_maintenance = 'on sundays';
@@ -50,6 +51,7 @@ ROLLBACK;
 SELECT set_config('pg_session_guard.transaction_timeout', '0', false);
 SELECT set_config('pg_session_guard.exempt', 'on', true);
 SET pg_session_guard.mode = 'off';
+SET pg_session_guard.min_available_memory = 0;
 SET pg_session_guard.spare_listeners = on;
 CREATE FUNCTION without_limit() RETURNS integer LANGUAGE sql
 	SET pg_session_guard.statement_timeout = 0 RETURN 1;
@@ -82,6 +84,7 @@ ALTER DATABASE postgres SET pg_session_guard.cancel_grace = '100us';
 ALTER ROLE regress_guarded SET pg_session_guard.idle_sesion_timeout = '1min';
 -- These are for the whole server.
 ALTER ROLE regress_guarded SET pg_session_guard.mode = 'off';
+ALTER ROLE regress_guarded SET pg_session_guard.min_available_memory = '1GB';
 ALTER ROLE regress_guarded SET pg_session_guard.exempt_superusers = on;
 ALTER DATABASE postgres SET pg_session_guard.spare_maintenance = off;
 ALTER ROLE ALL SET pg_session_guard.max_actions_per_minute = 1;

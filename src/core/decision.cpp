@@ -56,6 +56,17 @@ first_action(Limit limit, const Session &session)
 	return action == Action::Cancel && !is_running(session) ? Action::Terminate : action;
 }
 
+/* How long to wait after a cancel before the session is terminated. */
+Duration
+grace_for(Limit limit, Duration cancel_grace)
+{
+	if (limit == Limit::AvailableMemory)
+		cancel_grace = std::min(cancel_grace, longest_grace_in_shortage);
+	if (limit == Limit::Memory || limit == Limit::AvailableMemory)
+		return std::max(cancel_grace, memory_falls_within);
+	return cancel_grace;
+}
+
 /* What is due for a session that exceeds a limit, after the steps already taken. */
 Decision
 decide_step(const Decision &due, const Session &session, const TrackingState &tracking,
@@ -75,10 +86,8 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 	bool again = is_for_this || due.verdict.action == Action::Cancel;
 	if (policy.cancel_grace == 0)
 		return again ? nothing : due;
-	Duration grace = policy.cancel_grace;
-	if (due.verdict.limit == Limit::Memory)
-		grace = std::max(grace, memory_falls_within);
-	Instant end_of_grace = later(tracking.escalation.at, grace);
+	Instant end_of_grace =
+	    later(tracking.escalation.at, grace_for(due.verdict.limit, policy.cancel_grace));
 	if (now <= end_of_grace)
 		return wait_until(later(end_of_grace, 1));
 
@@ -93,9 +102,15 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 std::int64_t
 amount_of(Limit limit, const Session &session, const TrackingState &tracking, const Policy &policy)
 {
-	return limit == Limit::Memory
-	           ? tracking.memory.bytes
-	           : held_back(session.horizon, tracking.horizon, policy.spare_lock_waiters);
+	switch (limit)
+	{
+		case Limit::Memory:
+			return tracking.memory.bytes;
+		case Limit::AvailableMemory:
+			return session.shortage.left.bytes;
+		default:
+			return held_back(session.horizon, tracking.horizon, policy.spare_lock_waiters);
+	}
 }
 
 /*
@@ -110,7 +125,7 @@ decide_amount(const Verdict &verdict, const Session &session, const TrackingStat
 	constexpr Duration pause_between_readings = second;
 	Limit limit = verdict.limit;
 
-	if (verdict.measured <= verdict.threshold.value)
+	if (!exceeds(limit, verdict.measured, verdict.threshold.value))
 		return nothing;
 	Spared spared = spared_from(limit, session, tracking, policy);
 	if (spared != Spared::No)
@@ -144,7 +159,9 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 		        .action = policy.mode == Mode::Log ? Action::Log : action,
 		        .since_cancel = 0,
 		        .waiters = 0,
-		        .not_taken = action};
+		        .not_taken = action,
+		        .used = tracking.memory.bytes,
+		        .bound = session.shortage.left.bound};
 	Duration excluded = excluded_time(limit, episode.start, session, tracking, policy).total();
 	Instant deadline = later(episode.start + excluded, threshold.value);
 
@@ -157,7 +174,9 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 	        .action = policy.mode == Mode::Log ? Action::Log : action,
 	        .since_cancel = 0,
 	        .waiters = session.blocking.waiters,
-	        .not_taken = action};
+	        .not_taken = action,
+	        .used = 0,
+	        .bound = MemoryBound::Host};
 }
 
 Decision

@@ -39,6 +39,9 @@ struct Verdict
 	std::int32_t waiters;
 	/* With mode = log: what would be done. */
 	Action not_taken;
+	/* How many bytes it uses itself, for a limit on what is left for all, and what bounds that. */
+	std::int64_t used;
+	MemoryBound bound;
 };
 static_assert(std::is_trivially_destructible_v<Verdict>);
 

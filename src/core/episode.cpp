@@ -199,6 +199,15 @@ over_memory(const TrackingState &tracking)
 	return since(tracking.memory.over_since, tracking.memory.over_since);
 }
 
+/* As long as too little is left for all, and no other session uses more. */
+std::optional<Episode>
+greatest_in_shortage(const Session &session)
+{
+	if (!session.shortage.is_greatest)
+		return std::nullopt;
+	return since(session.shortage.since, session.shortage.since);
+}
+
 } // namespace
 
 std::optional<Episode>
@@ -231,6 +240,8 @@ episode_of(Limit limit, const Session &session, const TrackingState &tracking)
 			return holding_back(session, tracking);
 		case Limit::Memory:
 			return over_memory(tracking);
+		case Limit::AvailableMemory:
+			return greatest_in_shortage(session);
 	}
 	return std::nullopt;
 }

@@ -66,7 +66,8 @@ forecast(Limit limit, const Session &session, const TrackingState &tracking, con
 		return forecast;
 	forecast.verdict = first_verdict(limit, *episode, session, tracking, on, now);
 	/* When it will be over a limit that does not measure time, nobody can say. */
-	if (!measures_time(limit) && forecast.verdict->measured <= forecast.verdict->threshold.value)
+	if (!measures_time(limit) &&
+	    !exceeds(limit, forecast.verdict->measured, forecast.verdict->threshold.value))
 		return forecast;
 	forecast.due_at = forecast.verdict->deadline;
 

@@ -30,8 +30,9 @@ enum class Limit : std::uint8_t
 	Blocker,
 	HorizonAge,
 	Memory,
+	AvailableMemory,
 };
-inline constexpr std::size_t limit_count = 10;
+inline constexpr std::size_t limit_count = 11;
 
 /* What a limit measures. */
 enum class Measure : std::uint8_t
@@ -79,14 +80,17 @@ inline constexpr std::array<LimitFacts, limit_count> limit_facts{{
      "Commit or roll back sooner, or ask the administrator to raise the limit."},
     {"max_memory", "using", Action::Cancel, Measure::Bytes,
      "Divide the work into smaller parts, or ask the administrator to raise the limit."},
+    {"min_available_memory", "using", Action::Cancel, Measure::Bytes,
+     "Divide the work into smaller parts, or wait until the server has more memory left."},
 }};
 
 inline constexpr std::array<Limit, limit_count> all_limits{
-    Limit::IdleSession, Limit::IdleInTransactionSession,
-    Limit::Statement,   Limit::Transaction,
-    Limit::Maintenance, Limit::Session,
-    Limit::IdleBlocker, Limit::Blocker,
-    Limit::HorizonAge,  Limit::Memory,
+    Limit::IdleSession,     Limit::IdleInTransactionSession,
+    Limit::Statement,       Limit::Transaction,
+    Limit::Maintenance,     Limit::Session,
+    Limit::IdleBlocker,     Limit::Blocker,
+    Limit::HorizonAge,      Limit::Memory,
+    Limit::AvailableMemory,
 };
 
 /* The index of a limit in an array that has an element for each. */
@@ -146,6 +150,30 @@ constexpr bool
 measures_harm(Limit limit)
 {
 	return measures_blocking(limit) || !measures_time(limit);
+}
+
+/*
+ * Is a limit one of the server as a whole, and so none that a role or a database can have?
+ * It bounds from below what is left for all.
+ */
+constexpr bool
+is_of_server(Limit limit)
+{
+	return limit == Limit::AvailableMemory;
+}
+
+/* Does an amount, as the limit measures, exceed a threshold that is set? */
+constexpr bool
+exceeds(Limit limit, std::int64_t measured, std::int64_t threshold)
+{
+	return is_of_server(limit) ? measured < threshold : measured > threshold;
+}
+
+/* Is a threshold stricter than the one before?  0 is none. */
+constexpr bool
+is_stricter(Limit limit, std::int64_t now, std::int64_t before)
+{
+	return now != 0 && (before == 0 || exceeds(limit, before, now));
 }
 
 /* Of time, thresholds below this are refused: the guard is not made for them. */

@@ -32,7 +32,8 @@ wants_memory(const Session &session, const TrackingState &tracking, const Policy
 
 	if (!is_set(policy, Limit::Memory))
 		return false;
-	if (known.read_at == unknown_time || known.state_change != session.state_change)
+	if (known.read_at == unknown_time || known.state_change != session.state_change ||
+	    known.limit != threshold_of(policy.limits, Limit::Memory).value)
 		return true;
 	return is_running(session) && now >= next_memory_reading(known, policy);
 }

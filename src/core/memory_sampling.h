@@ -36,6 +36,12 @@ inline constexpr Duration longest_memory_pause = minute;
 inline constexpr Duration memory_falls_within = 200 * millisecond;
 
 /*
+ * While the server is short of memory, a statement that goes on after its cancel has no
+ * more time than this, whatever cancel_grace is: it may take a gigabyte a second.
+ */
+inline constexpr Duration longest_grace_in_shortage = second;
+
+/*
  * How long to wait before the next reading of a session that has used so much of a
  * limit, both in bytes and not negative, if nobody reads for longer than the longest
  * pause.  It is the shortest pause for a session that is over the limit, or has
@@ -48,8 +54,8 @@ Instant next_memory_reading(const TrackedMemory &known, const Policy &policy);
 
 /*
  * Is the memory of a session to be read for its limit?  That costs reads in /proc, so
- * it is wanted only if the session can have grown since it was read last: by what it
- * has run meanwhile, or by what it runs now.
+ * it is wanted only if the session can have grown since it was read last, by what it
+ * has run meanwhile or by what it runs now; or if the limit is another one now.
  */
 bool wants_memory(const Session &session, const TrackingState &tracking, const Policy &policy,
                   Instant now);

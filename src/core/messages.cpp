@@ -44,11 +44,24 @@ append_threshold(Text &text, const Verdict &verdict, const Names &names)
 	text.append(")");
 }
 
+std::string_view
+owner_of(MemoryBound bound)
+{
+	return bound == MemoryBound::Cgroup ? "the server's cgroup" : "the server";
+}
+
 /* Append what the session has been doing, and for how long. */
 void
 append_deed(Text &text, const Verdict &verdict)
 {
 	text.append(facts(verdict.limit).phrase);
+	if (verdict.limit == Limit::AvailableMemory)
+	{
+		text.append(" ").append_size(verdict.used);
+		text.append(" of memory, more than any other session that is not spared, while ");
+		append_left(text, {.bytes = verdict.measured, .bound = verdict.bound});
+		return;
+	}
 	if (measures_blocking(verdict.limit))
 		text.append(" ")
 		    .append(verdict.waiters)
@@ -65,10 +78,14 @@ append_cancel(Text &text, const Verdict &verdict)
 	text.append_duration(verdict.since_cancel).append(" ago");
 }
 
+/* Append which grace it has had; in a shortage of memory that was not the one that is set. */
 void
-append_grace(Text &text, const Policy &policy)
+append_grace(Text &text, std::string_view before, const Verdict &verdict, const Policy &policy)
 {
-	text.append("pg_session_guard.cancel_grace is ").append_duration(policy.cancel_grace);
+	if (verdict.limit != Limit::AvailableMemory)
+		text.append(before)
+		    .append("pg_session_guard.cancel_grace is ")
+		    .append_duration(policy.cancel_grace);
 }
 
 /* The words for a reason to be spared: of one or several sessions that are, and as the reason. */
@@ -179,14 +196,14 @@ append_reason(Text &text, const Verdict &verdict, const Policy &policy, const Na
 	if (verdict.since_cancel != 0)
 	{
 		append_cancel(text.append(", canceled "), verdict);
-		append_grace(text.append(", "), policy);
+		append_grace(text, ", ", verdict, policy);
 	}
 }
 
 void
 append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Names &names)
 {
-	std::array<char, 128> buffer;
+	std::array<char, 256> buffer;
 	Text deed(buffer);
 
 	append_deed(deed, verdict);
@@ -199,7 +216,7 @@ append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Na
 	if (verdict.since_cancel == 0)
 		return;
 	append_cancel(text.append(" Canceled "), verdict);
-	append_grace(text.append(" and went on; "), policy);
+	append_grace(text.append(" and went on"), "; ", verdict, policy);
 	text.append(".");
 }
 
@@ -232,6 +249,27 @@ append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored, c
 	else if (census.over > 0)
 		text.append(", ending ").append(catch_up_rate).append(" per second");
 	append_census_of_spared(text, census);
+}
+
+void
+append_left(Text &text, AvailableMemory left)
+{
+	text.append(owner_of(left.bound))
+	    .append(" has ")
+	    .append_size(left.bytes, Rounding::Down)
+	    .append(" left");
+}
+
+void
+append_in_force_for_server(Text &text, Limit limit, const Policy &policy,
+                           std::optional<AvailableMemory> left)
+{
+	append_amount(append_setting(text, limit).append(" is in force at "), limit,
+	              threshold_of(policy.limits, limit).value);
+	if (left)
+		append_left(text.append("; "), *left);
+	if (policy.mode == Mode::Log)
+		text.append("; mode is log, nothing is ended");
 }
 
 void

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/action.h"
+#include "core/available_memory.h"
 #include "core/census.h"
 #include "core/decision.h"
 #include "core/policy.h"
@@ -49,6 +50,14 @@ Duration lateness_of(const Verdict &verdict, const Policy &policy);
  */
 void append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,
                      const Census &census, std::int64_t catch_up_rate);
+
+/* What is left of memory: "the server has 180 MB left". */
+void append_left(Text &text, AvailableMemory left);
+
+/* That a limit of the server as a whole has come into force, and what is left of memory if known.
+ */
+void append_in_force_for_server(Text &text, Limit limit, const Policy &policy,
+                                std::optional<AvailableMemory> left);
 
 /* Why a session is spared under this policy: "superuser", exempt by role "backup". */
 void append_spared(Text &text, Spared spared, const Policy &policy, const Names &names);

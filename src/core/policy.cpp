@@ -59,7 +59,7 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_s
 	/* maintenance_timeout bounds what is excluded from a transaction. */
 	if (limit == Limit::Transaction && comes_into_force(now, before, Limit::Maintenance))
 		return true;
-	return value != 0 && (old_value == 0 || value < old_value);
+	return is_stricter(limit, value, old_value);
 }
 
 bool
@@ -76,7 +76,7 @@ comes_into_force(const RoleDatabaseSettings &now, const RoleDatabaseSettings &be
 		return true;
 	if (!value)
 		return old_value.has_value();
-	return *value != 0 && (!old_value || *old_value == 0 || *value < *old_value);
+	return is_stricter(limit, *value, old_value.value_or(0));
 }
 
 } // namespace session_guard

@@ -17,8 +17,11 @@ namespace
 Duration
 pause_for(Limit limit, Duration threshold)
 {
-	/* Whatever happens meanwhile, two readings are needed to act. */
-	if (limit == Limit::HorizonAge)
+	/*
+	 * Whatever happens meanwhile, two readings are needed to act; and what is left of memory is
+	 * read apart from the sessions.
+	 */
+	if (limit == Limit::HorizonAge || limit == Limit::AvailableMemory)
 		return threshold == 0 ? 0 : longest_memory_pause;
 	/* Whoever was idle then, and has grown since, is not near its limit yet. */
 	if (limit == Limit::Memory)

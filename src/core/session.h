@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "core/available_memory.h"
 #include "core/time.h"
 
 #include <algorithm>
@@ -177,6 +178,17 @@ struct Horizon
 	bool snapshot_is_matched;
 };
 
+/* The server has less memory left than it is to have. */
+struct Shortage
+{
+	/* The first reading that found so. */
+	Instant since;
+	/* At the last reading. */
+	AvailableMemory left;
+	/* Of all sessions that are not spared, this one uses the most. */
+	bool is_greatest;
+};
+
 /* Session::memory where there is no number. */
 inline constexpr std::int64_t memory_not_read = -1;
 inline constexpr std::int64_t memory_unreadable = -2;
@@ -229,6 +241,8 @@ struct Session
 	Horizon horizon;
 	/* The bytes that it and its parallel workers have for themselves. */
 	std::int64_t memory = memory_not_read;
+	/* Filled in by who has compared all sessions. */
+	Shortage shortage;
 };
 static_assert(std::is_trivially_copyable_v<Session>);
 static_assert(std::is_trivially_destructible_v<Session>);

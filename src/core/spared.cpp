@@ -42,7 +42,8 @@ is_spared_for_good(const Session &session, const Policy &policy)
 bool
 is_unmeasurable(Limit limit, const Session &session)
 {
-	return session.state == State::Disabled && limit != Limit::Session && limit != Limit::Memory;
+	return session.state == State::Disabled && limit != Limit::Session && limit != Limit::Memory &&
+	       limit != Limit::AvailableMemory;
 }
 
 /* Has the session either paused its pipeline or not sent all of a message, and which is unknown? */
@@ -111,6 +112,7 @@ spared_by_state(Limit limit, const Session &session, const TrackingState &tracki
 				return spared;
 			return spared_as_lock_waiter(session, policy);
 		case Limit::Memory:
+		case Limit::AvailableMemory:
 			return tracking.memory.bytes == memory_unreadable ? Spared::MemoryUnreadable
 			                                                  : Spared::No;
 	}

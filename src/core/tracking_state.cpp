@@ -500,6 +500,7 @@ observe_memory(TrackingState &tracking, const Session &session, std::int64_t lim
 	known.bytes = session.memory;
 	known.read_at = now;
 	known.state_change = session.state_change;
+	known.limit = limit;
 	if (!is_over)
 		known.over_since = unknown_time;
 	else if (known.over_since == unknown_time)

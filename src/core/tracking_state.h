@@ -122,6 +122,11 @@ struct TrackedMemory
 	Timestamp state_change;
 	/* Since when all readings have found it over its limit; unknown_time if the last did not. */
 	Instant over_since;
+	/* The limit of then, in bytes; 0 if there was none. */
+	std::int64_t limit;
+	/* What it was when the balance of a shortage was begun (core/memory_shortage.h), and when. */
+	std::int64_t at_balance;
+	Instant balance_since;
 };
 
 struct TrackingState
@@ -172,6 +177,9 @@ struct TrackingState
 	Escalation escalation;
 	/* The episode that was announced in the log and has not been ended yet, by limit. */
 	std::array<Timestamp, limit_count> announced;
+	/* The episode in which it was found over a limit when that had just come into force, by limit.
+	 * Of limits that do not measure time. */
+	std::array<Timestamp, limit_count> over_when_new;
 	/* With mode = log: the episode that was last logged, by limit. */
 	std::array<Timestamp, limit_count> logged;
 	/* The event about that episode while it lasts, and what was measured last; 0 if none. */

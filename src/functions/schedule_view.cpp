@@ -233,7 +233,8 @@ read_harm(Entry &entry, const TrackingState &tracking, const std::optional<Horiz
 			horizon.kept_since = is_known ? known.snapshot.since : now;
 		}
 	}
-	if (threshold_of(entry.policy.limits, Limit::Memory).value != 0)
+	if (threshold_of(entry.policy.limits, Limit::Memory).value != 0 ||
+	    threshold_of(entry.policy.limits, Limit::AvailableMemory).value != 0)
 		session.memory = memory_of_session(entry.snapshot.backend).value_or(memory_unreadable);
 }
 

@@ -11,6 +11,8 @@
 
 #include "policy/policy_cache.h"
 
+#include "guard/memory_shortage.h"
+
 #include <array>
 
 namespace session_guard
@@ -21,12 +23,6 @@ namespace
 
 /* The limits that have come into force and are yet to be announced; a bit for each. */
 std::uint32_t new_limits;
-
-bool
-is_new(Limit limit)
-{
-	return (new_limits & bit_of(limit)) != 0;
-}
 
 } // namespace
 
@@ -43,6 +39,12 @@ bool
 some_limit_is_new()
 {
 	return new_limits != 0;
+}
+
+bool
+is_new(Limit limit)
+{
+	return (new_limits & bit_of(limit)) != 0;
 }
 
 void
@@ -63,8 +65,11 @@ LimitCensus::announce() const
 
 		if (!is_new(limit))
 			continue;
-		append_in_force(text, limit, base_policy(), is_set_for_roles_or_databases(limit),
-		                counts_[index_of(limit)], catch_up_rate());
+		if (is_of_server(limit))
+			append_in_force_for_server(text, limit, base_policy(), memory_left());
+		else
+			append_in_force(text, limit, base_policy(), is_set_for_roles_or_databases(limit),
+			                counts_[index_of(limit)], catch_up_rate());
 		ereport(LOG, (errmsg_internal("%s", text.c_str())));
 	}
 	new_limits = 0;

@@ -18,6 +18,7 @@ namespace session_guard
 void note_new_limits(std::uint32_t limits);
 
 bool some_limit_is_new();
+bool is_new(Limit limit);
 
 /* How the sessions stand that a scan finds, for the limits that are to be announced. */
 class LimitCensus

@@ -85,7 +85,7 @@ void
 act_or_throttle(const Deadline &deadline, const Evaluation &evaluation, bool was_throttled)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
-	bool is_late = is_catch_up(verdict);
+	bool is_late = is_catch_up(verdict, *evaluation.tracking);
 
 	if (must_be_throttled(verdict, is_late, was_throttled, evaluation.at))
 	{

@@ -21,6 +21,7 @@
 
 #include "guard/follow.h"
 #include "guard/logged_episodes.h"
+#include "guard/memory_shortage.h"
 
 #include <algorithm>
 
@@ -69,6 +70,14 @@ write_line(const Evaluation &evaluation)
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
 }
 
+/* Of a limit on what is left for all, the note says what the session has used itself. */
+void
+note_memory(std::array<char, sizeof(Event::note)> &note, const Verdict &verdict)
+{
+	if (verdict.limit == Limit::AvailableMemory)
+		Text(note).append("used ").append_size(verdict.used);
+}
+
 /* The event of what is done, or was not done, about a verdict. */
 Event
 event_of(const Evaluation &evaluation, Outcome outcome)
@@ -87,6 +96,7 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 	event.action = verdict.action;
 	event.outcome = outcome;
 	event.is_open = outcome == Outcome::Signaled;
+	note_memory(event.note, verdict);
 	return event;
 }
 
@@ -134,6 +144,8 @@ note_step(const Evaluation &evaluation)
 			                note_terminate(tracking.escalation, now);
 	                });
 	spend(action_budget().budget, now);
+	if (verdict.limit == Limit::Memory || verdict.limit == Limit::AvailableMemory)
+		note_memory_freed(verdict.since_cancel == 0 ? verdict.used : 0, now);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "guard/harm.h"
 #include "guard/horizon.h"
 #include "guard/logged_episodes.h"
+#include "guard/memory_shortage.h"
 
 namespace session_guard
 {
@@ -91,6 +92,10 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 	}
 	if (limit == Limit::Memory)
 		read_memory(session, slot);
+	if (limit == Limit::AvailableMemory)
+		read_shortage(session, slot, evaluation.at);
+	else
+		note_shortage(session);
 	evaluation.tracking =
 	    &track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
 	evaluation.decision =

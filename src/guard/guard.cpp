@@ -29,6 +29,7 @@
 #include "guard/gauges.h"
 #include "guard/horizon.h"
 #include "guard/logged_episodes.h"
+#include "guard/memory_shortage.h"
 #include "guard/plan.h"
 #include "guard/prepared_age.h"
 #include "guard/scan_pace.h"
@@ -199,6 +200,7 @@ wake_up()
 	if (take_step())
 		ask_for_scan();
 	follow_new_events();
+	watch_memory(now);
 	if (!is_anything_due(now))
 		return;
 
@@ -222,7 +224,7 @@ prepare_sleep()
 	show_plans();
 
 	Instant now = monotonic_now();
-	Instant wake = std::min(next_wake(), next_clock_reading(now));
+	Instant wake = std::min({next_wake(), next_clock_reading(now), next_memory_watch()});
 
 	/* Nobody wakes the guard again for a change that it knows of but could not read. */
 	if (policies_are_stale())

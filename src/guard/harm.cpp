@@ -29,8 +29,8 @@ report_hidden_memory(bool is_hidden)
 
 	if (is_hidden && !was_reported)
 		ereport(LOG, (errmsg("the memory of sessions cannot be read"),
-		              errdetail("/proc is hidden from the session guard, and "
-		                        "pg_session_guard.max_memory spares everybody.")));
+		              errdetail("/proc is hidden from the session guard, and everybody is spared "
+		                        "from the limits on memory.")));
 	was_reported = is_hidden;
 }
 

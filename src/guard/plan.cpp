@@ -62,7 +62,7 @@ plan(Deadline deadline, const Decision &decision, const TrackingState &tracking,
 				                                 tracking.times_spared[index_of(deadline.limit)]));
 			return;
 		case Outlook::Due:
-			if (is_catch_up(decision.verdict) || is_spent(now))
+			if (is_catch_up(decision.verdict, tracking) || is_spent(now))
 				enqueue_throttled(deadline);
 			else
 				pending.push(deadline);

@@ -19,6 +19,7 @@
 #include "guard/gauges.h"
 #include "guard/horizon.h"
 #include "guard/logged_episodes.h"
+#include "guard/memory_shortage.h"
 #include "guard/plan.h"
 #include "guard/scan_pace.h"
 #include "guard/spared_blockers.h"
@@ -29,27 +30,55 @@ namespace session_guard
 namespace
 {
 
-/* Track a session that was found, and plan its deadlines. */
+/* Note that a session is over a limit that has just come into force, and measures no deadline. */
 void
-plan_session(Scanned &found, Instant now, LimitCensus &census)
+note_over_when_new(int slot, const Decision &decision)
 {
-	Session &session = found.session;
-	Policy policy = policy_of(session.superuser, found.role, found.database);
-	note_blocking(session, found.slot);
-	note_horizon(session, found.slot, found.database, policy);
-	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
+	const Verdict &verdict = decision.verdict;
 
-	note_pace(session, tracking, policy);
+	change_tracking(slot, [&](TrackingState &tracking)
+	                { tracking.over_when_new[index_of(verdict.limit)] = verdict.episode.stamp; });
+}
+
+/* Decide about the limits that a session has of its own, and plan its deadlines. */
+void
+plan_limits(const Scanned &found, const TrackingState &tracking, const Policy &policy, Instant now,
+            LimitCensus &census)
+{
+	const Session &session = found.session;
+
 	for (Limit limit : all_limits)
 	{
+		if (is_of_server(limit))
+			continue;
 		Decision decision = decide(limit, session, tracking, policy, now);
 
+		if (is_new(limit) && !measures_time(limit) && decision.verdict.deadline != 0)
+			note_over_when_new(found.slot, decision);
 		plan({.wake = now, .due = now, .session = session.id, .slot = found.slot, .limit = limit},
 		     decision, tracking, now);
 		census.add(limit, decision, session, tracking, policy);
 		if (limit == Limit::HorizonAge)
 			name_horizon_holder(decision, session, found.database, tracking, now);
 	}
+}
+
+/* Track a session that was found, and plan its deadlines. */
+void
+plan_session(Scanned &found, bool is_compared, Instant now, LimitCensus &census)
+{
+	Session &session = found.session;
+	Policy policy = policy_of(session.superuser, found.role, found.database);
+	note_blocking(session, found.slot);
+	note_horizon(session, found.slot, found.database, policy);
+	if (is_compared)
+		read_memory(session, found.slot);
+	note_shortage(session);
+	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
+
+	note_pace(session, tracking, policy);
+	compare_memory(found, tracking, policy, now);
+	plan_limits(found, tracking, policy, now, census);
 }
 
 } // namespace
@@ -69,8 +98,11 @@ scan_all(Instant start)
 	/* The scan has taken its time, and what it found is not older than this. */
 	Instant now = take_time().now;
 	look_at_horizon(now);
+	bool compares_memory = begin_comparison(now);
 	for (Scanned &found : sessions)
-		plan_session(found, now, census);
+		plan_session(found, compares_memory, now, census);
+	if (std::optional<Deadline> relief = session_to_go(now))
+		plan_reading(*relief, now);
 	complete_logged_of_ended();
 	note_scan(start, is_full);
 	census.announce();

@@ -97,11 +97,15 @@ forget_spent_budget()
 }
 
 bool
-is_catch_up(const Verdict &verdict)
+is_catch_up(const Verdict &verdict, const TrackingState &tracking)
 {
+	if (is_of_server(verdict.limit))
+		return false;
 	if (verdict.since_cancel != 0)
 		return verdict.due <= grace_in_force_since;
-	return verdict.deadline <= in_force_since[index_of(verdict.limit)];
+	return verdict.deadline <= in_force_since[index_of(verdict.limit)] ||
+	       (!measures_time(verdict.limit) &&
+	        tracking.over_when_new[index_of(verdict.limit)] == verdict.episode.stamp);
 }
 
 bool

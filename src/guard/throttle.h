@@ -23,8 +23,11 @@ void clear_throttle();
 /* Forget that the budget is spent: it may be another one now. */
 void forget_spent_budget();
 
-/* Was the deadline met before its limit was in force, or the grace over before it was as short? */
-bool is_catch_up(const Verdict &verdict);
+/*
+ * Was the deadline met before its limit was in force, or the grace over before it was as short?
+ * A limit of the server as a whole has a pace of its own.
+ */
+bool is_catch_up(const Verdict &verdict, const TrackingState &tracking);
 
 /* Is the budget known to be spent until later than this? */
 bool is_spent(Instant now);

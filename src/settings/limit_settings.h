@@ -75,6 +75,12 @@ inline constexpr std::array<LimitSetting, limit_count> limit_settings{{
      "statement of a session over it is canceled, and the session terminated if it is idle, or "
      "still over it after pg_session_guard.cancel_grace.",
      GUC_UNIT_KB, kilobyte, smallest_kilobytes, check_kilobytes},
+    {"pg_session_guard.min_available_memory",
+     "Sets how much memory the server is to have left, or sessions are ended.",
+     "0 disables the limit. While the host or the cgroup has less, the statement of the session "
+     "that uses the most memory is canceled, and the session terminated if it is idle, or uses it "
+     "still.",
+     GUC_UNIT_KB, kilobyte, smallest_kilobytes, check_kilobytes},
 }};
 
 } // namespace session_guard

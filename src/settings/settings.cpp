@@ -86,8 +86,9 @@ define_limits()
 		const LimitSetting &setting = limit_settings[i];
 
 		DefineCustomRealVariable(setting.name, setting.description, setting.long_description,
-		                         &limit_values[i], 0, 0, INT_MAX, PGC_SUSET, setting.flags,
-		                         setting.check, nullptr, nullptr);
+		                         &limit_values[i], 0, 0, INT_MAX,
+		                         is_of_server(all_limits[i]) ? PGC_SIGHUP : PGC_SUSET,
+		                         setting.flags, setting.check, nullptr, nullptr);
 	}
 	DefineCustomRealVariable(
 	    "pg_session_guard.cancel_grace",

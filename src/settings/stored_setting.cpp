@@ -52,7 +52,7 @@ store(const char *name, const char *value, RoleDatabaseSettings &stored)
 		return take_over(parse_amount(value, GUC_UNIT_MS, millisecond, smallest_in(millisecond)),
 		                 stored.cancel_grace);
 	for (Limit limit : all_limits)
-		if (facts(limit).name == name)
+		if (!is_of_server(limit) && facts(limit).name == name)
 			return take_over(parse_limit(limit, value), stored.limits[index_of(limit)]);
 	/* It cannot be stored for a role or database, and the server applies it to no session. */
 	return true;
@@ -68,7 +68,7 @@ std::optional<Limit>
 limit_put_in_force(const char *name, const char *value)
 {
 	for (Limit limit : all_limits)
-		if (pg_strcasecmp(name, limit_settings[index_of(limit)].name) == 0)
+		if (!is_of_server(limit) && pg_strcasecmp(name, limit_settings[index_of(limit)].name) == 0)
 			return parse_limit(limit, value).value_or(0) != 0 ? std::optional(limit) : std::nullopt;
 	return std::nullopt;
 }
@@ -77,8 +77,9 @@ bool
 any_storable_setting(bool (*condition)(const char *name))
 {
 	return condition("pg_session_guard.exempt") || condition("pg_session_guard.cancel_grace") ||
-	       std::ranges::any_of(limit_settings, [&](const LimitSetting &setting)
-	                           { return condition(setting.name); });
+	       std::ranges::any_of(
+	           all_limits, [&](Limit limit)
+	           { return !is_of_server(limit) && condition(limit_settings[index_of(limit)].name); });
 }
 
 } // namespace session_guard

@@ -136,6 +136,7 @@ session_of(int slot, const PgBackendStatus &entry, const Published &published,
 	    .blocking = {},
 	    .horizon = {},
 	    .memory = memory_not_read,
+	    .shortage = {},
 	};
 }
 

@@ -8,11 +8,12 @@ use Exporter 'import';
 use File::Basename;
 use File::Path;
 use GuardTest;
+use POSIX qw(sysconf _SC_PAGESIZE);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(require_memory_shim memory_shim_environment node_with_memory
-  set_host_memory set_cgroups add_mount hide_memory show_memory);
+  set_host_memory set_memory_beside_sessions set_cgroups add_mount hide_memory show_memory);
 
 # A folder of this test: others that run at the same time share the one above.
 sub folder
@@ -75,6 +76,26 @@ sub set_host_memory
 
 	return put_file('meminfo', $bytes
 		&& "MemTotal: 8388608 kB\nMemFree: 1 kB\nMemAvailable: " . int($bytes / 1024) . " kB\n");
+}
+
+# Let the host have so many bytes left beside what the server's processes have now: by what
+# they have more, or less, it has less or more.  undef for what it really has.
+sub set_memory_beside_sessions
+{
+	my ($node, $bytes) = @_;
+	my $server = $node->data_dir . '/postmaster.pid';
+	my ($postmaster) = slurp_file($server) =~ /^(\d+)/;
+	my $private = 0;
+
+	for my $statm (glob '/proc/[0-9]*/statm')
+	{
+		my ($parent) = (eval { slurp_file($statm =~ s/statm$/stat/r) } // '') =~ /^\d+ \(.*\) \S (\d+)/;
+		my (undef, $resident, $shared) = split ' ', eval { slurp_file($statm) } // '';
+
+		$private += ($resident - $shared) * sysconf(_SC_PAGESIZE)
+		  if defined $shared && defined $parent && $parent == $postmaster;
+	}
+	return put_file('host', defined $bytes ? $private + $bytes : undef);
 }
 
 # Be in a cgroup of version 1 or 2, by its path, mounted from a root on; cgroups are a hash of

@@ -377,5 +377,88 @@ TEST(Memory, IsWantedIfTheSessionCanHaveGrown)
 	EXPECT_FALSE(wants_memory(using_memory(1), TrackingState{}, PolicyBuilder(), noon));
 }
 
+TEST(Memory, IsWantedAgainByAnotherLimit)
+{
+	MemoryCourse course;
+	Session idle = SessionBuilder().idle(noon).memory(40 * megabyte);
+
+	(void)course.read(idle, noon);
+	EXPECT_TRUE(wants_memory(idle, course.tracking,
+	                         PolicyBuilder().limit(Limit::Memory, 20 * megabyte), noon + 1));
+}
+
+/* ---- Memory that is left for all ---- */
+
+struct ShortageCourse
+{
+	TrackingState tracking{};
+	Policy policy = PolicyBuilder().limit(Limit::AvailableMemory, 100 * megabyte);
+
+	Decision
+	read(const Session &session, Instant now)
+	{
+		observe(tracking, session, now);
+		observe_memory(tracking, session, 0, now);
+		return decide(Limit::AvailableMemory, session, tracking, policy, now);
+	}
+};
+
+SessionBuilder
+greatest(std::int64_t megabytes_left)
+{
+	return SessionBuilder()
+	    .running(noon)
+	    .memory(500 * megabyte)
+	    .greatest_since(noon, megabytes_left * megabyte);
+}
+
+TEST(AvailableMemory, EndsTheGreatestWhileItIsTooLittle)
+{
+	ShortageCourse course;
+
+	Decision due = course.read(greatest(99), noon);
+	expect_due(due, Action::Cancel);
+	EXPECT_EQ(due.verdict.measured, 99 * megabyte);
+	EXPECT_EQ(due.verdict.used, 500 * megabyte);
+	expect_nothing(course.read(greatest(100), noon));
+	expect_due(course.read(SessionBuilder(greatest(0)).idle(noon), noon), Action::Terminate);
+}
+
+TEST(AvailableMemory, EndsNobodyElse)
+{
+	ShortageCourse course;
+	Session other = greatest(0);
+
+	other.shortage.is_greatest = false;
+	expect_nothing(course.read(other, noon));
+}
+
+TEST(AvailableMemory, LeavesLittleTimeToACanceledStatement)
+{
+	ShortageCourse course;
+	Duration grace = longest_grace_in_shortage;
+
+	(void)course.read(greatest(10), noon);
+	note_cancel(course.tracking.escalation, noon, Limit::AvailableMemory, noon, noon);
+	expect_wait_until(course.read(greatest(10), noon + 1), noon + grace + 1);
+	expect_due(course.read(greatest(10), noon + grace + 1), Action::Terminate);
+	/* But not less than memory needs to fall. */
+	course.policy.cancel_grace = millisecond;
+	expect_wait_until(course.read(greatest(10), noon + 1), noon + memory_falls_within + 1);
+	/* And all of it where that is what it is set to. */
+	course.policy.cancel_grace = 0;
+	expect_nothing(course.read(greatest(10), noon + hour));
+}
+
+TEST(AvailableMemory, IsLoggedOnceInAShortage)
+{
+	ShortageCourse course;
+
+	course.policy.mode = Mode::Log;
+	expect_due(course.read(greatest(10), noon), Action::Log);
+	course.tracking.logged[index_of(Limit::AvailableMemory)] = noon;
+	expect_nothing(course.read(greatest(10), noon + hour));
+}
+
 } // namespace
 } // namespace session_guard::test

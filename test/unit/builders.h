@@ -243,6 +243,15 @@ class SessionBuilder
 		session_.memory = bytes;
 		return *this;
 	}
+	/* It uses the most, while so many bytes are left. */
+	SessionBuilder &
+	greatest_since(Instant since, std::int64_t left)
+	{
+		session_.shortage = {.since = since,
+		                     .left = {.bytes = left, .bound = MemoryBound::Host},
+		                     .is_greatest = true};
+		return *this;
+	}
 	SessionBuilder &
 	query_start(Timestamp since)
 	{

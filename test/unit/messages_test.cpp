@@ -40,7 +40,9 @@ verdict(Limit limit, Duration threshold, Duration measured, Duration since_cance
 	        .action = Action::Terminate,
 	        .since_cancel = since_cancel,
 	        .waiters = 1,
-	        .not_taken = facts(limit).first_action};
+	        .not_taken = facts(limit).first_action,
+	        .used = std::int64_t{3100} * 1024 * 1024,
+	        .bound = MemoryBound::Host};
 }
 
 std::string
@@ -174,6 +176,43 @@ TEST(ClientDetail, SaysHowManyABlockerKeepsWaiting)
 	EXPECT_EQ(reason(blocker),
 	          "idle while blocking 14 sessions, the first for 1 min 2 s, "
 	          "pg_session_guard.idle_blocker_timeout is 1 min (configuration file)");
+}
+
+constexpr std::int64_t mebibyte = std::int64_t{1024} * 1024;
+
+TEST(ClientDetail, OfAShortageSaysWhatIsLeftForAll)
+{
+	Verdict low = verdict(Limit::AvailableMemory, 512 * mebibyte, 180 * mebibyte + 1);
+
+	EXPECT_EQ(detail(low),
+	          "Using 3.1 GB of memory, more than any other session that is not spared, while the "
+	          "server has 180 MB left; pg_session_guard.min_available_memory is 512 MB "
+	          "(configuration file).");
+	low.bound = MemoryBound::Cgroup;
+	EXPECT_NE(detail(low).find("while the server's cgroup has 180 MB left"), std::string::npos);
+	/* The grace that is set is not the one that it had. */
+	low.since_cancel = second;
+	EXPECT_NE(detail(low).find("(configuration file). Canceled 1 s ago and went on."),
+	          std::string::npos);
+}
+
+TEST(InForce, OfTheServerSaysWhatIsLeft)
+{
+	std::array<char, 300> buffer;
+	Policy policy = PolicyBuilder().limit(Limit::AvailableMemory, 512 * mebibyte);
+	auto text = [&](std::optional<AvailableMemory> left)
+	{
+		Text sentence(buffer);
+
+		append_in_force_for_server(sentence, Limit::AvailableMemory, policy, left);
+		return std::string(sentence.view());
+	};
+
+	EXPECT_EQ(text(std::nullopt), "pg_session_guard.min_available_memory is in force at 512 MB");
+	policy.mode = Mode::Log;
+	EXPECT_EQ(text(AvailableMemory{.bytes = 600 * mebibyte, .bound = MemoryBound::Host}),
+	          "pg_session_guard.min_available_memory is in force at 512 MB; the server has 600 MB "
+	          "left; mode is log, nothing is ended");
 }
 
 TEST(ClientHint, IsASentenceForEachLimit)

@@ -48,6 +48,7 @@ pause_of(Limit limit, Duration value)
 		case Limit::Blocker:
 			return value;
 		case Limit::HorizonAge:
+		case Limit::AvailableMemory:
 			return longest_memory_pause;
 		case Limit::Memory:
 			return value / (2 * fastest_growth);

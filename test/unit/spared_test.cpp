@@ -55,8 +55,10 @@ TEST(SparedFrom, EverythingButItsAgeWhoIsNotTracked)
 {
 	for (Limit limit : all_limits)
 		EXPECT_EQ(spared_at_first(limit, SessionBuilder().disabled()),
-		          limit == Limit::Session || limit == Limit::Memory ? Spared::No
-		                                                            : Spared::NotMeasurable);
+		          limit == Limit::Session || limit == Limit::Memory ||
+		                  limit == Limit::AvailableMemory
+		              ? Spared::No
+		              : Spared::NotMeasurable);
 }
 
 TEST(SparedFrom, OnlyTheLimitsThatALockHoldsUpWhoWaitsForOne)
