@@ -107,8 +107,8 @@ choose_relief(MemoryShortage &shortage, const MemoryUsers &users)
 	if (!shortage.together)
 		shortage.together = shortage.left.bytes + users.all_bytes();
 	/* If more than half of it is gone again, no end has helped for long. */
-	bool is_in_vain =
-	    shortage.freed > 0 && taken_elsewhere(shortage, users.all_bytes()) > shortage.freed / 2;
+	bool is_in_vain = shortage.freed >= users.smallest() &&
+	                  taken_elsewhere(shortage, users.all_bytes()) > shortage.freed / 2;
 	const GreatestUser &greatest = is_in_vain ? users.greatest_grown() : users.greatest();
 
 	if (greatest.user)

@@ -31,7 +31,8 @@ struct MemoryShortage
 	AvailableMemory left;
 	/*
 	 * Since when it is known how much has been taken elsewhere: what was left then and what all
-	 * sessions had, added up, and what those had that were ended since.
+	 * sessions had, added up, and how much of that those had then that were ended since.  What
+	 * they have taken in between, and given back by their end, is no gain.
 	 */
 	Instant balance_since;
 	std::optional<std::int64_t> together;
@@ -74,6 +75,11 @@ class MemoryUsers
 	/* Compare one that is not spared. */
 	void compare(const MemoryUser &user);
 
+	std::int64_t
+	smallest() const
+	{
+		return smallest_;
+	}
 	std::int64_t
 	all_bytes() const
 	{

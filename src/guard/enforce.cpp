@@ -145,7 +145,8 @@ note_step(const Evaluation &evaluation)
 	                });
 	spend(action_budget().budget, now);
 	if (verdict.limit == Limit::Memory || verdict.limit == Limit::AvailableMemory)
-		note_memory_freed(verdict.since_cancel == 0 ? verdict.used : 0, now);
+		note_memory_freed(verdict.since_cancel == 0 ? evaluation.tracking->memory : TrackedMemory{},
+		                  now);
 }
 
 void

@@ -251,9 +251,10 @@ read_shortage(Session &session, int slot, Instant now)
 }
 
 void
-note_memory_freed(std::int64_t bytes, Instant now)
+note_memory_freed(const TrackedMemory &memory, Instant now)
 {
-	shortage.freed += std::max<std::int64_t>(0, bytes);
+	if (memory.balance_since != unknown_time && memory.balance_since == shortage.balance_since)
+		shortage.freed += std::max<std::int64_t>(0, std::min(memory.bytes, memory.at_balance));
 	next_comparison = std::max(next_comparison, now + pause_between_ends);
 }
 

@@ -43,6 +43,6 @@ void note_shortage(Session &session);
 void read_shortage(Session &session, int slot, Instant now);
 
 /* Note that a session was signaled for the memory that it uses. */
-void note_memory_freed(std::int64_t bytes, Instant now);
+void note_memory_freed(const TrackedMemory &memory, Instant now);
 
 } // namespace session_guard
