@@ -61,7 +61,7 @@ pause_before_reading_left(std::int64_t left, std::int64_t threshold, int process
                           Duration longest)
 {
 	std::int64_t growth = fastest_growth * std::clamp(processors, 1, most_processors);
-	std::int64_t room = std::max<std::int64_t>(0, left - threshold);
+	std::int64_t room = std::max<std::int64_t>(0, left - threshold + threshold / 4);
 
 	return std::max(std::min(room / growth, longest), shortest_memory_pause);
 }

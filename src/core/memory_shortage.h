@@ -124,8 +124,9 @@ struct ReliefChoice
 std::int64_t smallest_worth_ending(std::int64_t threshold);
 
 /*
- * How long to wait before it is read again what is left, if as many processors as there
- * are use up memory, and nobody waits for longer than the longest pause.
+ * How long to wait before it is read again what is left, so that a shortage is found before
+ * a quarter of what is to be left is used up, too, if as many processors as there are take
+ * memory as fast as they can.  It is not longer than the longest pause.
  */
 Duration pause_before_reading_left(std::int64_t left, std::int64_t threshold, int processors,
                                    Duration longest);

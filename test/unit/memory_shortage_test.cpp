@@ -77,10 +77,10 @@ TEST(SmallestWorthEnding, IsATenthOfWhatIsToBeLeftButNoFreshSession)
 	EXPECT_EQ(smallest_worth_ending(16 * megabyte), 16 * megabyte);
 }
 
-TEST(PauseBeforeReadingLeft, IsAsLongAsAllProcessorsTakeToTheThreshold)
+TEST(PauseBeforeReadingLeft, IsAsLongAsAllProcessorsTakeToAQuarterBelowTheThreshold)
 {
 	auto pause = [](std::int64_t room, int processors)
-	{ return pause_before_reading_left(threshold + room, threshold, processors, second); };
+	{ return pause_before_reading_left(threshold * 3 / 4 + room, threshold, processors, second); };
 
 	EXPECT_EQ(pause(fastest_growth * 100 * millisecond, 1), 100 * millisecond);
 	EXPECT_EQ(pause(fastest_growth * 200 * millisecond, 2), 100 * millisecond);
