@@ -72,7 +72,7 @@ write_line(const Evaluation &evaluation)
 
 /* Of a limit on what is left for all, the note says what the session has used itself. */
 void
-note_memory(std::array<char, sizeof(Event::note)> &note, const Verdict &verdict)
+note_memory(decltype(Event::note) &note, const Verdict &verdict)
 {
 	if (verdict.limit == Limit::AvailableMemory)
 		Text(note).append("used ").append_size(verdict.used);
