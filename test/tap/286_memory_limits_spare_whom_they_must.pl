@@ -114,10 +114,14 @@ is( $node->safe_psql('postgres', "SELECT string_agg(action || ' ' || outcome, ',
 	'log dry run', 'it is an event');
 is(living($node, \%session, "state = 'active'"), join(' ', sort 'hidden', 'modest', 'probe', @neighbors), 'nobody goes');
 
-set_limits($node, mode => 'enforce');
+set_limits($node, min_available_memory => '400MB', mode => 'enforce');
 $session{hidden}->read_result;
 is($session{hidden}->sqlstate, '57014', 'when it is enforced, that session does');
 like($session{hidden}->error_text, qr/DETAIL: .*while the server has \d+(\.\d)? MB left/, 'and is told why');
+# A session is worth ending from 40 MB on.
+wait_for_scan($node, 10);
+is(living($node, \%session, "state = 'active'"), join(' ', sort 'modest', 'probe', @neighbors),
+	'who uses little stays, though there is too little left');
 
 $_->abandon for values %session;
 $node->stop;
