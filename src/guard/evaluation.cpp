@@ -13,10 +13,10 @@
 
 #include "policy/policy_cache.h"
 
-#include "guard/harm.h"
 #include "guard/horizon.h"
 #include "guard/logged_episodes.h"
 #include "guard/memory_shortage.h"
+#include "guard/session_memory.h"
 
 namespace session_guard
 {

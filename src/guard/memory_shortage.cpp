@@ -17,8 +17,8 @@
 
 #include "policy/policy_cache.h"
 
-#include "guard/harm.h"
 #include "guard/scan_pace.h"
+#include "guard/session_memory.h"
 
 #include <algorithm>
 #include <array>

@@ -22,6 +22,7 @@
 #include "guard/memory_shortage.h"
 #include "guard/plan.h"
 #include "guard/scan_pace.h"
+#include "guard/session_memory.h"
 #include "guard/spared_blockers.h"
 
 namespace session_guard

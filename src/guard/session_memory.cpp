@@ -1,7 +1,7 @@
 /*
- * How much memory a session uses (see harm.h).
+ * How much memory a session uses (see session_memory.h).
  */
-#include "guard/harm.h"
+#include "guard/session_memory.h"
 
 #include "pg/compat.h"
 
