@@ -56,15 +56,18 @@ first_action(Limit limit, const Session &session)
 	return action == Action::Cancel && !is_running(session) ? Action::Terminate : action;
 }
 
-/* How long to wait after a cancel before the session is terminated. */
+/*
+ * How long to wait after a cancel before the session is terminated.  Memory has fallen soon
+ * after the statement has ended, if it does at all.
+ */
 Duration
-grace_for(Limit limit, Duration cancel_grace)
+grace_for(Limit limit, bool is_same_statement, Duration cancel_grace)
 {
-	if (limit == Limit::AvailableMemory)
-		cancel_grace = std::min(cancel_grace, longest_grace_in_shortage);
-	if (limit == Limit::Memory || limit == Limit::AvailableMemory)
-		return std::max(cancel_grace, memory_falls_within);
-	return cancel_grace;
+	if (!measures_memory(limit))
+		return cancel_grace;
+	return is_same_statement
+	           ? std::clamp(cancel_grace, memory_falls_within, longest_grace_for_memory)
+	           : memory_falls_within;
 }
 
 /* What is due for a session that exceeds a limit, after the steps already taken. */
@@ -77,7 +80,8 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 		                                                                                 : due;
 	bool is_for_this =
 	    is_escalating_for(tracking.escalation, due.verdict.limit, harm_of(due.verdict, session));
-	if (!is_for_this && !is_escalating(tracking.escalation, running_statement(session)))
+	bool is_same_statement = is_escalating(tracking.escalation, running_statement(session));
+	if (!is_for_this && !is_same_statement)
 		return due;
 	if (tracking.escalation.step == EscalationStep::Terminated)
 		return nothing;
@@ -87,7 +91,8 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 	if (policy.cancel_grace == 0)
 		return again ? nothing : due;
 	Instant end_of_grace =
-	    later(tracking.escalation.at, grace_for(due.verdict.limit, policy.cancel_grace));
+	    later(tracking.escalation.at,
+	          grace_for(due.verdict.limit, is_same_statement, policy.cancel_grace));
 	if (now <= end_of_grace)
 		return wait_until(later(end_of_grace, 1));
 

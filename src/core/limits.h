@@ -142,6 +142,13 @@ measures_blocking(Limit limit)
 	return limit == Limit::IdleBlocker || limit == Limit::Blocker;
 }
 
+/* Is this limit about the memory that sessions use? */
+constexpr bool
+measures_memory(Limit limit)
+{
+	return limit == Limit::Memory || limit == Limit::AvailableMemory;
+}
+
 /*
  * Does this limit measure what a session does to others or to the server, which the end of
  * its statement does not end in any case?

@@ -35,7 +35,10 @@ wants_memory(const Session &session, const TrackingState &tracking, const Policy
 	if (known.read_at == unknown_time || known.state_change != session.state_change ||
 	    known.limit != threshold_of(policy.limits, Limit::Memory).value)
 		return true;
-	return is_running(session) && now >= next_memory_reading(known, policy);
+	if (is_running(session))
+		return now >= next_memory_reading(known, policy);
+	/* A message that arrives in pieces takes memory, too, and does not show. */
+	return now >= known.read_at + longest_memory_pause;
 }
 
 } // namespace session_guard

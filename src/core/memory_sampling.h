@@ -36,10 +36,10 @@ inline constexpr Duration longest_memory_pause = minute;
 inline constexpr Duration memory_falls_within = 200 * millisecond;
 
 /*
- * While the server is short of memory, a statement that goes on after its cancel has no
- * more time than this, whatever cancel_grace is: it may take a gigabyte a second.
+ * A statement that was canceled for memory has no more time than this, whatever cancel_grace is:
+ * it may take a gigabyte meanwhile.
  */
-inline constexpr Duration longest_grace_in_shortage = second;
+inline constexpr Duration longest_grace_for_memory = second;
 
 /*
  * How long to wait before the next reading of a session that has used so much of a

@@ -78,11 +78,11 @@ append_cancel(Text &text, const Verdict &verdict)
 	text.append_duration(verdict.since_cancel).append(" ago");
 }
 
-/* Append which grace it has had; in a shortage of memory that was not the one that is set. */
+/* Append which grace it has had; for memory that was not the one that is set. */
 void
 append_grace(Text &text, std::string_view before, const Verdict &verdict, const Policy &policy)
 {
-	if (verdict.limit != Limit::AvailableMemory)
+	if (!measures_memory(verdict.limit))
 		text.append(before)
 		    .append("pg_session_guard.cancel_grace is ")
 		    .append_duration(policy.cancel_grace);

@@ -144,7 +144,7 @@ note_step(const Evaluation &evaluation)
 			                note_terminate(tracking.escalation, now);
 	                });
 	spend(action_budget().budget, now);
-	if (verdict.limit == Limit::Memory || verdict.limit == Limit::AvailableMemory)
+	if (measures_memory(verdict.limit))
 		note_memory_freed(verdict.since_cancel == 0 ? evaluation.tracking->memory : TrackedMemory{},
 		                  now);
 }

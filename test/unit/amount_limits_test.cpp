@@ -350,6 +350,27 @@ TEST(Memory, AfterACancelHasTimeToFall)
 	expect_due(course.read(next, noon + minute), Action::Cancel);
 }
 
+/* What goes on may take a gigabyte a second. */
+TEST(Memory, AfterACancelHasASecondAtMost)
+{
+	MemoryCourse course;
+
+	expect_due(course.read(using_memory(200), noon), Action::Cancel);
+	note_cancel(course.tracking.escalation, noon - 1, Limit::Memory, noon, noon);
+	Session same = SessionBuilder().running(noon - 1).memory(150 * megabyte);
+	course.policy.cancel_grace = 10 * second;
+	expect_wait_until(course.read(same, noon + millisecond), noon + longest_grace_for_memory + 1);
+	expect_due(course.read(same, noon + longest_grace_for_memory + 1), Action::Terminate);
+	course.policy.cancel_grace = 500 * millisecond;
+	expect_wait_until(course.read(same, noon + millisecond), noon + 500 * millisecond + 1);
+	/* Another statement is none that goes on. */
+	Session next = SessionBuilder().running(noon + 1).memory(150 * megabyte);
+	expect_wait_until(course.read(next, noon + 2), noon + memory_falls_within + 1);
+	expect_due(course.read(next, noon + memory_falls_within + 1), Action::Terminate);
+	course.policy.cancel_grace = 0;
+	expect_nothing(course.read(same, noon + minute));
+}
+
 TEST(Memory, ThatCannotBeReadSpares)
 {
 	MemoryCourse course;
@@ -373,7 +394,10 @@ TEST(Memory, IsWantedIfTheSessionCanHaveGrown)
 	EXPECT_TRUE(wants_memory(running, course.tracking, course.policy, next));
 	EXPECT_TRUE(wants_memory(idle, course.tracking, course.policy, noon + 1));
 	(void)course.read(idle, noon + 1);
-	EXPECT_FALSE(wants_memory(idle, course.tracking, course.policy, noon + hour));
+	/* A message may be arriving. */
+	EXPECT_FALSE(wants_memory(idle, course.tracking, course.policy, noon + longest_memory_pause));
+	EXPECT_TRUE(
+	    wants_memory(idle, course.tracking, course.policy, noon + 1 + longest_memory_pause));
 	EXPECT_FALSE(wants_memory(using_memory(1), TrackingState{}, PolicyBuilder(), noon));
 }
 
@@ -436,7 +460,7 @@ TEST(AvailableMemory, EndsNobodyElse)
 TEST(AvailableMemory, LeavesLittleTimeToACanceledStatement)
 {
 	ShortageCourse course;
-	Duration grace = longest_grace_in_shortage;
+	Duration grace = longest_grace_for_memory;
 
 	(void)course.read(greatest(10), noon);
 	note_cancel(course.tracking.escalation, noon, Limit::AvailableMemory, noon, noon);
