@@ -143,4 +143,25 @@ for_each_blocker(std::span<const LockHolder> holders, std::span<const LockWaiter
 			visit(ahead.leader, 0U);
 }
 
+/*
+ * Call a function with those ahead of the process at a position of the queue that wait for a
+ * mode in its way, though a holder is in its way, too: if that one goes, these are next.  One
+ * for each mode is enough: all that wait for the same mode have the same holders in their way.
+ */
+template <typename Visit>
+void
+for_each_ahead(std::span<const LockWaiter> queue, std::size_t position, Visit visit)
+{
+	const LockWaiter &waiter = queue[position];
+	LockModes seen = 0;
+
+	for (const LockWaiter &ahead : queue.first(position))
+	{
+		if (ahead.leader == waiter.leader || (ahead.wanted & waiter.conflicting & ~seen) == 0)
+			continue;
+		visit(ahead.leader);
+		seen |= ahead.wanted;
+	}
+}
+
 } // namespace session_guard

@@ -100,9 +100,10 @@ count_processes(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker)
 }
 
 WaitGraph::WaitGraph(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker,
-                     std::span<WaitNode> nodes, std::span<std::uint32_t> order, Advisory advisory,
-                     const Clock &clock, Instant now)
-    : by_waiter_(by_waiter), by_blocker_(by_blocker), nodes_(nodes), order_(order)
+                     std::span<const WaitEdge> behind, std::span<WaitNode> nodes,
+                     std::span<std::uint32_t> order, Advisory advisory, const Clock &clock,
+                     Instant now)
+    : by_waiter_(by_waiter), by_blocker_(by_blocker), behind_(behind), nodes_(nodes), order_(order)
 {
 	std::uint32_t count = 0;
 
@@ -211,7 +212,12 @@ WaitGraph::count_waiters(const WaitNode &root)
 	std::int32_t count = 0;
 
 	walk(index_of(root), Direction::ToWaiters,
-	     [&](const WaitNode &waiter) { count += waiter.counts ? 1 : 0; });
+	     [&](const WaitNode &waiter)
+	     {
+		     bool is_left_out = waiter.is_kept_anyway && !root.is_kept_anyway;
+
+		     count += waiter.counts && !is_left_out ? 1 : 0;
+	     });
 	return count;
 }
 
@@ -311,19 +317,39 @@ WaitGraph::reach_blockers(WaitNode &waiter, const KeptWait &kept)
 		}
 }
 
+/* Whoever waits for one that waits anyway does, too. */
 void
-WaitGraph::settle_without_kept_anyway()
+WaitGraph::keep_waiters_anyway()
 {
 	begin_walk();
 	for (const WaitNode &node : nodes_)
 		if (node.is_kept_anyway)
 			add_to_walk(index_of(node));
-	if (first_ == nobody)
-		return;
 	for (std::uint32_t at = first_; at != nobody; at = nodes_[at].next)
 	{
 		nodes_[at].is_kept_anyway = true;
 		extend_walk(at, Direction::ToWaiters);
+	}
+}
+
+void
+WaitGraph::settle_without_kept_anyway()
+{
+	if (std::ranges::none_of(nodes_, &WaitNode::is_kept_anyway))
+		return;
+	for (bool goes_on = true; goes_on;)
+	{
+		goes_on = false;
+		keep_waiters_anyway();
+		for (const WaitEdge &edge : behind_)
+		{
+			WaitNode *waiter = find_process(edge.waiter, 0);
+			const WaitNode *ahead = find_process(edge.blocker, 0);
+
+			if (waiter != nullptr && ahead != nullptr && ahead->is_kept_anyway &&
+			    !waiter->is_kept_anyway)
+				goes_on = waiter->is_kept_anyway = true;
+		}
 	}
 	settle();
 	for (WaitNode &node : nodes_)

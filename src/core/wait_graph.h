@@ -81,11 +81,12 @@ class WaitGraph
 	/*
 	 * Both spans of edges hold the same ones, in their orders (see sort_edges()).  There must be
 	 * as many nodes, and places for their order, as count_processes() says.  All are filled and
-	 * used here, and must outlive the graph.
+	 * used here, and must outlive the graph.  "Behind" are edges to those who are ahead in a
+	 * queue though a holder is in the way (for_each_ahead()).
 	 */
 	WaitGraph(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker,
-	          std::span<WaitNode> nodes, std::span<std::uint32_t> order, Advisory advisory,
-	          const Clock &clock, Instant now);
+	          std::span<const WaitEdge> behind, std::span<WaitNode> nodes,
+	          std::span<std::uint32_t> order, Advisory advisory, const Clock &clock, Instant now);
 
 	/* The edges of one waiter: each names a process that blocks it. */
 	std::span<const WaitEdge> blockers_of(std::int32_t waiter) const;
@@ -120,7 +121,10 @@ class WaitGraph
 	 */
 	std::optional<Timestamp> blocking_since(std::int32_t pid, Timestamp busy_since) const;
 
-	/* How many it keeps waiting, directly or behind others, whose waits count. */
+	/*
+	 * How many it keeps waiting, directly or behind others, whose waits count; without those that
+	 * were left out.
+	 */
 	std::int32_t count_waiters(const WaitNode &root);
 
 	/* Do both keep one process waiting, whose wait counts? */
@@ -147,19 +151,16 @@ class WaitGraph
 	}
 
 	/*
-	 * Leave out of account who waits for a root that nobody will end, or for what nobody is to
-	 * blame for: the end of others would not help it.  What such a root itself keeps waiting
-	 * is still counted.
+	 * Leave out of account who waits for a root that nobody will end, or is behind one in a
+	 * queue who does: the end of others would not help it.  What such a root itself keeps
+	 * waiting is still counted.
 	 */
 	template <typename MayEnd>
 	void
 	leave_out_kept_anyway(MayEnd may_end)
 	{
 		for (WaitNode &node : nodes_)
-			node.is_kept_anyway = node.waits && !node.leads_on;
-		for (WaitNode &node : nodes_)
-			if (!node.waits && node.keeps_any && !may_end(std::as_const(node)))
-				node.is_kept_anyway = true;
+			node.is_kept_anyway = !node.waits && node.keeps_any && !may_end(std::as_const(node));
 		settle_without_kept_anyway();
 	}
 
@@ -182,6 +183,7 @@ class WaitGraph
 	void describe(WaitNode &node, Advisory advisory, const Clock &clock, Instant now);
 	void settle();
 	void settle_without_kept_anyway();
+	void keep_waiters_anyway();
 	void pass(WaitNode &waiter);
 	void reach_blockers(WaitNode &waiter, const KeptWait &kept);
 
@@ -207,6 +209,7 @@ class WaitGraph
 
 	std::span<WaitEdge> by_waiter_;
 	std::span<WaitEdge> by_blocker_;
+	std::span<const WaitEdge> behind_;
 	std::span<WaitNode> nodes_;
 	std::span<std::uint32_t> order_;
 	/* The number of the last walk, and its ends; the nodes between them are linked. */

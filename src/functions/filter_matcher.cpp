@@ -9,6 +9,8 @@
 
 #include "status/locks.h"
 
+#include <algorithm>
+
 namespace session_guard
 {
 
@@ -22,23 +24,28 @@ FilterMatcher::FilterMatcher(const Filter &filter)
 	check_patterns(filter);
 }
 
+/*
+ * Who waits for whom is read again when that is some moments old: moments by what a reading
+ * takes, lest a large lock table be read for each session.
+ */
 const Present &
 FilterMatcher::present()
 {
-	constexpr Duration good_for = 10 * millisecond;
+	constexpr Duration shortest = 10 * millisecond;
+	constexpr int rest_after_reading = 10;
+	Instant now = monotonic_now();
 
-	if (filter_.blocking_for &&
-	    (graph_read_at_ == 0 || monotonic_now() - graph_read_at_ > good_for))
+	if (filter_.blocking_for && now >= graph_good_until_)
 	{
 		present_.graph = WaitGraph{};
 		MemoryContextReset(graph_context_);
 		MemoryContext caller = MemoryContextSwitchTo(graph_context_);
-		/* Taken before the reading, which may last. */
-		graph_read_at_ = monotonic_now();
 		PresentClock present = present_clock();
 		present_.graph = read_wait_graph(Patience::Unlimited, advisory_if(filter_.counts_advisory),
 		                                 present.clock, present.now);
 		MemoryContextSwitchTo(caller);
+		Instant read = monotonic_now();
+		graph_good_until_ = read + std::max(shortest, rest_after_reading * (read - now));
 	}
 	PresentClock present = present_clock();
 	present_.now = present.now;
@@ -61,7 +68,7 @@ Match
 FilterMatcher::compare_again(const BackendSnapshot &snapshot)
 {
 	if (filter_.counts_advisory)
-		graph_read_at_ = 0;
+		graph_good_until_ = beginning;
 	return compare(snapshot);
 }
 

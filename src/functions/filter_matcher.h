@@ -42,9 +42,9 @@ class FilterMatcher
   private:
 	/*
 	 * The present moment.  The lock table, if the filter is about blocking, is
-	 * read again when the last reading is older than 10 ms: that is the cost of
-	 * hundreds of roots, and a root that is still in the same transaction has
-	 * kept its locks.
+	 * read again when the last reading is older than 10 ms, or than ten times what it
+	 * took: that is the cost of hundreds of roots, and a root that is still in the same
+	 * transaction has kept its locks.
 	 */
 	const Present &present();
 
@@ -53,7 +53,7 @@ class FilterMatcher
 	/* Where a comparison leaves what it has allocated. */
 	MemoryContext scratch_;
 	MemoryContext graph_context_;
-	Duration graph_read_at_ = 0;
+	Instant graph_good_until_ = beginning;
 	Present present_{};
 	Sparing sparing_;
 };

@@ -159,13 +159,22 @@ add_edge(Causes &causes, const Filter &filter, FilterMatcher &others, const Wait
 	}
 }
 
-/* Does the process that this wait is for wait for nothing itself? */
-bool
-is_root(const WaitGraph &graph, const WaitEdge &edge)
+/* Add a root, once for each kind of wait that is for it. */
+void
+add_root(Causes &causes, const Filter &filter, FilterMatcher &others, const WaitNode &root)
 {
-	const WaitNode *blocker = graph.find(edge.blocker);
+	std::uint32_t seen = 0;
 
-	return blocker != nullptr && !blocker->waits;
+	for (const WaitEdge &edge : root.in)
+	{
+		std::uint32_t kind =
+		    1U << (4 * static_cast<unsigned>(edge.lock) + static_cast<unsigned>(edge.kind));
+
+		CHECK_FOR_INTERRUPTS();
+		if (edge.lock != WaitedLock::Own && (seen & kind) == 0)
+			add_edge(causes, filter, others, edge);
+		seen |= kind;
+	}
 }
 
 /* What others wait for at the roots of all chains of waits. */
@@ -177,12 +186,9 @@ causes_in(const WaitGraph &graph, const Filter &filter)
 
 	without_blocking.blocking_for.reset();
 	FilterMatcher others(without_blocking);
-	for (const WaitEdge &edge : graph.edges())
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (edge.lock != WaitedLock::Own && is_root(graph, edge))
-			add_edge(causes, filter, others, edge);
-	}
+	for (const WaitNode &process : graph.processes())
+		if (!process.waits)
+			add_root(causes, filter, others, process);
 	if (causes.prepared_xids.count() > 0)
 		add_prepared(causes);
 	return causes;

@@ -149,8 +149,8 @@ pause_for_another(const Session &session)
 	bool is_another_ending = any_blocker_is_ending(
 	    [&](std::int32_t other) { return other != pid && graph.share_waiter(pid, other); });
 
-	/* As many as there are ask again and again. */
-	return is_another_ending ? shortest + std::ssize(graph.processes()) * (millisecond / 10) : 0;
+	/* As many as there are ask again, one of them soon. */
+	return is_another_ending ? shortest + std::ssize(graph.processes()) * (millisecond / 2) : 0;
 }
 
 } // namespace session_guard

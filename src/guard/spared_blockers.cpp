@@ -14,6 +14,8 @@
 #include "status/slots.h"
 #include "status/sql_values.h"
 
+#include "policy/policy_cache.h"
+
 #include "action/signals.h"
 
 #include "guard/names.h"
@@ -29,7 +31,7 @@ namespace
 /* Roots that were looked at. */
 NamedOnce named{"session guard named blockers"};
 
-/* Is it no session, and to be named? */
+/* Is it in the way for the first time? */
 bool
 is_other_to_be_named(const WaitNode &root, Instant now)
 {
@@ -40,41 +42,58 @@ is_other_to_be_named(const WaitNode &root, Instant now)
 	return named.note(key.c_str(), now);
 }
 
-/* Append what a root is that is no client session; false if it is one, or has gone. */
+/* Does no limit on blocking bind this session? */
 bool
-append_other(Text &text, const WaitNode &root)
+is_bound_by_none(const BackendSnapshot &session)
+{
+	Policy policy = policy_of(superuser_of_session(session.role), session.role, session.database);
+
+	return !is_set(policy, Limit::IdleBlocker) && !is_set(policy, Limit::Blocker);
+}
+
+/*
+ * Append what a root is, and return why it is not ended; nullptr if it has gone, or is a
+ * session that is named when its limit spares it.
+ */
+const char *
+append_root(Text &text, const WaitNode &root)
 {
 	BackendSnapshot snapshot;
 	int slot = root.pid == prepared_transaction ? -1 : slot_of(root.pid);
 
 	if (root.pid == prepared_transaction)
-	{
 		append_prepared(text, root.prepared_xid);
-		return true;
+	else if (slot < 0 || read_backend_in_slot(slot, snapshot, Patience::None) != ReadResult::Read ||
+	         snapshot.backend.id.pid != root.pid)
+		return nullptr;
+	else if (is_client_backend(snapshot))
+	{
+		if (!is_bound_by_none(snapshot))
+			return nullptr;
+		append_process(text, snapshot);
+		return "Nobody is ended for that: no limit on blocking binds it.";
 	}
-	if (slot < 0 || read_backend_in_slot(slot, snapshot, Patience::None) != ReadResult::Read ||
-	    snapshot.backend.id.pid != root.pid || is_client_backend(snapshot))
-		return false;
-	append_process(text, snapshot);
-	return true;
+	else
+		append_process(text, snapshot);
+	return "Nobody is ended for that: it is no client session.";
 }
 
-/* Sessions have limits of their own, and are named when these spare them. */
+/* Sessions that have such a limit are named when that spares them. */
 void
 name_other(const WaitNode &root, std::int32_t waiters, Duration longest)
 {
-	std::array<char, 512> buffer;
+	std::array<char, 1024> buffer;
 	Text text(buffer);
+	const char *why = append_root(text, root);
 
-	if (!append_other(text, root))
+	if (why == nullptr)
 		return;
 	text.append(" blocks ")
 	    .append(waiters)
 	    .append(waiters == 1 ? " session" : " sessions, the first")
 	    .append(" for ")
 	    .append_duration(longest);
-	ereport(LOG, (errmsg_internal("%s", text.c_str()),
-	              errdetail("Nobody is ended for that: it is no client session."),
+	ereport(LOG, (errmsg_internal("%s", text.c_str()), errdetail_internal("%s", why),
 	              root.pid == prepared_transaction
 	                  ? errhint("COMMIT PREPARED or ROLLBACK PREPARED ends it.")
 	                  : 0));

@@ -19,9 +19,10 @@ bool is_to_be_named(Limit limit, const Decision &decision, const TrackingState &
 void name_spared_blocker(const Evaluation &evaluation);
 
 /*
- * Name the prepared transactions, and the processes that are no client sessions, that are
- * at the root of waits which have lasted for so long, by a graph that was read now, in a
- * transaction: each once, until it has been in nobody's way for an hour.
+ * Name the prepared transactions, the processes that are no client sessions, and the sessions
+ * that no limit on blocking binds, that are at the root of waits which have lasted for so long, by
+ * a graph that was read now, in a transaction: each once, until it has been in nobody's way for an
+ * hour.
  */
 void name_other_blockers(WaitGraph &graph, Duration longer_than, Instant now);
 

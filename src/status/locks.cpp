@@ -197,6 +197,32 @@ add_blockers(Edges &edges, LockTagType kind, std::span<const LockHolder> holders
 	                 });
 }
 
+/* Add an edge to those ahead of the waiter at a position of the queue. */
+void
+add_those_ahead(Edges &behind, LockTagType kind, std::span<const LockWaiter> queue,
+                std::size_t position, const Waiting &waiting)
+{
+	for_each_ahead(queue, position,
+	               [&](std::int32_t ahead)
+	               {
+		               behind.add({.waiter = waiting.pid,
+		                           .blocker = ahead,
+		                           .since = waiting.since,
+		                           .lock = kind_of_lock(kind),
+		                           .kind = WhoWaits::Session});
+	               });
+}
+
+Edges
+copy_of(const Edges &edges)
+{
+	Edges copy;
+
+	for (const WaitEdge &edge : edges.all())
+		copy.add(edge);
+	return copy;
+}
+
 } // namespace
 
 WaitGraph
@@ -207,23 +233,26 @@ read_wait_graph(Patience patience, Advisory advisory, const Clock &clock, Instan
 	std::span<const LockWaiter> queue = contended.queue.all();
 	std::span<const Waiting> waiting = contended.waiting.all();
 	Edges edges;
+	Edges behind;
 
 	for (const ContendedLock &lock : contended.locks.all())
 	{
 		for (std::size_t i = 0; i < lock.waiters; i++)
+		{
 			add_blockers(edges, lock.kind, holders.first(lock.holders), queue.first(lock.waiters),
 			             i, waiting[i], patience);
+			add_those_ahead(behind, lock.kind, queue.first(lock.waiters), i, waiting[i]);
+		}
 		holders = holders.subspan(lock.holders);
 		queue = queue.subspan(lock.waiters);
 		waiting = waiting.subspan(lock.waiters);
 	}
-	Edges copy;
-	for (const WaitEdge &edge : edges.all())
-		copy.add(edge);
+	Edges copy = copy_of(edges);
 	sort_edges(edges.all(), copy.all());
 	std::size_t count = count_processes(edges.all(), copy.all());
 	return {edges.all(),
 	        copy.all(),
+	        behind.all(),
 	        {static_cast<WaitNode *>(palloc(count * sizeof(WaitNode))), count},
 	        {static_cast<std::uint32_t *>(palloc(count * sizeof(std::uint32_t))), count},
 	        advisory,

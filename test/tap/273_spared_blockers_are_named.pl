@@ -59,6 +59,8 @@ for my $table (qw(b d))
 wait_for_status($node, $session{$_}->pid, "query_start < clock_timestamp() - interval '2 s'") for qw(waits_b waits_d);
 wait_for_scan($node, 3);
 is(scalar guard_lines($node, qr/sparing session/), 2, 'not again for those who come to wait then');
+is(scalar guard_lines($node, qr/LOG:  session ${\ $session{free}->pid } \(user "free", .*\) blocks 1 session for/), 1,
+	'but who has no limit, in other words');
 is(scalar guard_lines($node, qr/LOG:  prepared transaction "lost ""one""" blocks \d sessions?, the first for 1(\.\d+)? s$/), 1,
 	'a prepared transaction');
 is(scalar guard_lines($node, qr/LOG:  prepared transaction "another" blocks 1 session for/), 1, 'and another one');

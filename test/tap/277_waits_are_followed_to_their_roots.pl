@@ -92,6 +92,21 @@ is($session{both}->sqlstate, '', 'which ends when the prepared transaction does'
 is(scalar guard_lines($node, qr/terminating session/), 3, 'three are ended');
 is(scalar guard_lines($node, qr/canceling statement of/), 0, 'nobody is canceled');
 
-$_->abandon for values %session;
+# One waits for a writer, and is behind one in the queue that waits for an exempt reader, too.
+$node->safe_psql('postgres', 'CREATE TABLE f (id int); GRANT ALL ON f TO PUBLIC; CREATE ROLE backup LOGIN; ALTER ROLE backup SET pg_session_guard.exempt = on');
+my %queue = (
+	backup => RawSession->connect($node, user => 'backup'),
+	map { $_ => RawSession->connect($node) } qw(writer exclusive share));
+$queue{backup}->query('BEGIN; SELECT count(*) FROM f');
+$queue{writer}->query('BEGIN; INSERT INTO f VALUES (1)');
+let_wait($node, $queue{exclusive} => 'BEGIN; LOCK TABLE f');
+let_wait($node, $queue{share} => 'BEGIN; LOCK TABLE f IN SHARE MODE');
+wait_until(sub { guard_lines($node, qr/sparing session ${\ $queue{backup}->pid } .*: idle while blocking 1 session/) > 0 },
+	'the exempt one is named');
+wait_until_unchanged_for($node, '4 s', map { $queue{$_}->pid } qw(exclusive share));
+wait_for_scan($node, 3);
+is(living($node, \%queue), 'backup exclusive share writer', 'nobody ends for one that would be next but one in the queue');
+
+$_->abandon for values(%session), values(%queue);
 $node->stop;
 done_testing();

@@ -119,7 +119,7 @@ wait_for_end($primary, $on_primary{snapshot}->pid);
 is(living($primary, \%on_primary), 'etl', 'who holds back vacuum then is ended');
 set_limits($primary, max_horizon_age => '0');
 
-# The replay waits for a session that forgot its transaction, and another one for the replay.
+# The replay waits for a session that forgot its transaction.
 set_limits($standby, idle_blocker_timeout => '500ms', blocker_timeout => '500ms', count_advisory_locks => 'on');
 my %blocker = map { $_ => RawSession->connect($standby) } qw(leader follower forgetful behind);
 $blocker{forgetful}->query('BEGIN; SELECT count(*) FROM replayed');
@@ -127,7 +127,6 @@ $primary->safe_psql('postgres', 'ALTER TABLE replayed ADD COLUMN amount int');
 $standby->poll_query_until('postgres',
 	q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 'replayed'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted})
   or die 'the replay does not wait';
-let_wait($standby, $blocker{behind} => 'SELECT count(*) FROM replayed');
 
 # Meanwhile one session waits for another's advisory lock.
 $blocker{leader}->query('SELECT pg_advisory_lock(1)');
@@ -135,13 +134,15 @@ let_wait($standby, $blocker{follower} => 'SELECT pg_advisory_lock(1)');
 wait_for_end($standby, $blocker{leader}->pid);
 $blocker{follower}->read_result;
 is($blocker{follower}->sqlstate, '', 'who blocks another one by an advisory lock is ended');
-wait_until_unchanged_for($standby, '2 s', map { $blocker{$_}->pid } qw(forgetful behind));
+wait_until_unchanged_for($standby, '2 s', $blocker{forgetful}->pid);
 is(living($standby, \%blocker), 'behind follower forgetful', 'for the sake of the replay nobody is');
 is(scalar guard_lines($standby, qr/terminating session ${\ $blocker{forgetful}->pid }|canceling .* ${\ $blocker{forgetful}->pid }/), 0,
 	'nor was meant to be');
-$blocker{forgetful}->query('COMMIT');
+# Now another session waits behind the replay.
+let_wait($standby, $blocker{behind} => 'SELECT count(*) FROM replayed');
+wait_for_end($standby, $blocker{forgetful}->pid);
 $blocker{behind}->read_result;
-is($blocker{behind}->sqlstate, '', 'the replay goes on, and who waits behind it');
+is($blocker{behind}->sqlstate, '', 'for that of a session that waits behind the replay it ends');
 
 # Memory.
 set_limits($standby, max_memory => '100MB');
