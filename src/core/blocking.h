@@ -145,8 +145,9 @@ for_each_blocker(std::span<const LockHolder> holders, std::span<const LockWaiter
 
 /*
  * Call a function with those ahead of the process at a position of the queue that wait for a
- * mode in its way, though a holder is in its way, too: if that one goes, these are next.  One
- * for each mode is enough: all that wait for the same mode have the same holders in their way.
+ * mode in its way, though a holder is in its way, too: if that one goes, these are next.  Two
+ * for each mode are enough: all that wait for the same mode have the same holders in their way,
+ * but for itself one that holds a mode already.
  */
 template <typename Visit>
 void
@@ -154,12 +155,14 @@ for_each_ahead(std::span<const LockWaiter> queue, std::size_t position, Visit vi
 {
 	const LockWaiter &waiter = queue[position];
 	LockModes seen = 0;
+	LockModes seen_twice = 0;
 
 	for (const LockWaiter &ahead : queue.first(position))
 	{
-		if (ahead.leader == waiter.leader || (ahead.wanted & waiter.conflicting & ~seen) == 0)
+		if (ahead.leader == waiter.leader || (ahead.wanted & waiter.conflicting & ~seen_twice) == 0)
 			continue;
 		visit(ahead.leader);
+		seen_twice |= seen & ahead.wanted;
 		seen |= ahead.wanted;
 	}
 }

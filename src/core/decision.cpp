@@ -70,6 +70,18 @@ grace_for(Limit limit, bool is_same_statement, Duration cancel_grace)
 	           : memory_falls_within;
 }
 
+/* Was a statement of the session canceled for what it goes on with, whatever it runs now? */
+bool
+is_canceled_for_this(const Verdict &verdict, const Session &session, const TrackingState &tracking,
+                     Instant now)
+{
+	bool is_long_ago = verdict.limit == Limit::AvailableMemory &&
+	                   now - tracking.escalation.at > harm_of_shortage_lasts;
+
+	return !is_long_ago &&
+	       is_escalating_for(tracking.escalation, verdict.limit, harm_of(verdict, session));
+}
+
 /* What is due for a session that exceeds a limit, after the steps already taken. */
 Decision
 decide_step(const Decision &due, const Session &session, const TrackingState &tracking,
@@ -78,8 +90,7 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
 	if (policy.mode == Mode::Log)
 		return tracking.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
 		                                                                                 : due;
-	bool is_for_this =
-	    is_escalating_for(tracking.escalation, due.verdict.limit, harm_of(due.verdict, session));
+	bool is_for_this = is_canceled_for_this(due.verdict, session, tracking, now);
 	bool is_same_statement = is_escalating(tracking.escalation, running_statement(session));
 	if (!is_for_this && !is_same_statement)
 		return due;

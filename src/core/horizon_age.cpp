@@ -28,8 +28,15 @@ age_by_snapshot(const Horizon &horizon)
 bool
 holds_by_own_transaction(const Horizon &horizon, const TrackedHorizon &tracked)
 {
-	return horizon.xid != 0 && age_by_own_transaction(horizon) - tracked.own.waited >=
-	                               age_by_snapshot(horizon) - tracked.snapshot.waited;
+	std::int64_t by_own = age_by_own_transaction(horizon) - tracked.own.waited;
+	std::int64_t by_snapshot = age_by_snapshot(horizon) - tracked.snapshot.waited;
+
+	if (horizon.xid == 0 || by_snapshot <= 0)
+		return horizon.xid != 0;
+	/* What somebody else holds back as well is no matter, if it is only one of the two. */
+	if (horizon.own_is_exceeded != horizon.snapshot_is_matched)
+		return horizon.snapshot_is_matched;
+	return by_own >= by_snapshot;
 }
 
 const TrackedHold &

@@ -42,6 +42,12 @@ inline constexpr Duration memory_falls_within = 200 * millisecond;
 inline constexpr Duration longest_grace_for_memory = second;
 
 /*
+ * A shortage can last for hours.  So long after a cancel for it, it is another matter if the
+ * same session uses the most again.
+ */
+inline constexpr Duration harm_of_shortage_lasts = 10 * second;
+
+/*
  * How long to wait before the next reading of a session that has used so much of a
  * limit, both in bytes and not negative, if nobody reads for longer than the longest
  * pause.  It is the shortest pause for a session that is over the limit, or has

@@ -58,7 +58,7 @@ append_deed(Text &text, const Verdict &verdict)
 	if (verdict.limit == Limit::AvailableMemory)
 	{
 		text.append(" ").append_size(verdict.used);
-		text.append(" of memory, more than any other session that is not spared, while ");
+		text.append(" of memory, more than any other session that could be ended for it, while ");
 		append_left(text, {.bytes = verdict.measured, .bound = verdict.bound});
 		return;
 	}

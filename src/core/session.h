@@ -140,6 +140,8 @@ struct Blocking
 {
 	/* The lock table was read for this snapshot; otherwise nothing is known. */
 	bool is_known;
+	/* When that was. */
+	Instant read_at;
 	/* It waits for no lock itself, nor does a parallel worker of it. */
 	bool is_root;
 	/* What has become of the wait that is tracked (core/tracking_state.h). */

@@ -175,13 +175,14 @@ bool
 may_end_for_blocking(const Session &session, const Policy &policy)
 {
 	return (is_set(policy, Limit::IdleBlocker) || is_set(policy, Limit::Blocker)) &&
-	       !is_spared_for_good(session, policy);
+	       !is_unmeasurable(Limit::Blocker, session) && !is_spared_for_good(session, policy);
 }
 
 bool
 may_end_for_horizon(const Session &session, const Policy &policy)
 {
-	return is_set(policy, Limit::HorizonAge) && !is_spared_for_good(session, policy);
+	return is_set(policy, Limit::HorizonAge) && !is_unmeasurable(Limit::HorizonAge, session) &&
+	       !is_spared_for_good(session, policy);
 }
 
 bool

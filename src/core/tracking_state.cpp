@@ -355,17 +355,21 @@ observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait,
 	bool waits = wait == SeenWait::Lock;
 	bool is_root = seen.is_root && !waits;
 	bool is_in_the_way = is_root && seen.known == KnownWait::ForThisOne;
+	/* One reading of the lock table can serve several of the session. */
+	Instant read_at = std::min(seen.read_at, now);
+	bool is_news = seen.is_known && read_at > known.read_at;
 
-	if (seen.is_known)
+	if (is_news)
 	{
 		if (seen.known == KnownWait::Over)
 			known = {};
 		else
-			known.apart += now - end_in_the_way(tracking, session, waits, is_in_the_way, now);
+			known.apart +=
+			    read_at - end_in_the_way(tracking, session, waits, is_in_the_way, read_at);
 	}
 	if (tracking.waited_for == SeenWait::Lock || waits)
 		tracking.lock_wait_over = now;
-	if (!seen.is_known)
+	if (!is_news)
 		return;
 	bool is_other = known.waiter != seen.waiter || known.stamp != seen.stamp;
 	Instant since = std::max(seen.since, may_have_waited_until(tracking, session));
@@ -378,7 +382,7 @@ observe_blocking(TrackingState &tracking, const Session &session, SeenWait wait,
 		known.since = since;
 		is_in_the_way = true;
 	}
-	known.read_at = now;
+	known.read_at = read_at;
 	known.was_in_the_way = is_in_the_way;
 }
 

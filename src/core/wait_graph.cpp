@@ -397,11 +397,13 @@ WaitGraph::extend_walk(std::uint32_t at, Direction direction)
 }
 
 Blocking
-blocking_in(WaitGraph &graph, std::int32_t pid, std::int32_t known_waiter, Timestamp known_stamp)
+blocking_in(WaitGraph &graph, Instant read_at, std::int32_t pid, std::int32_t known_waiter,
+            Timestamp known_stamp)
 {
 	const WaitNode *node = graph.find(pid);
 	const KeptWait *kept = graph.kept_by(pid);
 	Blocking blocking{.is_known = true,
+	                  .read_at = read_at,
 	                  .is_root = node == nullptr || !node->waits,
 	                  .known = KnownWait::Over,
 	                  .waiters = 0,

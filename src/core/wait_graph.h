@@ -226,10 +226,10 @@ void sort_edges(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker);
 std::size_t count_processes(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker);
 
 /*
- * How a process stands in the way of others.  The wait that it was in the way of before is
- * given to know what has become of that.
+ * How a process stands in the way of others, by a graph that was read then.  The wait that it was
+ * in the way of before is given to know what has become of that.
  */
-Blocking blocking_in(WaitGraph &graph, std::int32_t pid, std::int32_t known_waiter,
+Blocking blocking_in(WaitGraph &graph, Instant read_at, std::int32_t pid, std::int32_t known_waiter,
                      Timestamp known_stamp);
 
 } // namespace session_guard

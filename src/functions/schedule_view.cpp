@@ -13,6 +13,7 @@
 #include "core/spared.h"
 #include "core/stillness.h"
 
+#include "pg/privileges.h"
 #include "pg/result_row.h"
 
 #include "shmem/present_time.h"
@@ -22,6 +23,7 @@
 #include "status/horizon.h"
 #include "status/locks.h"
 #include "status/memory.h"
+#include "status/prepared_transactions.h"
 #include "status/switches.h"
 
 #include "policy/present_policies.h"
@@ -98,22 +100,32 @@ source_text(const Entry &entry, Source source)
 	return pstrdup(text.c_str());
 }
 
+/* What is read once for all sessions: who waits for whom, and who holds back vacuum. */
+struct Others
+{
+	Instant read_at;
+	WaitGraph graph;
+	std::optional<HorizonReading> horizon;
+	/* If anybody waits for one. */
+	PreparedTransactions prepared;
+};
+
 /* Who is at the end of the chains of waits that a session is in; nullptr if it waits for nobody. */
 const char *
-roots_of(std::int32_t pid, WaitGraph &graph)
+roots_of(std::int32_t pid, Others &others)
 {
 	constexpr int most = 20;
 	StringInfoData roots;
 	int count = 0;
 
 	initStringInfo(&roots);
-	graph.for_each_root_above(pid,
-	                          [&](const WaitNode &root)
-	                          {
-		                          if (count++ < most)
-			                          appendStringInfo(&roots, "%s%s", count > 1 ? ", " : "",
-			                                           name_of_root(root));
-	                          });
+	others.graph.for_each_root_above(pid,
+	                                 [&](const WaitNode &root)
+	                                 {
+		                                 if (count++ < most)
+			                                 appendStringInfo(&roots, "%s%s", count > 1 ? ", " : "",
+			                                                  name_of_root(root, others.prepared));
+	                                 });
 	if (count > most)
 		appendStringInfo(&roots, ", %d more", count - most);
 	return count > 0 ? roots.data : nullptr;
@@ -203,13 +215,6 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 	return row;
 }
 
-/* What is read once for all sessions: who waits for whom, and who holds back vacuum. */
-struct Others
-{
-	WaitGraph graph;
-	std::optional<HorizonReading> horizon;
-};
-
 /*
  * Read what a session does to the server, as far as there are limits on that.  Since when its
  * snapshot counts is known to the guard.
@@ -251,11 +256,12 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),
 	            .names = names_of(snapshot),
 	            .clock = present.clock,
-	            .waits_for = roots_of(snapshot.backend.id.pid, others.graph)};
+	            .waits_for =
+	                may_see(snapshot.role) ? roots_of(snapshot.backend.id.pid, others) : nullptr};
 
 	entry.snapshot.session.superuser = superuser;
 	entry.snapshot.session.blocking =
-	    blocking_in(others.graph, snapshot.backend.id.pid, tracking.blocking.waiter,
+	    blocking_in(others.graph, others.read_at, snapshot.backend.id.pid, tracking.blocking.waiter,
 	                is_tracked ? tracking.blocking.stamp : unknown_time);
 	read_harm(entry, tracking, others.horizon, present.now);
 	place(tracking, entry.snapshot.session, present.clock, present.now);
@@ -277,7 +283,7 @@ may_end(const HorizonHolder &holder, const PresentPolicies &policies)
 {
 	Session session{};
 
-	session.state = State::Active;
+	session.state = holder.is_tracked ? State::Active : State::Disabled;
 	session.superuser = superuser_now(holder.role);
 	return may_end_for_horizon(session,
 	                           policies.policy_of(session.superuser, holder.role, holder.database));
@@ -323,9 +329,13 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 	check_status_array();
 	InitMaterializedSRF(fcinfo, 0);
 	PresentPolicies policies;
-	Others others{.graph = read_waits(policies),
+	Others others{.read_at = present_clock().now,
+	              .graph = read_waits(policies),
 	              .horizon = read_horizon([&](const HorizonHolder &holder)
-	                                      { return may_end(holder, policies); })};
+	                                      { return may_end(holder, policies); }),
+	              .prepared = {}};
+	if (others.graph.find(prepared_transaction) != nullptr)
+		others.prepared = read_prepared_transactions();
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
 		BackendSnapshot snapshot;

@@ -225,16 +225,15 @@ hint_for(const Causes &causes)
 } // namespace
 
 const char *
-name_of_root(const WaitNode &root)
+name_of_root(const WaitNode &root, const PreparedTransactions &prepared)
 {
 	BackendSnapshot snapshot;
 
 	if (root.pid == prepared_transaction)
 	{
-		PreparedTransactions known = read_prepared_transactions();
-		const PreparedTransaction *prepared = known.find(root.prepared_xid);
+		const PreparedTransaction *known = prepared.find(root.prepared_xid);
 
-		return prepared != nullptr ? name_of(*prepared) : "a prepared transaction";
+		return known != nullptr ? name_of(*known) : "a prepared transaction";
 	}
 	return read_process(root.pid, snapshot) ? name_of_process(snapshot)
 	                                        : psprintf("process %d", root.pid);

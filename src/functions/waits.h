@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "status/prepared_transactions.h"
+
 #include "functions/filter.h"
 
 namespace session_guard
@@ -13,6 +15,6 @@ namespace session_guard
 void notice_waits(const Filter &filter);
 
 /* What a process, or a prepared transaction, is called, as far as the caller is shown it. */
-const char *name_of_root(const WaitNode &root);
+const char *name_of_root(const WaitNode &root, const PreparedTransactions &prepared);
 
 } // namespace session_guard

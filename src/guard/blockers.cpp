@@ -130,7 +130,7 @@ note_blocking(Session &session, int slot)
 	bool is_tracked = tracking.session == session.id;
 
 	if (is_read)
-		session.blocking = blocking_in(graph, session.id.pid, tracking.blocking.waiter,
+		session.blocking = blocking_in(graph, read_at, session.id.pid, tracking.blocking.waiter,
 		                               is_tracked ? tracking.blocking.stamp : unknown_time);
 }
 

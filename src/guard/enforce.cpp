@@ -145,8 +145,7 @@ note_step(const Evaluation &evaluation)
 	                });
 	spend(action_budget().budget, now);
 	if (measures_memory(verdict.limit))
-		note_memory_freed(verdict.since_cancel == 0 ? evaluation.tracking->memory : TrackedMemory{},
-		                  now);
+		note_memory_freed(evaluation.tracking->memory, verdict.since_cancel == 0, now);
 }
 
 void

@@ -50,7 +50,10 @@ void follow_up();
 /* Everything whose effect is awaited; valid until something is followed. */
 std::span<const Followed> awaited_signals();
 
-/* Is a session expected to end, or its statement, for a limit on blocking, that passes a test? */
+/*
+ * Is a session that passes a test expected to end, for whatever limit, or its statement for one
+ * on blocking?
+ */
 template <typename Test>
 bool
 any_blocker_is_ending(Test passes)
@@ -58,8 +61,11 @@ any_blocker_is_ending(Test passes)
 	return std::ranges::any_of(awaited_signals(),
 	                           [&](const Followed &followed)
 	                           {
-		                           return followed.limit && measures_blocking(*followed.limit) &&
-		                                  !followed.is_done && !followed.has_survived &&
+		                           bool matters =
+		                               followed.signal.action == Action::Terminate ||
+		                               (followed.limit && measures_blocking(*followed.limit));
+
+		                           return matters && !followed.is_done && !followed.has_survived &&
 		                                  passes(followed.signal.backend.id.pid);
 	                           });
 }

@@ -56,7 +56,7 @@ may_end(const HorizonHolder &holder)
 {
 	Session session{};
 
-	session.state = State::Active;
+	session.state = holder.is_tracked ? State::Active : State::Disabled;
 	session.superuser = superuser_of_session(holder.role);
 	return may_end_for_horizon(session, policy_of(session.superuser, holder.role, holder.database));
 }

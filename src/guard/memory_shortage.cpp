@@ -33,10 +33,16 @@ namespace
 /* From one end to the next: what the first has freed is known by then. */
 constexpr Duration pause_between_ends = 250 * millisecond;
 static_assert(pause_between_ends > memory_falls_within);
+/*
+ * The kernel takes back so many bytes a microsecond at least (measured: 1.6 GB within 77 ms), and
+ * has so much time for what one session had.
+ */
+constexpr std::int64_t slowest_release = 10000;
+constexpr Duration longest_release = 2 * second;
 /* If nobody is to go, sessions are compared again after so many times what that takes. */
 constexpr int rest_after_comparison = 20;
 /* Whoever has kept its memory for so long after its end is not waited for any more. */
-constexpr Duration patience_with_terminated = second;
+constexpr Duration patience_after_last_step = second;
 
 MemoryShortage shortage{};
 /* Is it known what is left? */
@@ -99,12 +105,19 @@ pause_before_next_reading()
 	           : longest;
 }
 
-/* Has it been terminated, and its memory is still there? */
+/*
+ * Has all been done about it that may be, and its memory is still there?  It was terminated, or
+ * canceled where nothing is to follow a cancel.
+ */
 bool
-has_kept_its_memory(const TrackingState &tracking, Instant now)
+has_kept_its_memory(const TrackingState &tracking, const Policy &policy, Instant now)
 {
-	return tracking.escalation.step == EscalationStep::Terminated &&
-	       now - tracking.escalation.at > patience_with_terminated;
+	const Escalation &escalation = tracking.escalation;
+	bool is_canceled_only = policy.cancel_grace == 0 &&
+	                        is_escalating_for(escalation, Limit::AvailableMemory, shortage.since);
+
+	return (escalation.step == EscalationStep::Terminated || is_canceled_only) &&
+	       now - escalation.at > patience_after_last_step;
 }
 
 /* How much a session has grown since the balance was begun, which its tracking knows. */
@@ -208,7 +221,7 @@ compare_memory(const Scanned &found, const TrackingState &tracking, const Policy
 		return;
 	compared->add(session.memory);
 	std::int64_t grown = growth_of(session, found.slot);
-	if (is_set(policy, Limit::AvailableMemory) && !has_kept_its_memory(tracking, now) &&
+	if (is_set(policy, Limit::AvailableMemory) && !has_kept_its_memory(tracking, policy, now) &&
 	    spared_from(Limit::AvailableMemory, session, tracking, policy) == Spared::No)
 		compared->compare(
 		    {.session = session.id, .slot = found.slot, .bytes = session.memory, .grown = grown});
@@ -251,11 +264,16 @@ read_shortage(Session &session, int slot, Instant now)
 }
 
 void
-note_memory_freed(const TrackedMemory &memory, Instant now)
+note_memory_freed(const TrackedMemory &memory, bool is_first_step, Instant now)
 {
-	if (memory.balance_since != unknown_time && memory.balance_since == shortage.balance_since)
+	bool is_balanced =
+	    memory.balance_since != unknown_time && memory.balance_since == shortage.balance_since;
+	Duration release =
+	    std::clamp(memory.bytes / slowest_release, pause_between_ends, longest_release);
+
+	if (is_first_step && is_balanced)
 		shortage.freed += std::max<std::int64_t>(0, std::min(memory.bytes, memory.at_balance));
-	next_comparison = std::max(next_comparison, now + pause_between_ends);
+	next_comparison = std::max(next_comparison, now + release);
 }
 
 } // namespace session_guard

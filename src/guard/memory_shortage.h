@@ -3,7 +3,8 @@
  * which session is to go if it is too little.
  *
  * What is left is read from a file or two, the memory of all sessions only when it is
- * too little.  Both are read once more right before a signal.
+ * too little.  What is left, and what the one has that is to go, is read once more right
+ * before a signal.
  */
 #pragma once
 
@@ -42,7 +43,10 @@ void note_shortage(Session &session);
 /* The same with what is left and the memory of the session in a place, read afresh. */
 void read_shortage(Session &session, int slot, Instant now);
 
-/* Note that a session was signaled for the memory that it uses. */
-void note_memory_freed(const TrackedMemory &memory, Instant now);
+/*
+ * Note that a session was signaled for the memory that it uses: the next is chosen when that can
+ * have been given back.
+ */
+void note_memory_freed(const TrackedMemory &memory, bool is_first_step, Instant now);
 
 } // namespace session_guard

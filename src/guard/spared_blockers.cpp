@@ -31,17 +31,6 @@ namespace
 /* Roots that were looked at. */
 NamedOnce named{"session guard named blockers"};
 
-/* Is it in the way for the first time? */
-bool
-is_other_to_be_named(const WaitNode &root, Instant now)
-{
-	std::array<char, NamedOnce::key_size> buffer;
-	Text key(buffer);
-
-	key.append(root.pid).append(" ").append(static_cast<std::int64_t>(root.prepared_xid));
-	return named.note(key.c_str(), now);
-}
-
 /* Does no limit on blocking bind this session? */
 bool
 is_bound_by_none(const BackendSnapshot &session)
@@ -51,49 +40,65 @@ is_bound_by_none(const BackendSnapshot &session)
 	return !is_set(policy, Limit::IdleBlocker) && !is_set(policy, Limit::Blocker);
 }
 
+/* What a root is that is to be named, in words: who, what tells it from others, and why. */
+struct Naming
+{
+	Text &who;
+	Text &key;
+	const char *why;
+};
+
 /*
- * Append what a root is, and return why it is not ended; nullptr if it has gone, or is a
- * session that is named when its limit spares it.
+ * Describe a root; false if it has gone, or is a session that is named when its limit spares
+ * it.
  */
-const char *
-append_root(Text &text, const WaitNode &root)
+bool
+describe(const WaitNode &root, Naming &naming)
 {
 	BackendSnapshot snapshot;
 	int slot = root.pid == prepared_transaction ? -1 : slot_of(root.pid);
 
+	naming.why = "Nobody is ended for that: it is no client session.";
+	naming.key.append(root.pid).append(" ");
 	if (root.pid == prepared_transaction)
-		append_prepared(text, root.prepared_xid);
-	else if (slot < 0 || read_backend_in_slot(slot, snapshot, Patience::None) != ReadResult::Read ||
-	         snapshot.backend.id.pid != root.pid)
-		return nullptr;
-	else if (is_client_backend(snapshot))
 	{
-		if (!is_bound_by_none(snapshot))
-			return nullptr;
-		append_process(text, snapshot);
-		return "Nobody is ended for that: no limit on blocking binds it.";
+		append_prepared(naming.who, root.prepared_xid);
+		naming.key.append(static_cast<std::int64_t>(root.prepared_xid));
+		return true;
 	}
-	else
-		append_process(text, snapshot);
-	return "Nobody is ended for that: it is no client session.";
+	if (slot < 0 || read_backend_in_slot(slot, snapshot, Patience::None) != ReadResult::Read ||
+	    snapshot.backend.id.pid != root.pid)
+		return false;
+	if (is_client_backend(snapshot))
+	{
+		naming.why = "Nobody is ended for that: no limit on blocking binds it.";
+		if (!is_bound_by_none(snapshot))
+			return false;
+	}
+	append_process(naming.who, snapshot);
+	naming.key.append(snapshot.backend.id.backend_start);
+	return true;
 }
 
-/* Sessions that have such a limit are named when that spares them. */
+/* Name a root if it is to be named, and was not before. */
 void
-name_other(const WaitNode &root, std::int32_t waiters, Duration longest)
+name_other(WaitGraph &graph, const WaitNode &root, Instant now)
 {
 	std::array<char, 1024> buffer;
+	std::array<char, NamedOnce::key_size> key_buffer;
 	Text text(buffer);
-	const char *why = append_root(text, root);
+	Text key(key_buffer);
+	Naming naming{.who = text, .key = key, .why = nullptr};
 
-	if (why == nullptr)
+	if (!describe(root, naming) || !named.note(key.c_str(), now))
 		return;
+	std::int32_t waiters = graph.count_waiters(root);
 	text.append(" blocks ")
 	    .append(waiters)
 	    .append(waiters == 1 ? " session" : " sessions, the first")
 	    .append(" for ")
-	    .append_duration(longest);
-	ereport(LOG, (errmsg_internal("%s", text.c_str()), errdetail_internal("%s", why),
+	    .append_duration(now - root.kept.since);
+	ereport(LOG, (errmsg_internal("%s", text.c_str()), errdetail_internal("%s", naming.why),
 	              root.pid == prepared_transaction
 	                  ? errhint("COMMIT PREPARED or ROLLBACK PREPARED ends it.")
 	                  : 0));
@@ -140,12 +145,8 @@ void
 name_other_blockers(WaitGraph &graph, Duration longer_than, Instant now)
 {
 	for (const WaitNode &node : graph.processes())
-	{
-		if (node.waits || !node.keeps_any || now - node.kept.since < longer_than)
-			continue;
-		if (is_other_to_be_named(node, now))
-			name_other(node, graph.count_waiters(node), now - node.kept.since);
-	}
+		if (!node.waits && node.keeps_any && now - node.kept.since >= longer_than)
+			name_other(graph, node, now);
 	named.forget_absent(now);
 }
 

@@ -53,7 +53,8 @@ holder_in_slot(int slot)
 	                     .database = process->databaseId,
 	                     .role = process->roleId,
 	                     .scope = horizon.scope,
-	                     .slot_name = {}};
+	                     .slot_name = {},
+	                     .is_tracked = state_in_slot(slot) != STATE_DISABLED};
 	/* Another one in its place? */
 	return process->pid == pid ? std::optional(holder) : std::nullopt;
 }
@@ -220,6 +221,7 @@ oldest_running(std::span<const HorizonHolder> holders, TransactionId next)
 {
 	TransactionId oldest = InvalidTransactionId;
 
+	/* No process here has those of the primary. */
 	if (RecoveryInProgress())
 		return oldest_running_xid();
 	for (const HorizonHolder &holder : holders)
@@ -266,20 +268,6 @@ std::int32_t
 table_age_of(const HorizonHolder &holder, TransactionId next)
 {
 	return older_xid_age(holder.xid, holder.xmin, next).value_or(0);
-}
-
-TransactionId
-oldest_running_of(std::span<const HorizonHolder> holders, TransactionId next)
-{
-	TransactionId oldest = InvalidTransactionId;
-
-	/* Those that run are the primary's, and no process here has them. */
-	if (RecoveryInProgress())
-		return oldest_running_xid();
-	for (const HorizonHolder &holder : holders)
-		if (xid_age(holder.xid, next).value_or(-1) > xid_age(oldest, next).value_or(-1))
-			oldest = holder.xid;
-	return oldest;
 }
 
 bool

@@ -50,6 +50,8 @@ struct HorizonHolder
 	HorizonScope scope;
 	/* Of a slot. */
 	NameData slot_name;
+	/* Of a session: its activities are tracked (track_activities). */
+	bool is_tracked = true;
 };
 
 /*
@@ -61,7 +63,10 @@ std::span<HorizonHolder> read_horizon_holders();
 /* Does it hold back vacuum in all databases? */
 bool holds_back_all(const HorizonHolder &holder);
 
-/* The oldest transaction that runs, by who was read as holders; invalid if none does. */
+/*
+ * The oldest transaction that runs, by who was read as holders; invalid if none does.  On a
+ * standby those that run are the primary's.
+ */
 TransactionId oldest_running(std::span<const HorizonHolder> holders, TransactionId next);
 
 /* What the next transaction will have for an ID. */
@@ -80,9 +85,6 @@ bool is_this_process(const HorizonHolder &holder);
 
 /* As age_of(), for user tables. */
 std::int32_t table_age_of(const HorizonHolder &holder, TransactionId next);
-
-/* The oldest transaction that runs; on a standby, of the primary's. */
-TransactionId oldest_running_of(std::span<const HorizonHolder> holders, TransactionId next);
 
 /* A holder that nobody will end, and how far it holds back user tables. */
 struct LastingHolder
@@ -124,7 +126,7 @@ read_horizon(MayEnd may_end)
 			lasting[count++] = {.holder = holder, .age = table_age_of(holder, next)};
 	std::ranges::sort(lasting, lasting + count, std::ranges::greater(), &LastingHolder::age);
 	return HorizonReading{.next = next,
-	                      .oldest_running = oldest_running_of(holders, next),
+	                      .oldest_running = session_guard::oldest_running(holders, next),
 	                      .lasting = {lasting, count}};
 }
 

@@ -20,7 +20,7 @@ our @EXPORT = qw(
   guard_node guard_node_without_extension standby_of set_limits set_idle_limits require_absent_standby
   open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard wait_for_history_writer replace_guard
   start_query wait_for_state wait_until_unchanged_for close_sessions process_exists
-  wait_until wait_for_status let_wait pass_transactions guard_lines log_size living fates
+  wait_until wait_for_status let_wait let_snapshots_count pass_transactions guard_lines log_size living fates
   place_of connect_to_place stubborn_statement create_gate begin_to_connect
   create_parallel_table create_parallel_functions parallel_workers wait_for_parallel_workers
   run_function freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
@@ -286,6 +286,18 @@ sub let_wait
 
 	$session->send_query($sql);
 	wait_for_status($node, $session->pid, "wait_event_type = 'Lock'");
+	return;
+}
+
+# Let the guard find that no transaction runs any more that is as old as the snapshots that are
+# kept: the next one is, as long as it runs, and it has to be over before others count.
+sub let_snapshots_count
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', 'SELECT txid_current()');
+	# The holders are read once a second.
+	wait_for_scan($node, 10);
 	return;
 }
 

@@ -45,7 +45,7 @@ is(living($node, \%session), 'cursor dump idle patient reader running snapshot',
 $session{patient}->query('COMMIT');
 # The exempt session is no reason to spare the others: its snapshot is younger than theirs.
 $session{$_}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account') for qw(dump patient);
-wait_for_scan($node, 10);
+let_snapshots_count($node);
 pass_transactions($node);
 wait_for_end($node, $session{$_}->pid) for qw(snapshot cursor);
 $session{running}->read_result;
@@ -76,7 +76,7 @@ $session{dump}->query('COMMIT');
 $session{running}->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account; SAVEPOINT s');
 $session{running}->send_query('SELECT pg_sleep(600)');
 set_limits($node, cancel_grace => '500ms');
-wait_for_scan($node, 10);
+let_snapshots_count($node);
 pass_transactions($node);
 wait_for_end($node, $session{running}->pid);
 $session{running}->read_to_end;

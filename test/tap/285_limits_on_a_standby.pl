@@ -41,7 +41,7 @@ $standby->reload;
 
 sub follow
 {
-	return $primary->wait_for_catchup($standby) && wait_for_scan($standby, 5);
+	return $primary->wait_for_catchup($standby) && wait_for_scan($standby, 10);
 }
 
 my $keep_snapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account';
@@ -59,7 +59,7 @@ $session{snapshot}->query($keep_snapshot);
 $session{reader}->query('BEGIN; SELECT count(*) FROM account');
 $session{statement}->send_query('SELECT pg_sleep(600) FROM account');
 wait_for_status($standby, $session{statement}->pid, "wait_event = 'PgSleep'");
-wait_for_scan($standby, 5);
+wait_for_scan($standby, 10);
 pass_transactions($primary);
 follow();
 is( $standby->safe_psql('postgres', 'SELECT count(*) FROM session_guard.session WHERE horizon_age > 2000 AND NOT is_self'),
@@ -102,7 +102,7 @@ $primary->poll_query_until('postgres', q{SELECT age(xmin) > 1000 FROM pg_replica
 $on_primary{snapshot}->query($keep_snapshot);
 $on_primary{writer}->query('BEGIN; INSERT INTO account VALUES (2)');
 set_limits($primary, max_horizon_age => '1000');
-wait_for_scan($primary, 5);
+wait_for_scan($primary, 10);
 pass_transactions($primary);
 wait_until(sub { guard_lines($primary, qr/LOG:  replication slot "for_standby" holds back vacuum by \d+ transactions$/) },
 	'the slot is named');
@@ -113,7 +113,7 @@ is(scalar guard_lines($primary, qr/holds back vacuum by/), 1, 'which is said onc
 # When the standby needs less they are the oldest.
 $session{etl}->query('ROLLBACK');
 wait_for_end($primary, $on_primary{writer}->pid);
-wait_for_scan($primary, 5);
+wait_for_scan($primary, 10);
 pass_transactions($primary);
 wait_for_end($primary, $on_primary{snapshot}->pid);
 is(living($primary, \%on_primary), 'etl', 'who holds back vacuum then is ended');

@@ -64,7 +64,7 @@ $session{locker}->query('BEGIN; LOCK TABLE swept, counted IN SHARE UPDATE EXCLUS
 let_wait($node, $session{vacuum} => 'VACUUM swept');
 let_wait($node, $session{analyze} => 'ANALYZE counted');
 my $nightly = start_dump('nightly');
-wait_for_scan($node, 10);
+let_snapshots_count($node);
 pass_transactions($node);
 
 ok(!$nightly->{run}->finish, 'pg_dump by a role that is not exempt fails');
@@ -72,7 +72,7 @@ like($nightly->{err}, qr/DETAIL:  Holding back vacuum by \d{4} transactions; pg_
 	'and says why');
 # Its snapshot is younger than ANALYZE's.
 my $backup = start_dump('backup');
-wait_for_scan($node, 10);
+let_snapshots_count($node);
 pass_transactions($node);
 wait_for_scan($node, 10);
 is(living($node, \%session), 'analyze locker vacuum', 'VACUUM and ANALYZE stay, and who only holds a lock');

@@ -84,7 +84,7 @@ set_memory_beside_sessions($node, 170 * $megabyte);
 $session{greatest}->read_result;
 is($session{greatest}->sqlstate, '57014', 'who uses the most, and is not spared, is canceled');
 like($session{greatest}->error_text,
-	qr/DETAIL: Using (8|9)\d(\.\d)? MB of memory, more than any other session that is not spared, while the server has 1\d\d(\.\d)? MB left; pg_session_guard\.min_available_memory is 200 MB \(configuration file\)\.\nHINT: Divide the work/,
+	qr/DETAIL: Using (8|9)\d(\.\d)? MB of memory, more than any other session that could be ended for it, while the server has 1\d\d(\.\d)? MB left; pg_session_guard\.min_available_memory is 200 MB \(configuration file\)\.\nHINT: Divide the work/,
 	'its client is told why');
 wait_for_scan($node, 5);
 is(living($node, \%session, "state <> 'idle' OR pid = ${\ $session{hoarder}->pid } OR pid = ${\ $session{idle}->pid }"),

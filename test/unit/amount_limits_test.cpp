@@ -188,6 +188,23 @@ TEST(HorizonAge, SparesWhoseEndWouldFreeNothing)
 	expect_spared(other.read(by_snapshot, noon + minute), Spared::HorizonHeldElsewhere);
 }
 
+/* A writer that keeps an older snapshot, and somebody lasting between the two. */
+TEST(HorizonAge, IsBySnapshotOrTransactionWhicheverNobodyElseHoldsBack)
+{
+	HorizonCourse course;
+	auto both = [](std::uint32_t next)
+	{ return SessionBuilder().idle_in_transaction(noon).holding_back(xid + 100, xid, next); };
+
+	(void)course.read(both(xid + 300), noon);
+	Session over = both(xid + 1200);
+	over.horizon.own_is_exceeded = true;
+	expect_nothing(course.read(over, noon + minute));
+	over.horizon.next = xid + 1301;
+	Decision due = course.read(over, noon + 2 * minute);
+	expect_due(due, Action::Terminate);
+	EXPECT_EQ(due.verdict.measured, 1001);
+}
+
 /* An older transaction of another one changes nothing about its own, however snapshots change. */
 TEST(HorizonAge, OfAWriterCountsUnderAnOlderTransactionOfAnother)
 {
@@ -472,6 +489,21 @@ TEST(AvailableMemory, LeavesLittleTimeToACanceledStatement)
 	/* And all of it where that is what it is set to. */
 	course.policy.cancel_grace = 0;
 	expect_nothing(course.read(greatest(10), noon + hour));
+}
+
+/* A shortage can last for hours, and a session that gave back its memory can be the greatest again.
+ */
+TEST(AvailableMemory, CancelsAnewWhoWasCanceledLongAgo)
+{
+	ShortageCourse course;
+	Session next = greatest(10);
+
+	(void)course.read(greatest(10), noon);
+	note_cancel(course.tracking.escalation, noon, Limit::AvailableMemory, noon, noon);
+	next.query_start = next.times.query_start = noon + second;
+	expect_due(course.read(next, noon + 2 * second), Action::Terminate);
+	expect_due(course.read(next, noon + harm_of_shortage_lasts + 1), Action::Cancel);
+	EXPECT_EQ(course.read(next, noon + minute).verdict.since_cancel, 0);
 }
 
 TEST(AvailableMemory, IsLoggedOnceInAShortage)

@@ -200,13 +200,37 @@ TEST(Blocker, OnesInTheWayInTurnsCountEachByItsOwnPart)
 		observe(of_second, second_one, now + 10 * second);
 	}
 	/* Two of ten seconds, the time from the first reading after its wait until the next wait. */
-	observe(of_first, first, noon + minute);
-	EXPECT_EQ(episode_of(Limit::Blocker, first, of_first)->start, noon + minute - 14 * second);
+	observe(of_first, first, noon + minute + 1);
+	EXPECT_EQ(episode_of(Limit::Blocker, first, of_first)->start, noon + minute + 1 - 14 * second);
 	/* Five of ten. */
 	EXPECT_EQ(episode_of(Limit::Blocker, second_one, of_second)->start,
 	          noon + minute - 30 * second);
 	EXPECT_EQ(episode_of(Limit::IdleBlocker, second_one, of_second)->start,
 	          noon + minute - 30 * second);
+}
+
+/* What was read of the lock table a while ago says nothing about the time since. */
+TEST(Blocker, CountsUpToWhenTheLockTableWasRead)
+{
+	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
+	TrackingState tracking =
+	    tracking_after_reading(SessionBuilder().running(noon - hour), noon - minute);
+	Session elsewhere = session;
+
+	session.blocking.read_at = noon;
+	observe(tracking, session, noon + second);
+	EXPECT_EQ(tracking.blocking.read_at, noon);
+	/* By the same reading again nothing changes. */
+	session.blocking.known = KnownWait::ForThisOne;
+	observe(tracking, session, noon + 2 * second);
+	EXPECT_EQ(tracking.blocking.read_at, noon);
+	/* The next one shows that another one was in the way instead. */
+	elsewhere.blocking.stamp = unknown_time;
+	elsewhere.blocking.known = KnownWait::ForAnother;
+	elsewhere.blocking.read_at = noon + 3 * second;
+	observe(tracking, elsewhere, noon + 3 * second);
+	EXPECT_EQ(tracking.blocking.apart, 3 * second);
+	EXPECT_FALSE(episode_of(Limit::Blocker, elsewhere, tracking));
 }
 
 /* An older wait of another one counts as soon as it has lasted for longer. */

@@ -140,7 +140,7 @@ class Waits
 	Blocking
 	blocking(std::int32_t pid, std::int32_t known_waiter = 0, Timestamp known = unknown_time)
 	{
-		return blocking_in(graph_, pid, known_waiter, known);
+		return blocking_in(graph_, now, pid, known_waiter, known);
 	}
 	bool
 	share_waiter(std::int32_t one, std::int32_t other)

@@ -201,6 +201,7 @@ class SessionBuilder
 	blocking(Timestamp since, std::int32_t waiters = 1)
 	{
 		session_.blocking = {.is_known = true,
+		                     .read_at = never,
 		                     .is_root = true,
 		                     .known = KnownWait::Over,
 		                     .waiters = waiters,

@@ -184,10 +184,11 @@ TEST(ClientDetail, OfAShortageSaysWhatIsLeftForAll)
 {
 	Verdict low = verdict(Limit::AvailableMemory, 512 * mebibyte, 180 * mebibyte + 1);
 
-	EXPECT_EQ(detail(low),
-	          "Using 3.1 GB of memory, more than any other session that is not spared, while the "
-	          "server has 180 MB left; pg_session_guard.min_available_memory is 512 MB "
-	          "(configuration file).");
+	EXPECT_EQ(
+	    detail(low),
+	    "Using 3.1 GB of memory, more than any other session that could be ended for it, while the "
+	    "server has 180 MB left; pg_session_guard.min_available_memory is 512 MB "
+	    "(configuration file).");
 	low.bound = MemoryBound::Cgroup;
 	EXPECT_NE(detail(low).find("while the server's cgroup has 180 MB left"), std::string::npos);
 	/* The grace that is set is not the one that it had. */

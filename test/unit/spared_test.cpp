@@ -22,6 +22,32 @@ spared_at_first(Limit limit, const Session &session, const Policy &policy = Poli
 	return spared_from(limit, session, tracking_of(session), policy);
 }
 
+/* Where one may never end, nobody else does for those whom it keeps waiting. */
+TEST(MayEnd, WhoIsBoundAndNotSparedForGood)
+{
+	Policy blocking = PolicyBuilder().limit(Limit::IdleBlocker, minute);
+	Policy horizon = PolicyBuilder().limit(Limit::HorizonAge, 1000);
+	Session session = SessionBuilder().running(noon);
+	Session superuser = session;
+	Session untracked = session;
+	Session waits_for_standby = SessionBuilder().running(noon).waiting_for(Wait::SyncRep);
+
+	superuser.superuser = Superuser::Yes;
+	untracked.state = State::Disabled;
+	EXPECT_TRUE(may_end_for_blocking(session, blocking));
+	EXPECT_TRUE(may_end_for_blocking(session, PolicyBuilder().limit(Limit::Blocker, minute)));
+	EXPECT_TRUE(may_end_for_horizon(session, horizon));
+	EXPECT_FALSE(may_end_for_blocking(session, horizon));
+	EXPECT_FALSE(may_end_for_horizon(session, blocking));
+	for (const Session &spared : {superuser, untracked})
+	{
+		EXPECT_FALSE(may_end_for_blocking(spared, blocking));
+		EXPECT_FALSE(may_end_for_horizon(spared, horizon));
+	}
+	/* That passes. */
+	EXPECT_TRUE(may_end_for_blocking(waits_for_standby, blocking));
+}
+
 TEST(SparedFrom, NobodyWithoutAReason)
 {
 	EXPECT_EQ(spared_at_first(Limit::IdleSession, SessionBuilder().idle(noon)), Spared::No);
