@@ -52,9 +52,16 @@ sub start_dump
 			'pg_dump', '-h', $node->host, '-p', $node->port, '-U', $role, '-d', 'postgres',
 			'-f', $dump{file}, '--enable-row-security', '-t', 'dumped' ],
 		'>', \$dump{out}, '2>', \$dump{err});
-	$node->poll_query_until('postgres',
-		"SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = '$role' AND wait_event = 'PgSleep'")
-	  or die "$role does not dump";
+	# It is in the policy of the table.
+	wait_until(
+		sub {
+			$dump{run}->pump_nb;
+			$dump{err} ne ''
+			  or $node->safe_psql('postgres',
+				"SELECT count(*) FROM pg_stat_activity WHERE usename = '$role' AND wait_event = 'PgSleep'") == 1;
+		},
+		"$role dumps");
+	is($dump{err}, '', "$role goes on");
 	return \%dump;
 }
 
