@@ -51,7 +51,7 @@ sub start_dump
 		[
 			'pg_dump', '-h', $node->host, '-p', $node->port, '-U', $role, '-d', 'postgres',
 			'-f', $dump{file}, '--enable-row-security', '-t', 'dumped' ],
-		'>', \$dump{out}, '2>', \$dump{err});
+		'<', \undef, '>', \$dump{out}, '2>', \$dump{err});
 	# It is in the policy of the table.
 	wait_until(
 		sub {
