@@ -397,11 +397,11 @@ WaitGraph::extend_walk(std::uint32_t at, Direction direction)
 }
 
 Blocking
-blocking_in(WaitGraph &graph, Instant read_at, std::int32_t pid, std::int32_t known_waiter,
-            Timestamp known_stamp)
+blocking_in(WaitGraph &graph, Instant read_at, SessionId session, const TrackingState &tracking)
 {
-	const WaitNode *node = graph.find(pid);
-	const KeptWait *kept = graph.kept_by(pid);
+	const TrackedBlocking &known = tracking.blocking;
+	const WaitNode *node = graph.find(session.pid);
+	const KeptWait *kept = graph.kept_by(session.pid);
 	Blocking blocking{.is_known = true,
 	                  .read_at = read_at,
 	                  .is_root = node == nullptr || !node->waits,
@@ -411,8 +411,8 @@ blocking_in(WaitGraph &graph, Instant read_at, std::int32_t pid, std::int32_t kn
 	                  .stamp = unknown_time,
 	                  .since = unknown_time};
 
-	if (known_stamp != unknown_time)
-		blocking.known = graph.state_of(known_waiter, known_stamp, pid);
+	if (tracking.session == session && known.stamp != unknown_time)
+		blocking.known = graph.state_of(known.waiter, known.stamp, session.pid);
 	if (kept != nullptr)
 	{
 		blocking.waiter = kept->waiter;

@@ -16,6 +16,7 @@
 #include "core/blocking.h"
 #include "core/session.h"
 #include "core/time.h"
+#include "core/tracking_state.h"
 #include "core/wall_clock.h"
 
 #include <cstdint>
@@ -100,12 +101,6 @@ class WaitGraph
 	processes() const
 	{
 		return nodes_;
-	}
-
-	std::span<const WaitEdge>
-	edges() const
-	{
-		return by_waiter_;
 	}
 
 	/*
@@ -226,10 +221,10 @@ void sort_edges(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker);
 std::size_t count_processes(std::span<WaitEdge> by_waiter, std::span<WaitEdge> by_blocker);
 
 /*
- * How a process stands in the way of others, by a graph that was read then.  The wait that it was
- * in the way of before is given to know what has become of that.
+ * How a session stands in the way of others, by a graph that was read then, and what has become
+ * of the wait that is tracked.
  */
-Blocking blocking_in(WaitGraph &graph, Instant read_at, std::int32_t pid, std::int32_t known_waiter,
-                     Timestamp known_stamp);
+Blocking blocking_in(WaitGraph &graph, Instant read_at, SessionId session,
+                     const TrackingState &tracking);
 
 } // namespace session_guard

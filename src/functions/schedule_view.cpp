@@ -250,7 +250,6 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 {
 	PresentClock present = present_clock();
 	TrackingState tracking = read_tracking(snapshot.backend.slot);
-	bool is_tracked = tracking.session == snapshot.session.id;
 	Superuser superuser = superuser_now(snapshot.role);
 	Entry entry{.snapshot = snapshot,
 	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),
@@ -261,8 +260,7 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 
 	entry.snapshot.session.superuser = superuser;
 	entry.snapshot.session.blocking =
-	    blocking_in(others.graph, others.read_at, snapshot.backend.id.pid, tracking.blocking.waiter,
-	                is_tracked ? tracking.blocking.stamp : unknown_time);
+	    blocking_in(others.graph, others.read_at, snapshot.session.id, tracking);
 	read_harm(entry, tracking, others.horizon, present.now);
 	place(tracking, entry.snapshot.session, present.clock, present.now);
 	if (wants_switches(entry.snapshot.session, tracking, entry.policy, present.now,

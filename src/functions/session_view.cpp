@@ -105,15 +105,13 @@ blockers_of(int pid, const WaitGraph &graph)
 Datum
 roots_of(int pid, WaitGraph &graph)
 {
-	GrowingArray<std::int32_t> roots;
-	GrowingArray<Datum> pids;
+	GrowingArray<Datum> roots;
 
-	graph.for_each_root_above(pid, [&](const WaitNode &root) { roots.add(root.pid); });
+	graph.for_each_root_above(pid,
+	                          [&](const WaitNode &root) { roots.add(Int32GetDatum(root.pid)); });
 	std::ranges::sort(roots.all());
-	for (std::int32_t root : roots.all())
-		if (pids.count() == 0 || DatumGetInt32(pids.all().back()) != root)
-			pids.add(Int32GetDatum(root));
-	return array_of(pids.all().data(), pids.count());
+	auto repeated = std::ranges::unique(roots.all());
+	return array_of(roots.all().data(), roots.count() - repeated.size());
 }
 
 void

@@ -89,15 +89,6 @@ name_of_process(const BackendSnapshot &snapshot)
 	return psprintf("%s %d", may_see(snapshot.role) ? kind_of(snapshot) : "process", pid);
 }
 
-bool
-read_process(int pid, BackendSnapshot &snapshot)
-{
-	int slot = slot_of(pid);
-
-	return slot >= 0 && read_backend_in_slot(slot, snapshot, Patience::None) == ReadResult::Read &&
-	       snapshot.backend.id.pid == pid;
-}
-
 /* Why nobody counts as blocking by the wait, as far as the caller is shown it; empty if it does. */
 const char *
 why_not_blocking(const WaitEdge &edge)
@@ -106,7 +97,7 @@ why_not_blocking(const WaitEdge &edge)
 
 	if (edge.kind == WhoWaits::NoSession)
 		return ", for which no session waits";
-	if (edge.kind == WhoWaits::Maintenance && read_process(edge.waiter, waiter) &&
+	if (edge.kind == WhoWaits::Maintenance && read_process(edge.waiter, waiter, Patience::None) &&
 	    may_see(waiter.role))
 		return ", for which only maintenance waits";
 	return "";
@@ -151,7 +142,7 @@ add_edge(Causes &causes, const Filter &filter, FilterMatcher &others, const Wait
 
 	if (edge.blocker == prepared_transaction)
 		causes.prepared_xids.add(edge.prepared_xid);
-	else if (read_process(edge.blocker, blocker))
+	else if (read_process(edge.blocker, blocker, Patience::None))
 	{
 		causes.has_advisory =
 		    causes.has_advisory || (edge.lock == WaitedLock::Advisory && !filter.counts_advisory);
@@ -235,8 +226,8 @@ name_of_root(const WaitNode &root, const PreparedTransactions &prepared)
 
 		return known != nullptr ? name_of(*known) : "a prepared transaction";
 	}
-	return read_process(root.pid, snapshot) ? name_of_process(snapshot)
-	                                        : psprintf("process %d", root.pid);
+	return read_process(root.pid, snapshot, Patience::None) ? name_of_process(snapshot)
+	                                                        : psprintf("process %d", root.pid);
 }
 
 void

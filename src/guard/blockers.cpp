@@ -126,12 +126,8 @@ look_for_blockers(Instant now)
 void
 note_blocking(Session &session, int slot)
 {
-	const TrackingState &tracking = tracking_of(slot);
-	bool is_tracked = tracking.session == session.id;
-
 	if (is_read)
-		session.blocking = blocking_in(graph, read_at, session.id.pid, tracking.blocking.waiter,
-		                               is_tracked ? tracking.blocking.stamp : unknown_time);
+		session.blocking = blocking_in(graph, read_at, session.id, tracking_of(slot));
 }
 
 void

@@ -10,8 +10,8 @@
 #include "shmem/present_time.h"
 #include "shmem/tracking.h"
 
+#include "status/backend_status.h"
 #include "status/catalogs.h"
-#include "status/slots.h"
 #include "status/sql_values.h"
 
 #include "policy/policy_cache.h"
@@ -40,68 +40,60 @@ is_bound_by_none(const BackendSnapshot &session)
 	return !is_set(policy, Limit::IdleBlocker) && !is_set(policy, Limit::Blocker);
 }
 
-/* What a root is that is to be named, in words: who, what tells it from others, and why. */
-struct Naming
-{
-	Text &who;
-	Text &key;
-	const char *why;
-};
-
 /*
- * Describe a root; false if it has gone, or is a session that is named when its limit spares
- * it.
+ * Is it a prepared transaction, or a process that has no limit which would name it when it is
+ * spared?  Of a process the snapshot is read.
  */
 bool
-describe(const WaitNode &root, Naming &naming)
+is_without_limit(const WaitNode &root, BackendSnapshot &snapshot)
 {
-	BackendSnapshot snapshot;
-	int slot = root.pid == prepared_transaction ? -1 : slot_of(root.pid);
-
-	naming.why = "Nobody is ended for that: it is no client session.";
-	naming.key.append(root.pid).append(" ");
 	if (root.pid == prepared_transaction)
-	{
-		append_prepared(naming.who, root.prepared_xid);
-		naming.key.append(static_cast<std::int64_t>(root.prepared_xid));
 		return true;
-	}
-	if (slot < 0 || read_backend_in_slot(slot, snapshot, Patience::None) != ReadResult::Read ||
-	    snapshot.backend.id.pid != root.pid)
-		return false;
-	if (is_client_backend(snapshot))
-	{
-		naming.why = "Nobody is ended for that: no limit on blocking binds it.";
-		if (!is_bound_by_none(snapshot))
-			return false;
-	}
-	append_process(naming.who, snapshot);
-	naming.key.append(snapshot.backend.id.backend_start);
-	return true;
+	return read_process(root.pid, snapshot, Patience::None) &&
+	       (!is_client_backend(snapshot) || is_bound_by_none(snapshot));
 }
 
-/* Name a root if it is to be named, and was not before. */
+/* Is it found in the way for the first time? */
+bool
+is_first_found(const WaitNode &root, const BackendSnapshot &snapshot, Instant now)
+{
+	std::array<char, NamedOnce::key_size> buffer;
+	Text key(buffer);
+
+	key.append(root.pid)
+	    .append(" ")
+	    .append(static_cast<std::int64_t>(root.prepared_xid))
+	    .append(" ")
+	    .append(snapshot.backend.id.backend_start);
+	return named.note(key.c_str(), now);
+}
+
+/* Name a root if no limit does, and it was not named before. */
 void
 name_other(WaitGraph &graph, const WaitNode &root, Instant now)
 {
 	std::array<char, 1024> buffer;
-	std::array<char, NamedOnce::key_size> key_buffer;
 	Text text(buffer);
-	Text key(key_buffer);
-	Naming naming{.who = text, .key = key, .why = nullptr};
+	BackendSnapshot snapshot{};
+	bool is_prepared = root.pid == prepared_transaction;
 
-	if (!describe(root, naming) || !named.note(key.c_str(), now))
+	if (!is_without_limit(root, snapshot) || !is_first_found(root, snapshot, now))
 		return;
+	if (is_prepared)
+		append_prepared(text, root.prepared_xid);
+	else
+		append_process(text, snapshot);
 	std::int32_t waiters = graph.count_waiters(root);
 	text.append(" blocks ")
 	    .append(waiters)
 	    .append(waiters == 1 ? " session" : " sessions, the first")
 	    .append(" for ")
 	    .append_duration(now - root.kept.since);
-	ereport(LOG, (errmsg_internal("%s", text.c_str()), errdetail_internal("%s", naming.why),
-	              root.pid == prepared_transaction
-	                  ? errhint("COMMIT PREPARED or ROLLBACK PREPARED ends it.")
-	                  : 0));
+	bool is_session = !is_prepared && is_client_backend(snapshot);
+	ereport(LOG, (errmsg_internal("%s", text.c_str()),
+	              is_session ? errdetail("Nobody is ended for that: no limit on blocking binds it.")
+	                         : errdetail("Nobody is ended for that: it is no client session."),
+	              is_prepared ? errhint("COMMIT PREPARED or ROLLBACK PREPARED ends it.") : 0));
 }
 
 /* What tells the time in which a session is named once: its transaction, or its idle phase. */

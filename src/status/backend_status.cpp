@@ -243,6 +243,15 @@ read_session(int slot, SessionId id, BackendSnapshot &snapshot, Patience patienc
 	return result;
 }
 
+bool
+read_process(int pid, BackendSnapshot &snapshot, Patience patience)
+{
+	int slot = slot_of(pid);
+
+	return slot >= 0 && read_backend_in_slot(slot, snapshot, patience) == ReadResult::Read &&
+	       snapshot.backend.id.pid == pid;
+}
+
 std::size_t
 query_size()
 {

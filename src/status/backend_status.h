@@ -80,6 +80,9 @@ ReadResult read_backend_in_slot(int slot, BackendSnapshot &snapshot, Patience pa
 ReadResult read_session(int slot, SessionId id, BackendSnapshot &snapshot, Patience patience,
                         char *query = nullptr);
 
+/* The same for the process with this pid, wherever it stands; false if there is none. */
+bool read_process(int pid, BackendSnapshot &snapshot, Patience patience);
+
 /* The space that the text of a query may take (track_activity_query_size). */
 std::size_t query_size();
 

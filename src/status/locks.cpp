@@ -263,10 +263,8 @@ read_wait_graph(Patience patience, Advisory advisory, const Clock &clock, Instan
 bool
 read_session_of(const WaitNode &process, BackendSnapshot &snapshot, Patience patience)
 {
-	int slot = process.pid == prepared_transaction ? -1 : slot_of(process.pid);
-
-	return slot >= 0 && read_backend_in_slot(slot, snapshot, patience) == ReadResult::Read &&
-	       snapshot.backend.id.pid == process.pid && is_client_backend(snapshot);
+	return process.pid != prepared_transaction && read_process(process.pid, snapshot, patience) &&
+	       is_client_backend(snapshot);
 }
 
 Timestamp

@@ -20,7 +20,7 @@ our @EXPORT = qw(
   guard_node guard_node_without_extension standby_of set_limits set_idle_limits require_absent_standby
   open_session pid_of is_alive wait_for_end wait_for_scan wait_for_guard wait_for_history_writer replace_guard
   start_query wait_for_state wait_until_unchanged_for close_sessions process_exists
-  wait_until wait_for_status let_wait let_snapshots_count pass_transactions guard_lines log_size living fates
+  wait_until wait_for_status let_wait let_snapshots_count pass_transactions create_memory_holder guard_lines log_size living fates
   place_of connect_to_place stubborn_statement create_gate begin_to_connect
   create_parallel_table create_parallel_functions parallel_workers wait_for_parallel_workers
   run_function freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
@@ -286,6 +286,25 @@ sub let_wait
 
 	$session->send_query($sql);
 	wait_for_status($node, $session->pid, "wait_event_type = 'Lock'");
+	return;
+}
+
+# Create a function hold(megabytes), which keeps so much memory until it is ended, in parallel
+# workers, too.
+sub create_memory_holder
+{
+	my ($node) = @_;
+
+	$node->safe_psql(
+		'postgres', q{
+		CREATE FUNCTION hold(megabytes int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$
+		DECLARE parts text[];
+		BEGIN
+			FOR i IN 1..megabytes LOOP parts[i] = repeat(chr(64 + i % 50), 1024 * 1024); END LOOP;
+			PERFORM pg_sleep(600);
+			RETURN 1;
+		END
+		$$});
 	return;
 }
 

@@ -22,14 +22,8 @@ my $node = guard_node(
 $node->safe_psql(
 	'postgres', q{
 	CREATE TABLE big AS SELECT n, repeat('x', 500) AS filler FROM generate_series(1, 60000) AS n;
-	GRANT ALL ON big TO PUBLIC;
-	CREATE FUNCTION hold(megabytes int) RETURNS void LANGUAGE plpgsql AS $$
-	DECLARE parts text[];
-	BEGIN
-		FOR i IN 1..megabytes LOOP parts[i] = repeat(chr(64 + i % 50), 1024 * 1024); END LOOP;
-		PERFORM pg_sleep(600);
-	END
-	$$});
+	GRANT ALL ON big TO PUBLIC});
+create_memory_holder($node);
 
 my %session = map { $_ => RawSession->connect($node) } qw(greedy hoarder reader first second third idle);
 

@@ -33,17 +33,11 @@ if (slurp_file("/proc/$postmaster/maps") =~ /libasan/)
 	plan skip_all => 'AddressSanitizer keeps what is freed';
 }
 
+create_memory_holder($node);
 $node->safe_psql(
 	'postgres', q{
 	CREATE ROLE backup LOGIN;
 	ALTER ROLE backup SET pg_session_guard.exempt = on;
-	CREATE FUNCTION hold(megabytes int) RETURNS void LANGUAGE plpgsql AS $$
-	DECLARE parts text[];
-	BEGIN
-		FOR i IN 1..megabytes LOOP parts[i] = repeat(chr(64 + i % 50), 1024 * 1024); END LOOP;
-		PERFORM pg_sleep(600);
-	END
-	$$;
 	CREATE FUNCTION hoard(megabytes int) RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
 		FOR i IN 1..megabytes LOOP

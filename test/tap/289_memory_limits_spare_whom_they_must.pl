@@ -28,16 +28,7 @@ my $node = node_with_memory(
 	jit => 'off');
 
 create_parallel_table($node, 'ROLE web');
-$node->safe_psql(
-	'postgres', q{
-	CREATE FUNCTION hold(megabytes int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$
-	DECLARE parts text[];
-	BEGIN
-		FOR i IN 1..megabytes LOOP parts[i] = repeat(chr(64 + i % 50), 1024 * 1024); END LOOP;
-		PERFORM pg_sleep(600);
-		RETURN 1;
-	END
-	$$});
+create_memory_holder($node);
 
 my %session;
 

@@ -115,14 +115,29 @@ TEST(Blocker, WhoseTransactionWasNotSeenBeforeMayHaveWaitedInIt)
 	EXPECT_EQ(episode(Limit::Blocker, session).start, noon);
 }
 
-/* It had the lock, so it counts from the beginning, without the time that it waited itself. */
-TEST(Blocker, WhoWasInTheWayOfThisWaitBeforeHadTheLock)
+/* A session that was seen before others began to wait, and in their way at noon. */
+struct InTheWay
+{
+	Session session;
+	TrackingState tracking;
+};
+
+InTheWay
+in_the_way_for_a_minute()
 {
 	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
 	TrackingState tracking =
 	    tracking_after_reading(SessionBuilder().running(noon - hour), noon - minute);
+
 	observe(tracking, session, noon);
 	session.blocking.known = KnownWait::ForThisOne;
+	return {.session = session, .tracking = tracking};
+}
+
+/* It had the lock, so it counts from the beginning, without the time that it waited itself. */
+TEST(Blocker, WhoWasInTheWayOfThisWaitBeforeHadTheLock)
+{
+	auto [session, tracking] = in_the_way_for_a_minute();
 
 	Session waiting = SessionBuilder().running(noon - hour).waiting_for_lock(noon + second);
 	waiting.times.wait_start = noon + second;
@@ -140,11 +155,7 @@ TEST(Blocker, WhoWasInTheWayOfThisWaitBeforeHadTheLock)
 
 TEST(Blocker, AReadingOfItsStatusAloneForgetsNothing)
 {
-	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
-	TrackingState tracking =
-	    tracking_after_reading(SessionBuilder().running(noon - hour), noon - minute);
-	observe(tracking, session, noon);
-	session.blocking.known = KnownWait::ForThisOne;
+	auto [session, tracking] = in_the_way_for_a_minute();
 
 	observe(tracking, SessionBuilder().running(noon - hour), noon + second);
 	EXPECT_EQ(tracking.blocking.stamp, noon - minute);
@@ -155,11 +166,7 @@ TEST(Blocker, AReadingOfItsStatusAloneForgetsNothing)
 /* A wait that no reading of the lock table has seen, but one of the status has. */
 TEST(Blocker, AWaitOfItsOwnBetweenTwoReadingsOfTheLockTableIsTakenOff)
 {
-	Session session = SessionBuilder().running(noon - hour).blocking(noon - minute);
-	TrackingState tracking =
-	    tracking_after_reading(SessionBuilder().running(noon - hour), noon - minute);
-	observe(tracking, session, noon);
-	session.blocking.known = KnownWait::ForThisOne;
+	auto [session, tracking] = in_the_way_for_a_minute();
 
 	observe(tracking, SessionBuilder().running(noon - hour).waiting_for_lock(noon + 3 * second),
 	        noon + 4 * second);

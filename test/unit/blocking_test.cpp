@@ -140,7 +140,13 @@ class Waits
 	Blocking
 	blocking(std::int32_t pid, std::int32_t known_waiter = 0, Timestamp known = unknown_time)
 	{
-		return blocking_in(graph_, now, pid, known_waiter, known);
+		SessionId session{.pid = pid, .backend_start = noon};
+		TrackingState tracking{};
+
+		tracking.session = session;
+		tracking.blocking.waiter = known_waiter;
+		tracking.blocking.stamp = known;
+		return blocking_in(graph_, now, session, tracking);
 	}
 	bool
 	share_waiter(std::int32_t one, std::int32_t other)
