@@ -110,8 +110,9 @@ roots_of(int pid, WaitGraph &graph)
 	graph.for_each_root_above(pid,
 	                          [&](const WaitNode &root) { roots.add(Int32GetDatum(root.pid)); });
 	std::ranges::sort(roots.all());
-	auto repeated = std::ranges::unique(roots.all());
-	return array_of(roots.all().data(), roots.count() - repeated.size());
+	/* Not by std::ranges: clang 14 does not take what that returns (libstdc++ 12). */
+	auto end = std::unique(roots.all().begin(), roots.all().end());
+	return array_of(roots.all().data(), static_cast<std::size_t>(end - roots.all().begin()));
 }
 
 void
