@@ -1,8 +1,8 @@
 /*
  * What every session does for the guard (see hooks.h).
  *
- * No query passes through here: only utility commands, messages and the ends of
- * transactions do, and most of these have nothing to do.
+ * No query passes through here: only utility commands, messages, new connections and the
+ * ends of transactions do, and most of these have nothing to do.
  */
 #include "backend/hooks.h"
 
@@ -11,6 +11,7 @@
 #include "shmem/client_message.h"
 
 #include "backend/client_message.h"
+#include "backend/connect.h"
 #include "backend/database_commands.h"
 #include "backend/listeners.h"
 #include "backend/running_command.h"
@@ -24,6 +25,7 @@ namespace
 
 ProcessUtility_hook_type previous_process_utility = nullptr;
 emit_log_hook_type previous_emit_log = nullptr;
+ClientAuthentication_hook_type previous_client_authentication = nullptr;
 
 void
 process_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
@@ -55,6 +57,9 @@ end_transaction(XactEvent event, void *)
 {
 	switch (event)
 	{
+		case XACT_EVENT_PRE_COMMIT:
+			note_start_of_session();
+			return;
 		case XACT_EVENT_COMMIT:
 			settle_listening(true);
 			note_end_of_transaction(false);
@@ -93,11 +98,22 @@ emit_log(ErrorData *message)
 		previous_emit_log(message);
 }
 
+void
+authenticate_client(Port *port, int status)
+{
+	if (previous_client_authentication)
+		previous_client_authentication(port, status);
+	if (status == STATUS_OK)
+		note_authenticated(*port);
+}
+
 } // namespace
 
 void
 install_hooks()
 {
+	previous_client_authentication = ClientAuthentication_hook;
+	ClientAuthentication_hook = authenticate_client;
 	previous_emit_log = emit_log_hook;
 	emit_log_hook = emit_log;
 	previous_process_utility = ProcessUtility_hook;
