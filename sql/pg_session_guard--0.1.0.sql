@@ -579,6 +579,124 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION stop_query(integer, interval, interval, text, boolean) IS
 	'cancel a statement, and terminate its session if the same statement still runs after the grace';
 
+-- Connections
+
+CREATE FUNCTION close_database(
+	dbname session_guard.one_or_many,
+	reason text DEFAULT NULL,
+	for_time interval DEFAULT '1 h')
+RETURNS timestamptz
+AS 'MODULE_PATHNAME', 'session_guard_close_database'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION close_database(session_guard.one_or_many, text, interval) IS
+	'refuse new connections to a database for a time; returns until when';
+
+CREATE FUNCTION open_database(dbname session_guard.one_or_many)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_guard_open_database'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION open_database(session_guard.one_or_many) IS
+	'accept connections to a database again; returns whether it was closed';
+
+CREATE FUNCTION close_role(
+	username session_guard.one_or_many,
+	reason text DEFAULT NULL,
+	for_time interval DEFAULT '1 h')
+RETURNS timestamptz
+AS 'MODULE_PATHNAME', 'session_guard_close_role'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION close_role(session_guard.one_or_many, text, interval) IS
+	'refuse new connections as a role for a time; returns until when';
+
+CREATE FUNCTION open_role(username session_guard.one_or_many)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_guard_open_role'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION open_role(session_guard.one_or_many) IS
+	'accept connections as a role again; returns whether it was closed';
+
+CREATE FUNCTION drain_database(
+	dbname session_guard.one_or_many,
+	deadline interval DEFAULT '1 min',
+	keep_closed_for interval DEFAULT '1 min',
+	reason text DEFAULT NULL,
+	include_sync_rep boolean DEFAULT false,
+	timeout interval DEFAULT '5 s',
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_drain_database'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION drain_database(session_guard.one_or_many, interval, interval, text, boolean,
+	interval, boolean) IS
+	'close a database, and end its sessions after their transactions, at the deadline in any case';
+
+CREATE FUNCTION drain_role(
+	username session_guard.one_or_many,
+	deadline interval DEFAULT '1 min',
+	keep_closed_for interval DEFAULT '1 min',
+	reason text DEFAULT NULL,
+	include_sync_rep boolean DEFAULT false,
+	timeout interval DEFAULT '5 s',
+	dry_run boolean DEFAULT false)
+RETURNS SETOF session_guard.result
+AS 'MODULE_PATHNAME', 'session_guard_drain_role'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION drain_role(session_guard.one_or_many, interval, interval, text, boolean,
+	interval, boolean) IS
+	'close a role, and end its sessions after their transactions, at the deadline in any case';
+
+CREATE FUNCTION session_guard.get_closed(
+	OUT datname name,
+	OUT usename name,
+	OUT closed_by text,
+	OUT reason text,
+	OUT since timestamptz,
+	OUT until timestamptz,
+	OUT refused bigint,
+	OUT drained_by integer,
+	OUT sessions_left integer)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_closed'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_guard.get_closed() IS
+	'what functions have closed to new connections';
+
+CREATE VIEW session_guard.closed AS
+	SELECT * FROM session_guard.get_closed()
+	UNION ALL
+	SELECT d.datname, r.rolname, NULL, 'pg_session_guard.accept_connections is off', NULL,
+		'infinity', NULL, NULL, NULL
+	FROM pg_catalog.pg_db_role_setting AS s
+	LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase
+	LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) s.setrole
+	WHERE EXISTS (
+		SELECT FROM pg_catalog.unnest(s.setconfig) AS c
+		WHERE pg_catalog.lower(pg_catalog.split_part(c, '=', 1))
+				OPERATOR(pg_catalog.=) 'pg_session_guard.accept_connections'
+			AND pg_catalog.lower(pg_catalog.split_part(c, '=', 2))
+				OPERATOR(pg_catalog.~) '^(0|n|no|of|off|f|fa|fal|fals|false)$');
+GRANT SELECT ON session_guard.closed TO PUBLIC;
+COMMENT ON VIEW session_guard.closed IS
+	'databases and roles that are closed to new connections';
+COMMENT ON COLUMN session_guard.closed.datname IS
+	'the database; NULL if the role is closed in all';
+COMMENT ON COLUMN session_guard.closed.usename IS
+	'the role; NULL if the database is closed to all';
+COMMENT ON COLUMN session_guard.closed.closed_by IS
+	'who has closed it by a function; NULL if a setting does';
+COMMENT ON COLUMN session_guard.closed.reason IS
+	'what was given as the reason; of a setting its name';
+COMMENT ON COLUMN session_guard.closed.since IS
+	'since when; NULL of a setting';
+COMMENT ON COLUMN session_guard.closed.until IS
+	'until when; infinity of a setting, NULL while it is being drained';
+COMMENT ON COLUMN session_guard.closed.refused IS
+	'how many connections were refused since; NULL of a setting';
+COMMENT ON COLUMN session_guard.closed.drained_by IS
+	'the process that is draining it';
+COMMENT ON COLUMN session_guard.closed.sessions_left IS
+	'how many sessions that process still waits for';
+
 CREATE FUNCTION session_guard.get_sessions(
 	OUT pid integer,
 	OUT is_self boolean,

@@ -78,7 +78,7 @@ concept Intent = requires(T intent, Event &event, Outcome outcome)
 		} -> std::same_as<LeftAlone>;
 	/* Send the signal; false if nobody was found. */
 	{
-		T::send(int{}, Action{})
+		intent.send()
 		} -> std::same_as<bool>;
 	/* There is also bool call(work): do what sends the signal; false if the actor turned out to
 	   have no right to, and it was undone. */
@@ -118,7 +118,7 @@ signal_and_note(T &intent, const ClientMessage &message, Acted &acted)
 	publish_message(backend.slot, message);
 	event.at = GetCurrentTimestamp();
 	event.signaled_at = monotonic_now();
-	if (!T::send(backend.id.pid, intent.action()))
+	if (!intent.send())
 		return withdraw_message();
 	acted.outcome = Outcome::Signaled;
 	intent.note_signal(event);

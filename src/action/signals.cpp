@@ -5,6 +5,9 @@
 
 #include "pg/compat.h"
 
+#include "shmem/client_message.h"
+#include "shmem/end_requests.h"
+
 #include <csignal>
 
 namespace session_guard
@@ -60,6 +63,22 @@ signal_backend(int pid, Action action)
 {
 	return BackendPidGetProc(pid) != nullptr &&
 	       kill(-pid, action == Action::Cancel ? SIGINT : SIGTERM) == 0;
+}
+
+bool
+ask_to_end(const BackendRef &backend)
+{
+	if (backend.slot < 0 || has_left(backend))
+		return false;
+	request_end(backend.slot, backend.id);
+	return send_catchup(backend.id.pid, backend.slot);
+}
+
+void
+withdraw_request_to_end(const BackendRef &backend)
+{
+	withdraw_end(backend.slot, backend.id);
+	retract_message(backend.slot, backend.id);
 }
 
 void

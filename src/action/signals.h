@@ -22,6 +22,16 @@ bool signal_by_server(int pid, Action action);
  * no such backend. */
 bool signal_backend(int pid, Action action);
 
+/*
+ * Ask a session to end as soon as it is outside of a transaction (shmem/end_requests.h), and wake
+ * it if it is now; false if there is no such session.  May be called again, to wake it.  Nobody
+ * is asked for the right to it.
+ */
+bool ask_to_end(const BackendRef &backend);
+
+/* Ask it no longer. */
+void withdraw_request_to_end(const BackendRef &backend);
+
 /* Write, to the log only, that a signal has had no effect, and what its receiver is at. */
 void report_survivor(int pid, const char *note);
 

@@ -13,6 +13,7 @@
 #include "backend/client_message.h"
 #include "backend/connect.h"
 #include "backend/database_commands.h"
+#include "backend/end_when_idle.h"
 #include "backend/listeners.h"
 #include "backend/running_command.h"
 #include "backend/setting_commands.h"
@@ -64,6 +65,7 @@ end_transaction(XactEvent event, void *)
 			settle_listening(true);
 			note_end_of_transaction(false);
 			note_end_of_setting_commands(true);
+			end_if_requested();
 			return;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
@@ -71,6 +73,7 @@ end_transaction(XactEvent event, void *)
 			note_end_of_transaction(event == XACT_EVENT_ABORT);
 			withdraw_message();
 			note_end_of_setting_commands(false);
+			end_if_requested();
 			return;
 		default:
 			return;

@@ -76,7 +76,9 @@ obstacle_of(const Request &request, FilterMatcher &matcher, const Target &target
 		                .note = request.action == Action::Cancel && !is_running(fresh.session)
 		                            ? "no statement is running"
 		                            : "it has moved on"};
-	if (fresh.session.wait == Wait::SyncRep && !request.pid && !request.include_sync_rep)
+	/* Who is asked to end will be asked by itself when the wait is over. */
+	if (fresh.session.wait == Wait::SyncRep && !request.pid && !request.include_sync_rep &&
+	    !target.is_asked)
 		return Obstacle{.outcome = Outcome::Spared, .note = "waits for a synchronous standby"};
 	if (!spares_by_condition(request))
 		return std::nullopt;

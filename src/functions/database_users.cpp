@@ -27,6 +27,8 @@ struct Holders
 	StringInfoData text;
 	int count;
 	bool has_new_sessions;
+	/* Some of them are counted by the server when it is to drop or rename the database. */
+	bool keep_database;
 };
 
 void
@@ -39,6 +41,7 @@ begin_holder(Holders &holders)
 void
 add_holder(Holders &holders, const char *kind, int pid)
 {
+	holders.keep_database = true;
 	if (holders.count >= named_at_most)
 	{
 		holders.count++;
@@ -82,8 +85,16 @@ gives_way(const BackendSnapshot &snapshot)
 	return snapshot.kind == B_AUTOVAC_WORKER || is_worker(snapshot.backend.id.pid);
 }
 
+/* Is it a session that has not come to its first command? */
+bool
+may_be_refused(const BackendSnapshot &snapshot)
+{
+	return is_client_backend(snapshot) && snapshot.session.state == State::Unknown;
+}
+
 void
-add_processes(Holders &holders, Oid database, const Targets &targets, const Connecting &connecting)
+add_processes(Holders &holders, Oid database, const Targets &targets, const Connecting &connecting,
+              bool is_closed)
 {
 	for (int slot = 0; slot < slot_count(); slot++)
 	{
@@ -96,7 +107,7 @@ add_processes(Holders &holders, Oid database, const Targets &targets, const Conn
 		}
 		if (read_backend_in_slot(slot, snapshot, Patience::Unlimited) == ReadResult::Read &&
 		    snapshot.database == database && !gives_way(snapshot) &&
-		    snapshot.backend.id.pid != MyProcPid)
+		    snapshot.backend.id.pid != MyProcPid && !(is_closed && may_be_refused(snapshot)))
 			add_process(holders, targets, snapshot);
 	}
 }
@@ -106,9 +117,9 @@ void
 add_objects(Holders &holders, Oid database)
 {
 	constexpr char query[] =
-	    "SELECT 'prepared transaction', gid FROM pg_catalog.pg_prepared_xact()"
+	    "SELECT 'prepared transaction', gid, true FROM pg_catalog.pg_prepared_xact()"
 	    " WHERE dbid OPERATOR(pg_catalog.=) $1"
-	    " UNION ALL SELECT 'replication slot', slot_name::pg_catalog.text"
+	    " UNION ALL SELECT 'replication slot', slot_name::pg_catalog.text, false"
 	    " FROM pg_catalog.pg_get_replication_slots() WHERE datoid OPERATOR(pg_catalog.=) $1";
 	Oid types[] = {OIDOID};
 	Datum values[] = {ObjectIdGetDatum(database)};
@@ -121,22 +132,32 @@ add_objects(Holders &holders, Oid database)
 		HeapTuple row = SPI_tuptable->vals[i];
 
 		begin_holder(holders);
+		holders.keep_database |= *SPI_getvalue(row, SPI_tuptable->tupdesc, 3) == 't';
 		appendStringInfo(&holders.text, "%s %s", SPI_getvalue(row, SPI_tuptable->tupdesc, 1),
 		                 quoted(on_one_line(SPI_getvalue(row, SPI_tuptable->tupdesc, 2))));
 	}
 	SPI_finish();
 }
 
+int
+hint_at_closing(bool is_closed)
+{
+	return is_closed ? errhint("Superusers and members of pg_session_guard.closed_bypass_role "
+	                           "connect to it all the same.")
+	                 : errhint("drain_database() keeps new sessions out meanwhile.");
+}
+
 } // namespace
 
-void
-warn_of_database_users(Oid database, const Targets &targets, const Connecting &connecting)
+bool
+warn_of_database_users(Oid database, const Targets &targets, const Connecting &connecting,
+                       bool is_closed)
 {
 	Holders holders{};
 	const char *name = name_or_mark(get_database_name(database));
 
 	initStringInfo(&holders.text);
-	add_processes(holders, database, targets, connecting);
+	add_processes(holders, database, targets, connecting, is_closed);
 	int unnamed = std::max(0, holders.count - named_at_most);
 	if (unnamed > 0)
 		appendStringInfo(&holders.text, ", %d more", unnamed);
@@ -144,13 +165,11 @@ warn_of_database_users(Oid database, const Targets &targets, const Connecting &c
 	(void)run_in_subtransaction([&] { add_objects(holders, database); },
 	                            ERRCODE_INSUFFICIENT_PRIVILEGE);
 	if (holders.count == 0)
-		return;
+		return false;
 	ereport(WARNING, (errmsg("database %s is still in use", quoted(on_one_line(name))),
 	                  errdetail("Still there: %s.", holders.text.data),
-	                  holders.has_new_sessions
-	                      ? errhint("ALTER DATABASE ... ALLOW_CONNECTIONS false keeps new sessions "
-	                                "out.")
-	                      : 0));
+	                  holders.has_new_sessions ? hint_at_closing(is_closed) : 0));
+	return holders.keep_database;
 }
 
 } // namespace session_guard

@@ -70,26 +70,6 @@ escalate(const Request &request, FilterMatcher &matcher, const Targets &targets)
 	}
 }
 
-/* Check and signal what has not been yet, but for the caller's own session. */
-void
-signal_all(const Request &request, FilterMatcher &matcher, const Targets &targets)
-{
-	for (Target &target : targets.all())
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (target.outcome || target.is_signaled)
-			continue;
-		precheck(request, matcher, target);
-		if (target.outcome || (!request.pid && target.is_self()))
-			continue;
-		/* Only what will be signaled is waited for; the wait may have changed that. */
-		if (await_history_room(request.deadline, [&] { (void)confirm_all(targets); }))
-			precheck(request, matcher, target);
-		if (!target.outcome)
-			signal_target(request, matcher, target);
-	}
-}
-
 /* The caller's own session is the last: the signal ends the request. */
 void
 signal_self(const Request &request, FilterMatcher &matcher, const Targets &targets)
@@ -142,7 +122,7 @@ end_all(const Request &request, FilterMatcher &matcher, Timestamp started,
 	error_context_stack = &context;
 	do
 	{
-		signal_all(request, matcher, targets);
+		signal_targets(request, matcher, targets);
 		if (request.grace)
 			escalate(request, matcher, targets);
 		await(request.deadline, connecting, targets);
@@ -191,7 +171,7 @@ execute(const Request &asked)
 		end_all(request, matcher, started, connecting, targets);
 		if (request.empties_databases && !request.dry_run)
 			for (Oid database : request.filter.databases)
-				warn_of_database_users(database, targets, connecting);
+				(void)warn_of_database_users(database, targets, connecting, false);
 		signal_self(request, matcher, targets);
 	};
 	with_cleanup(end_them, leave_announced_alone, &targets);

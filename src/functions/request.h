@@ -76,6 +76,8 @@ struct Target
 	/* The stamp of the statement to be canceled. */
 	Timestamp statement;
 	Action action;
+	/* It is, or is to be, asked to end after its transaction, instead of being signaled. */
+	bool is_asked;
 	/* Its line is in the log, but neither a signal nor another line has followed. */
 	bool is_announced;
 	bool is_signaled;

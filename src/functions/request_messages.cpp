@@ -67,6 +67,7 @@ write_line(const Request &request, Target &target, std::int64_t times_before)
 	std::array<char, 1024> buffer;
 	Text session(buffer);
 	const char *action = announcement_of(target.action).data();
+	const char *when = target.is_asked ? " after its transaction" : "";
 	bool is_first = is_first_line();
 
 	if (target.is_known)
@@ -75,13 +76,13 @@ write_line(const Request &request, Target &target, std::int64_t times_before)
 		session.append(target.snapshot.backend.id.pid);
 	target.is_announced = true;
 	if (times_before == 0)
-		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s %s: requested by %s", action, session.c_str(),
+		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s %s%s: requested by %s", action, session.c_str(), when,
 		                                          request.origin.in_log),
 		                          errhidestmt(!is_first), errhidecontext(true)));
 	else
 		ereport(LOG_SERVER_ONLY,
-		        (errmsg_internal("%s %s: requested by %s (repeated " INT64_FORMAT " times)", action,
-		                         session.c_str(), request.origin.in_log, times_before),
+		        (errmsg_internal("%s %s%s: requested by %s (repeated " INT64_FORMAT " times)", action,
+		                         session.c_str(), when, request.origin.in_log, times_before),
 		         errhidestmt(!is_first), errhidecontext(true)));
 }
 

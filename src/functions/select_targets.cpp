@@ -37,6 +37,7 @@ target_of(const Request &request, const BackendSnapshot &snapshot, const char *q
 	    .query = sql_query(query),
 	    .statement = statement_stamp(snapshot.session),
 	    .action = request.action,
+	    .is_asked = false,
 	    .is_announced = false,
 	    .is_signaled = false,
 	    .signaled_at = 0,
@@ -222,8 +223,24 @@ select_targets(const Request &request, FilterMatcher &matcher)
 	    add_matching(request, matcher, targets, [](const BackendSnapshot &) { return true; }));
 	if (request.filter.blocking_for && targets.count() == 0)
 		notice_waits(request.filter);
-	std::ranges::sort(targets.all(), by_age);
+	sort_by_age(targets);
 	return targets;
+}
+
+void
+add_new_targets(const Request &request, FilterMatcher &matcher, Targets &targets)
+{
+	(void)add_matching(request, matcher, targets,
+	                   [&](const BackendSnapshot &snapshot) {
+		                   return snapshot.session.state != State::Unknown &&
+		                          !has(targets, snapshot.backend.id);
+	                   });
+}
+
+void
+sort_by_age(Targets &targets)
+{
+	std::ranges::sort(targets.all(), by_age);
 }
 
 bool

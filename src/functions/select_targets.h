@@ -22,4 +22,13 @@ bool awaits_connecting(const Request &request);
 bool add_late_targets(const Request &request, FilterMatcher &matcher, Timestamp started,
                       Targets &targets);
 
+/*
+ * Add the sessions that are not among the targets yet, but for those that have not come to their
+ * first command: they may yet be refused.
+ */
+void add_new_targets(const Request &request, FilterMatcher &matcher, Targets &targets);
+
+/* In the order in which they are shown. */
+void sort_by_age(Targets &targets);
+
 } // namespace session_guard

@@ -7,11 +7,9 @@
  * many sessions, include_sync_rep, and include_spared where it names a condition;
  * then timeout, reason and dry_run; last, where it is about many, what is excepted.
  */
-#include "pg/result_row.h"
-
 #include "functions/arguments.h"
 #include "functions/execute_request.h"
-#include "functions/session_columns.h"
+#include "functions/request_rows.h"
 
 extern "C"
 {
@@ -41,51 +39,6 @@ constexpr std::uint32_t idle_states = state_bit(State::Idle);
 constexpr std::uint32_t idle_in_transaction_states =
     state_bit(State::IdleInTransaction) | state_bit(State::IdleInTransactionAborted);
 
-/* A column of session_guard.result. */
-enum Column
-{
-	Pid,
-	BackendStart,
-	DatabaseName,
-	UserName,
-	ApplicationName,
-	ClientAddress,
-	StateName,
-	Query,
-	ActionName,
-	OutcomeName,
-	Note,
-	ColumnCount,
-};
-
-using SignalRow = ResultRow<ColumnCount>;
-
-constexpr SessionColumns session_columns{.pid = Pid,
-                                         .backend_start = BackendStart,
-                                         .database = DatabaseName,
-                                         .role = UserName,
-                                         .application_name = ApplicationName,
-                                         .client_address = ClientAddress,
-                                         .state = StateName};
-
-SignalRow
-row_of(const Target &target)
-{
-	SignalRow row;
-
-	if (!target.is_known)
-		row.set(Pid, Int32GetDatum(target.snapshot.backend.id.pid));
-	else if (set_session(row, session_columns, target.snapshot))
-		row.set(Query, PointerGetDatum(target.query));
-	else
-		row.set_text(Query, "<insufficient privilege>");
-	row.set_text(ActionName, name_of(target.action).data());
-	/* Only the caller's own session can be without an outcome: its signal is on the way. */
-	row.set_text(OutcomeName, name_of(target.outcome.value_or(Outcome::Signaled)).data());
-	row.set_text(Note, target.note);
-	return row;
-}
-
 /* Take the arguments that all functions share. */
 void
 take_common(Arguments &arguments, Request &request)
@@ -101,12 +54,7 @@ Datum
 execute_and_show(FunctionCallInfo fcinfo, const Arguments &arguments, Request &request)
 {
 	request.given = arguments.given();
-	InitMaterializedSRF(fcinfo, 0);
-
-	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-	for (const Target &target : execute(request).all())
-		row_of(target).put(*result);
-	return Datum{0};
+	return return_rows(fcinfo, execute(request));
 }
 
 /* The same for a function about one process, whose own arguments have been taken. */

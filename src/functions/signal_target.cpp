@@ -1,5 +1,5 @@
 /*
- * Signal one target of a request (see signal_target.h).
+ * Signal the targets of a request (see signal_target.h).
  */
 #include "functions/signal_target.h"
 
@@ -14,8 +14,10 @@
 
 #include "action/act.h"
 
+#include "functions/await_targets.h"
 #include "functions/check_target.h"
 #include "functions/request_messages.h"
+#include "functions/waiting.h"
 
 #include <utility>
 
@@ -105,11 +107,15 @@ class RequestIntent
 		return event;
 	}
 
-	/* The server's function has the last word on the caller's rights. */
-	static bool
-	send(int pid, Action action)
+	/*
+	 * The server's function has the last word on the caller's rights.  Who is asked to end by
+	 * itself gets no signal that the server knows of, and the recheck has asked for them.
+	 */
+	bool
+	send() const
 	{
-		return signal_by_server(pid, action);
+		return target_.is_asked ? ask_to_end(backend())
+		                        : signal_by_server(backend().id.pid, target_.action);
 	}
 
 	template <typename Work>
@@ -168,6 +174,25 @@ signal_target(const Request &request, FilterMatcher &matcher, Target &target)
 	target.event = acted.event;
 	if (!can_be_awaited(request, target))
 		target.settle(Outcome::Signaled);
+}
+
+void
+signal_targets(const Request &request, FilterMatcher &matcher, const Targets &targets)
+{
+	for (Target &target : targets.all())
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (target.outcome || target.is_signaled)
+			continue;
+		precheck(request, matcher, target);
+		if (target.outcome || (!request.pid && target.is_self()))
+			continue;
+		/* Only what will be signaled is waited for; the wait may have changed that. */
+		if (await_history_room(request.deadline, [&] { (void)confirm_all(targets); }))
+			precheck(request, matcher, target);
+		if (!target.outcome)
+			signal_target(request, matcher, target);
+	}
 }
 
 } // namespace session_guard

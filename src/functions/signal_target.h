@@ -1,5 +1,5 @@
 /*
- * Signal one target of a request, by the one way to act (action/act.h).
+ * Signal the targets of a request, by the one way to act (action/act.h).
  */
 #pragma once
 
@@ -14,5 +14,8 @@ namespace session_guard
  * unless its effect is to be awaited.
  */
 void signal_target(const Request &request, FilterMatcher &matcher, Target &target);
+
+/* Check and signal what has not been yet, but for the caller's own session. */
+void signal_targets(const Request &request, FilterMatcher &matcher, const Targets &targets);
 
 } // namespace session_guard

@@ -13,12 +13,12 @@ namespace session_guard
 {
 
 void
-pause(Duration duration)
+pause(Duration duration, const char *wait_event)
 {
 	long milliseconds = std::max<long>(1, static_cast<long>(duration / millisecond));
 
 	(void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
-	                own_wait_event("PgSessionGuardConfirm"));
+	                own_wait_event(wait_event));
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }

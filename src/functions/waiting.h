@@ -13,8 +13,8 @@
 namespace session_guard
 {
 
-/* Sleep for a moment, and see to interrupts. */
-void pause(Duration duration);
+/* Sleep for a moment, and see to interrupts; the name is that of the wait event. */
+void pause(Duration duration, const char *wait_event = "PgSessionGuardConfirm");
 
 /* Wait while a condition holds, but not beyond the deadline. */
 template <typename Condition>

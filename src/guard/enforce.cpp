@@ -223,10 +223,10 @@ class VerdictIntent
 		return event_of(last_due_, outcome);
 	}
 
-	static bool
-	send(int pid, Action action)
+	bool
+	send() const
 	{
-		return signal_backend(pid, action);
+		return signal_backend(backend().id.pid, action());
 	}
 
 	template <typename Work>

@@ -53,6 +53,21 @@ own_status_slot()
 #endif
 }
 
+/*
+ * Have the session in a place of the backend-status array catch up with what others have changed in
+ * the catalogs, as soon as it waits for its client outside of a transaction; false if another
+ * process is there.
+ */
+inline bool
+send_catchup(int pid, int slot)
+{
+#if PG_VERSION_NUM >= 170000
+	return SendProcSignal(pid, PROCSIG_CATCHUP_INTERRUPT, slot) == 0;
+#else
+	return SendProcSignal(pid, PROCSIG_CATCHUP_INTERRUPT, slot + 1) == 0;
+#endif
+}
+
 /* The process in a place of the backend-status array; nullptr if there is none. */
 inline PGPROC *
 proc_in_slot(int slot)
@@ -274,6 +289,20 @@ may_execute(Oid function, Oid role)
 	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
 #endif
 }
+
+/* Does a role own a database?  Superusers own everything. */
+inline bool
+owns_database(Oid role, Oid database)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, role);
+#else
+	return pg_database_ownercheck(database, role);
+#endif
+}
+
+/* Does CREATEROLE reach only as far as the option ADMIN on a role (16)? */
+inline constexpr bool createrole_needs_admin_option = PG_VERSION_NUM >= 160000;
 
 /*
  * 18: the role whose members may signal a process that has no role, or a

@@ -37,6 +37,15 @@ denial_of(const PGPROC &process)
 }
 
 bool
+may_alter_role(Oid role)
+{
+	if (superuser_arg(role))
+		return superuser();
+	return has_createrole_privilege(GetUserId()) &&
+	       (!createrole_needs_admin_option || is_admin_of_role(GetUserId(), role));
+}
+
+bool
 may_see(Oid role)
 {
 	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||

@@ -24,6 +24,12 @@ bool may_signal(Oid role);
  */
 const char *denial_of(const PGPROC &process);
 
+/*
+ * May the caller change a role?  The rule of ALTER ROLE (user.c): a superuser by superusers
+ * only, any other by a role with CREATEROLE, which needs the option ADMIN on it from 16 on.
+ */
+bool may_alter_role(Oid role);
+
 /* Does pg_stat_activity show the caller all of a session of this role? */
 bool may_see(Oid role);
 

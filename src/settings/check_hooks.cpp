@@ -15,6 +15,7 @@ namespace
 {
 
 bool keeps_server_settings = false;
+Source last_source = Source::ConfigurationFile;
 
 constexpr char refused_message[] = "the session guard does not take this setting for itself";
 
@@ -39,6 +40,25 @@ check_source(GucSource source)
 	GUC_check_errhint("Set it in the configuration file, or with ALTER SYSTEM, ALTER ROLE or ALTER "
 	                  "DATABASE.");
 	return false;
+}
+
+/* Of a value that a session may not set: where it is stored. */
+Source
+source_of(GucSource source)
+{
+	switch (source)
+	{
+		case PGC_S_GLOBAL:
+			return Source::AllRoles;
+		case PGC_S_DATABASE:
+			return Source::Database;
+		case PGC_S_USER:
+			return Source::Role;
+		case PGC_S_DATABASE_USER:
+			return Source::RoleInDatabase;
+		default:
+			return Source::ConfigurationFile;
+	}
 }
 
 /* Refuse a number that is neither 0 nor large enough, and round the others. */
@@ -104,6 +124,19 @@ bool
 check_exempt(bool *, void **, GucSource source)
 {
 	return check_source(source);
+}
+
+bool
+check_accept_connections(bool *, void **, GucSource source)
+{
+	last_source = source_of(source);
+	return check_source(source);
+}
+
+Source
+last_checked_source()
+{
+	return last_source;
 }
 
 /* Refuse the databases that are copied: they cannot be while the worker is connected to one. */

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "core/limits.h"
+
 #include "pg/pg.h"
 
 namespace session_guard
@@ -14,6 +16,11 @@ bool check_seconds(double *value, void **extra, GucSource source);
 bool check_transactions(double *value, void **extra, GucSource source);
 bool check_kilobytes(double *value, void **extra, GucSource source);
 bool check_exempt(bool *value, void **extra, GucSource source);
+/* The same, and the source is kept in mind. */
+bool check_accept_connections(bool *value, void **extra, GucSource source);
+
+/* Where the value comes from that was checked last for accept_connections. */
+Source last_checked_source();
 
 /* Check hooks of other settings. */
 bool check_age(double *value, void **extra, GucSource source);

@@ -28,6 +28,9 @@ bool spare_listeners = true;
 bool spare_maintenance = true;
 bool count_advisory_locks = false;
 bool exempt = false;
+bool accept_connections = true;
+Source accept_connections_source = Source::ConfigurationFile;
+char *bypass_role = nullptr;
 double actions_per_minute = 0;
 double cancel_grace_ms = 10 * 1000;
 int catch_up_per_second = 10;
@@ -100,6 +103,28 @@ define_limits()
 	                         &exempt, exempt, PGC_SUSET, 0, check_exempt, nullptr, nullptr);
 }
 
+/* guc.c applies a value right after its check, and only if no more special one is there. */
+void
+assign_accept_connections(bool, void *)
+{
+	accept_connections_source = last_checked_source();
+}
+
+/* Define who may connect. */
+void
+define_connections()
+{
+	DefineCustomBoolVariable("pg_session_guard.accept_connections",
+	                         "Accepts new connections to a database, or as a role.",
+	                         "Superusers connect all the same, and members of "
+	                         "pg_session_guard.closed_bypass_role.",
+	                         &accept_connections, accept_connections, PGC_SUSET, 0,
+	                         check_accept_connections, assign_accept_connections, nullptr);
+	DefineCustomStringVariable("pg_session_guard.closed_bypass_role",
+	                           "Sets the role whose members may connect to what is closed.",
+	                           nullptr, &bypass_role, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+}
+
 /* Define who is spared, and what counts, unless configured otherwise. */
 void
 define_switches()
@@ -159,6 +184,7 @@ define_settings()
 	define_workers();
 	define_switches();
 	define_limits();
+	define_connections();
 	define_at_start();
 	MarkGUCPrefixReserved("pg_session_guard");
 }
@@ -219,6 +245,24 @@ Duration
 max_prepared_age()
 {
 	return duration_of(max_prepared_age_seconds, second);
+}
+
+bool
+accepts_connections()
+{
+	return accept_connections;
+}
+
+Source
+source_of_accept_connections()
+{
+	return accept_connections_source;
+}
+
+const char *
+closed_bypass_role()
+{
+	return bypass_role;
 }
 
 Duration

@@ -38,6 +38,16 @@ std::size_t max_actions_per_minute();
 /* The age from which on the log names prepared transactions; 0 is none. */
 Duration max_prepared_age();
 
+/*
+ * May the user of this session connect to its database, by what is set for both, and where is that
+ * set?  Only in a client's session, whose variables hold what is stored for role and database.
+ */
+bool accepts_connections();
+Source source_of_accept_connections();
+
+/* The role whose members enter what is closed; empty if there is none. */
+const char *closed_bypass_role();
+
 /* How long rows of the history are kept; 0 is for ever. */
 Duration history_retention();
 

@@ -54,7 +54,10 @@ store(const char *name, const char *value, RoleDatabaseSettings &stored)
 	for (Limit limit : all_limits)
 		if (!is_of_server(limit) && facts(limit).name == name)
 			return take_over(parse_limit(limit, value), stored.limits[index_of(limit)]);
-	/* It cannot be stored for a role or database, and the server applies it to no session. */
+	/*
+	 * It cannot be stored for a role or database, and the server applies it to no session; or it
+	 * is accept_connections, which is no limit.
+	 */
 	return true;
 }
 

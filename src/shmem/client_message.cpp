@@ -134,6 +134,17 @@ withdraw_message()
 	unsent = nullptr;
 }
 
+void
+retract_message(int place, const SessionId &session)
+{
+	MessageSlot &slot = slots[place];
+
+	SpinLockAcquire(&slot.lock);
+	if (slot.writer == MyProcPid && slot.message.session == session)
+		slot.writer = 0;
+	SpinLockRelease(&slot.lock);
+}
+
 bool
 may_have_message(int slot)
 {

@@ -49,6 +49,9 @@ void keep_message();
  */
 void withdraw_message();
 
+/* The signal was taken back: so is what this process has told the session, kept or not. */
+void retract_message(int slot, const SessionId &session);
+
 /* A session as it finds its messages: itself, its place, and the statement that it runs. */
 struct Addressee
 {

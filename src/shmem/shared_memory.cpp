@@ -7,7 +7,9 @@
 
 #include "shmem/action_budget.h"
 #include "shmem/client_message.h"
+#include "shmem/closings.h"
 #include "shmem/counters.h"
+#include "shmem/end_requests.h"
 #include "shmem/event_ring.h"
 #include "shmem/policy_state.h"
 #include "shmem/present_time.h"
@@ -33,7 +35,8 @@ constexpr Part parts[] = {
     {policy_state_size, policy_state_init},   {present_time_size, present_time_init},
     {action_budget_size, action_budget_init}, {tracking_size, tracking_init},
     {published_size, published_init},         {client_messages_size, client_messages_init},
-    {event_ring_size, event_ring_init},
+    {event_ring_size, event_ring_init},       {closings_size, closings_init},
+    {end_requests_size, end_requests_init},
 };
 
 bool is_there = false;

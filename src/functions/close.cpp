@@ -1,0 +1,81 @@
+/*
+ * Closing (see close.h).
+ */
+#include "functions/close.h"
+
+#include "pg/compat.h"
+#include "pg/monotonic_clock.h"
+#include "pg/privileges.h"
+
+#include "status/sql_values.h"
+
+namespace session_guard
+{
+
+namespace
+{
+
+void
+check_may_close(const ClosedObject &object)
+{
+	if (OidIsValid(object.database))
+	{
+		if (!owns_database(GetUserId(), object.database))
+			ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			                errmsg("must be owner of database %s",
+			                       name_or_mark(get_database_name(object.database)))));
+		return;
+	}
+	if (!may_alter_role(object.role))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		                errmsg("permission denied to close %s", name_of(object)),
+		                errdetail("It takes the right to alter the role.")));
+	if (superuser_arg(object.role))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		                errmsg("cannot close %s, which is a superuser", name_of(object)),
+		                errdetail("Superusers connect to what is closed, too.")));
+}
+
+} // namespace
+
+const char *
+name_of(const ClosedObject &object)
+{
+	if (OidIsValid(object.database))
+		return psprintf("database %s",
+		                quoted(on_one_line(name_or_mark(get_database_name(object.database)))));
+	return psprintf("role %s",
+	                quoted(on_one_line(name_or_mark(GetUserNameFromId(object.role, true)))));
+}
+
+void
+check_may_close(const ClosedObjects &objects)
+{
+	for (std::size_t i = 0; i < objects.count(); i++)
+		check_may_close(objects.at(i));
+}
+
+std::uint64_t
+close_object(const ClosedObject &object, const Request &request, Instant until, int drained_by)
+{
+	Closing closing{};
+
+	closing.object = object;
+	closing.since = GetCurrentTimestamp();
+	closing.until = until;
+	closing.drained_by = drained_by;
+	strlcpy(closing.by.data(), request.origin.caller, closing.by.size());
+	strlcpy(closing.reason.data(), request.reason != nullptr ? request.reason : "",
+	        closing.reason.size());
+	std::uint64_t number = add_closing(closing, monotonic_now());
+	if (number == 0)
+		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+		                errmsg("too many databases and roles are closed"),
+		                errdetail("There can be %d at a time.", max_closings)));
+	ereport(LOG_SERVER_ONLY, (errmsg_internal("closing %s to new connections: requested by %s",
+	                                          name_of(object), request.origin.in_log),
+	                          errhidestmt(true), errhidecontext(true)));
+	return number;
+}
+
+} // namespace session_guard

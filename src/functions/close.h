@@ -1,0 +1,52 @@
+/*
+ * Closing databases and roles to new connections, for the functions that do that.
+ */
+#pragma once
+
+#include "shmem/closings.h"
+
+#include "functions/request.h"
+
+#include <span>
+
+namespace session_guard
+{
+
+/* What is closed: the databases or the roles that the caller has named. */
+struct ClosedObjects
+{
+	std::span<const Oid> databases;
+	std::span<const Oid> roles;
+
+	std::size_t
+	count() const
+	{
+		return databases.size() + roles.size();
+	}
+
+	ClosedObject
+	at(std::size_t i) const
+	{
+		return i < databases.size()
+		           ? ClosedObject{.database = databases[i], .role = InvalidOid}
+		           : ClosedObject{.database = InvalidOid, .role = roles[i - databases.size()]};
+	}
+};
+
+/* database "shop", for log and messages. */
+const char *name_of(const ClosedObject &object);
+
+/*
+ * Stop with an error unless the caller may close all of these: a database its owner, a role who
+ * may ALTER it; and unless it makes sense, which it does not of a superuser.
+ */
+void check_may_close(const ClosedObjects &objects);
+
+/*
+ * Close an object until then, by the monotonic clock, for a request, and say so in the log.  An
+ * error if no more can be closed.  "drained_by" is the process that drains it, or 0.
+ */
+std::uint64_t close_object(const ClosedObject &object, const Request &request, Instant until,
+                           int drained_by);
+
+} // namespace session_guard
