@@ -87,4 +87,17 @@ give_up_all(Duration timeout, const Targets &targets)
 	}
 }
 
+void
+tell_progress(void *arg)
+{
+	auto targets = static_cast<const Targets *>(arg);
+	auto is_confirmed = [](const Target &target)
+	{ return target.outcome == Outcome::Terminated || target.outcome == Outcome::Canceled; };
+	auto signaled = std::ranges::count_if(targets->all(), &Target::is_signaled);
+	auto confirmed = std::ranges::count_if(targets->all(), is_confirmed);
+
+	errcontext("%d of %d sessions signaled, %d of them confirmed", static_cast<int>(signaled),
+	           static_cast<int>(targets->count()), static_cast<int>(confirmed));
+}
+
 } // namespace session_guard

@@ -19,4 +19,7 @@ bool confirm_all(const Targets &targets);
  */
 void give_up_all(Duration timeout, const Targets &targets);
 
+/* For error_context_stack, with the targets: add to an error how far the request had got. */
+void tell_progress(void *targets);
+
 } // namespace session_guard

@@ -186,15 +186,23 @@ drain_all(Drain &drain, FilterMatcher &matcher, const Connecting &connecting)
 		return drain_once(drain, matcher) || are_coming;
 	};
 
+	ErrorContextCallback context{
+	    .previous = error_context_stack, .callback = tell_progress, .arg = &drain.targets};
+
+	error_context_stack = &context;
 	while (goes_on())
 	{
 		Instant now = monotonic_now();
 		if (now >= drain.request.deadline)
-			return give_up_all(drain.request.timeout, drain.targets);
+		{
+			give_up_all(drain.request.timeout, drain.targets);
+			break;
+		}
 		Instant until = now < drain.deadline ? drain.deadline : drain.request.deadline;
 		pause(std::clamp(until - now, millisecond, next), "PgSessionGuardDrain");
 		next = std::min(2 * next, longest_pause);
 	}
+	error_context_stack = context.previous;
 }
 
 /* Say of whom more was broken off than asked. */

@@ -79,20 +79,6 @@ signal_self(const Request &request, FilterMatcher &matcher, const Targets &targe
 			signal_target(request, matcher, target);
 }
 
-/* Add to an error how far the request had got. */
-void
-report_progress(void *arg)
-{
-	auto targets = static_cast<const Targets *>(arg);
-	auto is_confirmed = [](const Target &target)
-	{ return target.outcome == Outcome::Terminated || target.outcome == Outcome::Canceled; };
-	auto signaled = std::ranges::count_if(targets->all(), &Target::is_signaled);
-	auto confirmed = std::ranges::count_if(targets->all(), is_confirmed);
-
-	errcontext("%d of %d sessions signaled, %d of them confirmed", static_cast<int>(signaled),
-	           static_cast<int>(targets->count()), static_cast<int>(confirmed));
-}
-
 /*
  * Wait until every signal has had its effect, or until sessions that were about to
  * connect can be read: they are to have their signal while there is time.
@@ -117,7 +103,7 @@ end_all(const Request &request, FilterMatcher &matcher, Timestamp started,
         const Connecting &connecting, Targets &targets)
 {
 	ErrorContextCallback context{
-	    .previous = error_context_stack, .callback = report_progress, .arg = &targets};
+	    .previous = error_context_stack, .callback = tell_progress, .arg = &targets};
 
 	error_context_stack = &context;
 	do

@@ -76,14 +76,15 @@ write_line(const Request &request, Target &target, std::int64_t times_before)
 		session.append(target.snapshot.backend.id.pid);
 	target.is_announced = true;
 	if (times_before == 0)
-		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s %s%s: requested by %s", action, session.c_str(), when,
-		                                          request.origin.in_log),
+		ereport(LOG_SERVER_ONLY, (errmsg_internal("%s %s%s: requested by %s", action,
+		                                          session.c_str(), when, request.origin.in_log),
 		                          errhidestmt(!is_first), errhidecontext(true)));
 	else
-		ereport(LOG_SERVER_ONLY,
-		        (errmsg_internal("%s %s%s: requested by %s (repeated " INT64_FORMAT " times)", action,
-		                         session.c_str(), when, request.origin.in_log, times_before),
-		         errhidestmt(!is_first), errhidecontext(true)));
+		ereport(
+		    LOG_SERVER_ONLY,
+		    (errmsg_internal("%s %s%s: requested by %s (repeated " INT64_FORMAT " times)", action,
+		                     session.c_str(), when, request.origin.in_log, times_before),
+		     errhidestmt(!is_first), errhidecontext(true)));
 }
 
 ClientMessage

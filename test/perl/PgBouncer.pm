@@ -19,7 +19,7 @@ sub program
 	return $found;
 }
 
-# Start one for database postgres of a node, for roles that log in without a
+# Start one for the databases of a node, for roles that log in without a
 # password, with further settings; returns it when it accepts connections.
 my @running;
 
@@ -33,7 +33,7 @@ sub start
 	append_to_file("$folder/users", join '', map { qq("$_" ""\n) } @$roles);
 	append_to_file("$folder/ini", <<"INI" . join '', map { "$_ = $settings{$_}\n" } sort keys %settings);
 [databases]
-postgres = host=${\ $node->host } port=${\ $node->port }
+* = host=${\ $node->host } port=${\ $node->port }
 [pgbouncer]
 listen_port = $port
 unix_socket_dir = $folder
