@@ -858,7 +858,7 @@ COMMENT ON COLUMN session_guard.schedule.measured IS 'how long that is by now';
 COMMENT ON COLUMN session_guard.schedule.measured_amount IS
 	'how much it is by now: transactions, or bytes';
 COMMENT ON COLUMN session_guard.schedule.due_at IS
-	'when it will be acted on if it goes on so, and at the earliest if it is spared for now; null if nothing is to come, or if it is spared for good or beyond that time';
+	'when it will be acted on if it goes on so (the jitter of session_timeout included), and at the earliest if it is spared for now; null if nothing is to come, or if it is spared for good or beyond that time';
 COMMENT ON COLUMN session_guard.schedule.action IS 'what is done then: cancel, terminate or log';
 COMMENT ON COLUMN session_guard.schedule.spared IS 'why it is spared at this moment; null if it is not';
 COMMENT ON COLUMN session_guard.schedule.waits_for IS

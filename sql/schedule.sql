@@ -78,7 +78,8 @@ SELECT limit_name, since >= now() AS has_begun, due_at = since + threshold AS is
 	measured >= '0' AND measured < threshold AS is_measured
 FROM session_guard.schedule
 WHERE pid = pg_backend_pid() AND limit_name <> 'session_timeout';
-SELECT since = backend_start AS has_begun, due_at = since + threshold AS is_due_in_time,
+SELECT since = backend_start AS has_begun,
+	due_at BETWEEN since + threshold AND since + 1.1 * threshold AS is_due_in_time,
 	measured >= '0' AND measured < threshold AS is_measured
 FROM session_guard.schedule
 WHERE pid = pg_backend_pid() AND limit_name = 'session_timeout';
@@ -161,6 +162,7 @@ SELECT * FROM own;
 \c - :superuser
 ALTER SYSTEM SET pg_session_guard.mode = 'off';
 ALTER SYSTEM SET pg_session_guard.session_timeout = '5h';
+ALTER SYSTEM SET pg_session_guard.session_timeout_jitter = 0;
 ALTER SYSTEM SET pg_session_guard.transaction_timeout = '6h';
 SELECT pg_reload_conf();
 CALL wait_for('EXISTS (SELECT FROM own WHERE spared = ''mode is off'')');

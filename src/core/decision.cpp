@@ -5,6 +5,7 @@
 
 #include "core/excluded_time.h"
 #include "core/horizon_age.h"
+#include "core/jitter.h"
 #include "core/memory_sampling.h"
 #include "core/stillness.h"
 
@@ -170,6 +171,7 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 		        .threshold = threshold,
 		        .episode = episode,
 		        .deadline = episode.start,
+		        .jitter = 0,
 		        .due = episode.start,
 		        .measured = amount_of(limit, session, tracking, policy),
 		        .action = policy.mode == Mode::Log ? Action::Log : action,
@@ -179,12 +181,14 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 		        .used = tracking.memory.bytes,
 		        .bound = session.shortage.left.bound};
 	Duration excluded = excluded_time(limit, episode.start, session, tracking, policy).total();
-	Instant deadline = later(episode.start + excluded, threshold.value);
+	Duration jitter = jitter_of(limit, session.id, policy);
+	Instant deadline = later(episode.start + excluded, threshold.value + jitter);
 
 	return {.limit = limit,
 	        .threshold = threshold,
 	        .episode = episode,
 	        .deadline = deadline,
+	        .jitter = jitter,
 	        .due = deadline,
 	        .measured = std::max<Duration>(0, now - episode.start - excluded),
 	        .action = policy.mode == Mode::Log ? Action::Log : action,

@@ -27,6 +27,8 @@ struct Verdict
 	Episode episode;
 	/* When the episode reached the threshold. */
 	Instant deadline;
+	/* How much of that is not the threshold's (core/jitter.h). */
+	Duration jitter;
 	/* When the step that is due now became due. */
 	Instant due;
 	/* How long the episode has lasted, without excluded time; or how much it is, as the limit

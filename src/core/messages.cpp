@@ -42,6 +42,8 @@ append_threshold(Text &text, const Verdict &verdict, const Names &names)
 	              verdict.threshold.value);
 	append_source(text.append(" ("), verdict.threshold.source, names);
 	text.append(")");
+	if (verdict.jitter != 0)
+		text.append(" plus ").append_duration(verdict.jitter).append(" of jitter");
 }
 
 std::string_view
@@ -223,9 +225,9 @@ append_detail(Text &text, const Verdict &verdict, const Policy &policy, const Na
 Duration
 lateness_of(const Verdict &verdict, const Policy &policy)
 {
-	return verdict.since_cancel != 0
-	           ? verdict.since_cancel - policy.cancel_grace
-	           : verdict.measured - verdict.threshold.value - (verdict.due - verdict.deadline);
+	return verdict.since_cancel != 0 ? verdict.since_cancel - policy.cancel_grace
+	                                 : verdict.measured - verdict.threshold.value - verdict.jitter -
+	                                       (verdict.due - verdict.deadline);
 }
 
 void

@@ -59,7 +59,13 @@ comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_s
 	/* maintenance_timeout bounds what is excluded from a transaction. */
 	if (limit == Limit::Transaction && comes_into_force(now, before, Limit::Maintenance))
 		return true;
-	return is_stricter(limit, value, old_value);
+	/* Less jitter ends those sooner that have much of it. */
+	if (limit == Limit::Session && is_stored &&
+	    now.session_timeout_jitter < before.session_timeout_jitter)
+		return true;
+	return is_stricter(limit, value, old_value) ||
+	       is_stricter(limit, value + longest_jitter(now, limit),
+	                   old_value + longest_jitter(before, limit));
 }
 
 bool

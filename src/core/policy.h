@@ -41,6 +41,8 @@ struct Policy
 	Exemption exempt;
 	/* How long a canceled statement may go on; 0 means that it is never terminated. */
 	Duration cancel_grace;
+	/* The largest share of session_timeout by which a session may outlive it (core/jitter.h). */
+	std::int32_t session_timeout_jitter;
 	Thresholds limits;
 };
 static_assert(std::is_trivially_copyable_v<Policy>);
@@ -51,6 +53,15 @@ constexpr bool
 is_set(const Policy &policy, Limit limit)
 {
 	return policy.mode != Mode::Off && threshold_of(policy.limits, limit).value != 0;
+}
+
+/* The longest that any session may outlive its limit; how long one may is in core/jitter.h. */
+constexpr Duration
+longest_jitter(const Policy &policy, Limit limit)
+{
+	return limit == Limit::Session
+	           ? threshold_of(policy.limits, limit).value * policy.session_timeout_jitter / 100
+	           : 0;
 }
 
 /* What ALTER ROLE or ALTER DATABASE SET stores for a role, a database or both; none: not set. */

@@ -31,6 +31,7 @@ bool exempt = false;
 bool accept_connections = true;
 Source accept_connections_source = Source::ConfigurationFile;
 char *bypass_role = nullptr;
+int session_timeout_jitter = 10;
 double actions_per_minute = 0;
 double cancel_grace_ms = 10 * 1000;
 int catch_up_per_second = 10;
@@ -98,6 +99,11 @@ define_limits()
 	    "Sets how long a canceled statement may go on before its session is terminated.",
 	    "0 means that the session is never terminated for it.", &cancel_grace_ms, cancel_grace_ms,
 	    0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, check_milliseconds, nullptr, nullptr);
+	DefineCustomIntVariable(
+	    "pg_session_guard.session_timeout_jitter",
+	    "Sets by how many percent of session_timeout at most a session may outlive it.",
+	    "Sessions that were opened together then end one after the other.", &session_timeout_jitter,
+	    session_timeout_jitter, 0, 100, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 	DefineCustomBoolVariable("pg_session_guard.exempt",
 	                         "Spares the sessions of a role or database from all limits.", nullptr,
 	                         &exempt, exempt, PGC_SUSET, 0, check_exempt, nullptr, nullptr);
@@ -200,6 +206,7 @@ configured_policy()
 	              .count_advisory_locks = count_advisory_locks,
 	              .exempt = {.value = exempt, .source = Source::ConfigurationFile},
 	              .cancel_grace = duration_of(cancel_grace_ms, millisecond),
+	              .session_timeout_jitter = session_timeout_jitter,
 	              .limits = {}};
 
 	for (std::size_t i = 0; i < limit_count; i++)

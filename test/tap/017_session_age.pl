@@ -11,7 +11,10 @@ use GuardTest;
 use RawSession;
 use Test::More;
 
-my $node = guard_node('main', 'pg_session_guard.session_timeout' => '2s');
+my $node = guard_node(
+	'main',
+	'pg_session_guard.session_timeout' => '2s',
+	'pg_session_guard.session_timeout_jitter' => 0);
 
 $node->safe_psql('postgres', 'CREATE TABLE t (x int); GRANT ALL ON t TO web');
 

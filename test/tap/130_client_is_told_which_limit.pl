@@ -21,7 +21,11 @@ my %hint = (
 	transaction => 'Divide the work into shorter transactions, or ask the administrator to raise the limit.',
 	session => 'Connect again, or ask the administrator to raise the limit.');
 
-my $node = guard_node('main', 'pg_session_guard.naptime' => '100ms', 'pg_session_guard.cancel_grace' => '500ms');
+my $node = guard_node(
+	'main',
+	'pg_session_guard.naptime' => '100ms',
+	'pg_session_guard.cancel_grace' => '500ms',
+	'pg_session_guard.session_timeout_jitter' => 0);
 $node->safe_psql('postgres', "CREATE ROLE $_ LOGIN") for qw(sleeper batch guest stubborn);
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(shop bank);
 

@@ -12,7 +12,7 @@ use GuardTest;
 use RawSession;
 use Test::More;
 
-my $node = guard_node('main');
+my $node = guard_node('main', 'pg_session_guard.session_timeout_jitter' => 0);
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
 $node->safe_psql('postgres', 'CREATE ROLE owner SUPERUSER LOGIN; CREATE ROLE backup LOGIN; CREATE ROLE readers');
 $node->safe_psql('postgres', 'ALTER ROLE backup SET pg_session_guard.exempt = on');

@@ -306,6 +306,12 @@ class PolicyBuilder
 		return *this;
 	}
 	PolicyBuilder &
+	session_timeout_jitter(std::int32_t percent)
+	{
+		policy_.session_timeout_jitter = percent;
+		return *this;
+	}
+	PolicyBuilder &
 	mode(Mode mode)
 	{
 		policy_.mode = mode;
@@ -368,6 +374,7 @@ class PolicyBuilder
 	               .count_advisory_locks = false,
 	               .exempt = {},
 	               .cancel_grace = 10 * second,
+	               .session_timeout_jitter = 0,
 	               .limits = {}};
 };
 

@@ -35,6 +35,7 @@ verdict(Limit limit, Duration threshold, Duration measured, Duration since_cance
 	        .threshold = {.value = threshold, .source = Source::ConfigurationFile},
 	        .episode = {},
 	        .deadline = noon,
+	        .jitter = 0,
 	        .due = noon,
 	        .measured = measured,
 	        .action = Action::Terminate,
@@ -143,6 +144,17 @@ TEST(ClientDetail, IsASentenceForEachLimit)
 	                              "min (configuration file).");
 }
 
+TEST(ClientDetail, NamesTheJitter)
+{
+	Verdict with_jitter = verdict(Limit::Session, minute, 65 * second);
+
+	with_jitter.jitter = 4 * second;
+	EXPECT_EQ(detail(with_jitter), "Connected for 1 min 5 s; pg_session_guard.session_timeout is 1 "
+	                               "min (configuration file) plus 4 s of jitter.");
+	EXPECT_EQ(reason(with_jitter), "connected for 1 min 5 s, pg_session_guard.session_timeout is 1 "
+	                               "min (configuration file) plus 4 s of jitter");
+}
+
 TEST(ClientDetail, NamesTheSource)
 {
 	Verdict by_role = verdict(Limit::IdleSession, minute, 2 * minute);
@@ -235,6 +247,10 @@ TEST(Lateness, IsWhatWasMeasuredBeyondTheThreshold)
 	EXPECT_EQ(lateness_of(verdict(Limit::IdleSession, minute, minute + 5), policy), 5);
 	EXPECT_EQ(lateness_of(verdict(Limit::Statement, minute, 2 * minute, 10 * second + 7), policy),
 	          7);
+
+	Verdict with_jitter = verdict(Limit::Session, minute, minute + 10 * second + 3);
+	with_jitter.jitter = 10 * second;
+	EXPECT_EQ(lateness_of(with_jitter, policy), 3);
 }
 
 TEST(SparedText, SaysWhy)
