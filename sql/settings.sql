@@ -43,6 +43,27 @@ ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = 1001;
 SELECT count(*) FROM pg_file_settings
 WHERE name LIKE 'pg\_session\_guard.%' AND sourcefile LIKE '%postgresql.auto.conf';
 
+-- Background workers are a list of types; the server's own and the guard's are in none.
+ALTER SYSTEM SET pg_session_guard.background_workers = 'pg_cron launcher';
+ALTER SYSTEM SET pg_session_guard.background_workers = 'pg_cron,';
+ALTER SYSTEM SET pg_session_guard.background_workers = '""';
+ALTER SYSTEM SET pg_session_guard.background_workers = 'pg_cron, walsender';
+ALTER SYSTEM SET pg_session_guard.background_workers = '"client backend"';
+ALTER SYSTEM SET pg_session_guard.background_workers = '"parallel worker", pg_cron';
+ALTER SYSTEM SET pg_session_guard.background_workers = '"autovacuum worker"';
+ALTER SYSTEM SET pg_session_guard.background_workers = '"logical replication worker"';
+ALTER SYSTEM SET pg_session_guard.background_workers = '"pg_session_guard history"';
+SELECT repeat('x', 96) AS too_long \gset
+ALTER SYSTEM SET pg_session_guard.background_workers = :'too_long';
+SET pg_session_guard.background_workers = 'pg_cron';
+ALTER ROLE CURRENT_USER SET pg_session_guard.background_workers = 'pg_cron';
+SELECT count(*) FROM pg_file_settings WHERE name = 'pg_session_guard.background_workers';
+ALTER SYSTEM SET pg_session_guard.background_workers = '"Job [1000]", pg_cron';
+SELECT setting FROM pg_file_settings WHERE name = 'pg_session_guard.background_workers';
+ALTER SYSTEM SET pg_session_guard.background_workers = pg_cron, pg_background;
+SELECT setting FROM pg_file_settings WHERE name = 'pg_session_guard.background_workers';
+ALTER SYSTEM RESET pg_session_guard.background_workers;
+
 -- No session sets a limit for itself, not even a superuser's by mistake.
 SET pg_session_guard.idle_session_timeout = '1h';
 BEGIN;

@@ -8,6 +8,8 @@
 #include "shmem/client_message.h"
 #include "shmem/end_requests.h"
 
+#include "status/sql_values.h"
+
 #include <csignal>
 
 namespace session_guard
@@ -110,8 +112,11 @@ append_session(Text &text, const BackendSnapshot &snapshot, const Names &names)
 	    .append_quoted(names.database)
 	    .append(", application ")
 	    .append_quoted(snapshot.application_name)
-	    .append(", client ");
-	append_address(text, snapshot.client_address);
+	    .append(", ");
+	if (snapshot.kind == B_BG_WORKER)
+		text.append("background worker ").append_quoted(kind_of(snapshot));
+	else
+		append_address(text.append("client "), snapshot.client_address);
 	text.append(")");
 }
 

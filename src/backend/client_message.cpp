@@ -25,8 +25,8 @@ namespace
 bool
 may_be_addressee()
 {
-	return MyBackendType == B_BACKEND && MyProc != nullptr && MyBEEntry != nullptr &&
-	       may_have_message(own_status_slot());
+	return (MyBackendType == B_BACKEND || MyBackendType == B_BG_WORKER) && MyProc != nullptr &&
+	       MyBEEntry != nullptr && may_have_message(own_status_slot());
 }
 
 Addressee
@@ -37,14 +37,22 @@ self()
 	        .statement = own_statement_stamp()};
 }
 
+/* Of a session, or of a background worker that leaves that to the server. */
+bool
+is_termination(const char *message_id)
+{
+	return strcmp(message_id, "terminating connection due to administrator command") == 0 ||
+	       strcmp(message_id,
+	              "terminating background worker \"%s\" due to administrator command") == 0;
+}
+
 /* What a message of the server does to the session that reports it. */
 std::optional<Action>
 action_of(const ErrorData &message)
 {
 	if (message.message_id == nullptr)
 		return std::nullopt;
-	if (message.elevel == FATAL &&
-	    strcmp(message.message_id, "terminating connection due to administrator command") == 0)
+	if (message.elevel == FATAL && is_termination(message.message_id))
 		return Action::Terminate;
 	if (message.elevel == ERROR &&
 	    strcmp(message.message_id, "canceling statement due to user request") == 0)

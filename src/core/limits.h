@@ -135,6 +135,16 @@ measures_wait_for_client(Limit limit)
 	       limit == Limit::IdleBlocker;
 }
 
+/*
+ * Does this limit bind background workers, too?  They wait for no client but for their own work,
+ * and nobody opens them anew.
+ */
+constexpr bool
+binds_workers(Limit limit)
+{
+	return limit != Limit::Session && !measures_wait_for_client(limit);
+}
+
 /* Does this limit measure how long the session has kept others waiting? */
 constexpr bool
 measures_blocking(Limit limit)

@@ -100,6 +100,7 @@ struct SparedWords
 };
 constexpr SparedWords spared_words[] = {
     {Spared::Superuser, "superuser", "superusers", "superuser"},
+    {Spared::Worker, "background worker", "background workers", "background worker"},
     /* The reason also says where the exemption was set. */
     {Spared::Exempt, "exempt", "exempt", "exempt by "},
     {Spared::HorizonHeldElsewhere, "not alone in holding back vacuum",

@@ -29,7 +29,9 @@ ends_sparing(const Policy &now, const Policy &before, Limit limit)
 	       ((limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Blocker ||
 	         limit == Limit::HorizonAge) &&
 	        before.spare_maintenance && !now.spare_maintenance) ||
-	       (measures_blocking(limit) && !before.count_advisory_locks && now.count_advisory_locks);
+	       (measures_blocking(limit) && !before.count_advisory_locks && now.count_advisory_locks) ||
+	       (binds_workers(limit) && now.background_workers != 0 &&
+	        now.background_workers != before.background_workers);
 }
 
 } // namespace

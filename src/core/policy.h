@@ -43,6 +43,8 @@ struct Policy
 	Duration cancel_grace;
 	/* The largest share of session_timeout by which a session may outlive it (core/jitter.h). */
 	std::int32_t session_timeout_jitter;
+	/* Tells one list of guarded background workers from another; 0 if none are guarded. */
+	std::uint32_t background_workers;
 	Thresholds limits;
 };
 static_assert(std::is_trivially_copyable_v<Policy>);

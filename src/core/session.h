@@ -219,6 +219,8 @@ struct Session
 	/* It runs COPY from or to its client, for which reading from the client is work, not a pause.
 	 */
 	bool copying;
+	/* It is a background worker, which has no client. */
+	bool is_worker = false;
 	/* It listens on a channel: its client is idle on purpose. */
 	bool listening;
 	Superuser superuser;

@@ -141,6 +141,8 @@ spared_from(Limit limit, const Session &session, const TrackingState &tracking,
 {
 	if (Spared spared = spared_from_all(session, policy); spared != Spared::No)
 		return spared;
+	if (session.is_worker && !binds_workers(limit))
+		return Spared::Worker;
 	if (is_unmeasurable(limit, session))
 		return Spared::NotMeasurable;
 	return spared_by_state(limit, session, tracking, policy);
@@ -172,10 +174,17 @@ spared_from_condition(Condition condition, Duration longer_than, const Session &
 }
 
 bool
+is_bound_for_blocking(const Session &session, const Policy &policy)
+{
+	return is_set(policy, Limit::Blocker) ||
+	       (is_set(policy, Limit::IdleBlocker) && !session.is_worker);
+}
+
+bool
 may_end_for_blocking(const Session &session, const Policy &policy)
 {
-	return (is_set(policy, Limit::IdleBlocker) || is_set(policy, Limit::Blocker)) &&
-	       !is_unmeasurable(Limit::Blocker, session) && !is_spared_for_good(session, policy);
+	return is_bound_for_blocking(session, policy) && !is_unmeasurable(Limit::Blocker, session) &&
+	       !is_spared_for_good(session, policy);
 }
 
 bool

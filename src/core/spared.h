@@ -24,6 +24,8 @@ enum class Spared : std::uint8_t
 	/* By ALTER ROLE or ALTER DATABASE SET pg_session_guard.exempt. */
 	Exempt,
 	Superuser,
+	/* A background worker has no client for which it could wait too long. */
+	Worker,
 	NotMeasurable,
 	/*
 	 * A pause cannot be told from a message that is arriving, because the context
@@ -42,7 +44,7 @@ enum class Spared : std::uint8_t
 	/* For functions: it has not run for so long without the time that does not count. */
 	NotSoLong,
 };
-inline constexpr std::size_t spared_count = 14;
+inline constexpr std::size_t spared_count = 15;
 static_assert(static_cast<std::size_t>(Spared::InTransaction) + 1 == spared_count);
 
 /* Is the session spared from this limit at this moment, and why? */
@@ -65,6 +67,9 @@ enum class Condition : std::uint8_t
  */
 Spared spared_from_condition(Condition condition, Duration longer_than, const Session &session,
                              const TrackingState &tracking, const Policy &policy, Instant now);
+
+/* Does a limit on keeping others waiting bind the session? */
+bool is_bound_for_blocking(const Session &session, const Policy &policy);
 
 /*
  * May a session end some time for keeping others waiting: does a limit on that bind it, and is

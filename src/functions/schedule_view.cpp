@@ -340,7 +340,7 @@ session_guard_schedule(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		if (read_backend_in_slot(slot, snapshot, Patience::Unlimited) == ReadResult::Read &&
-		    is_client_backend(snapshot) && snapshot.session.state != State::Starting)
+		    is_guarded(snapshot) && snapshot.session.state != State::Starting)
 			put_rows(*reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), snapshot, policies,
 			         others);
 	}

@@ -181,7 +181,7 @@ read_all()
 			continue;
 		if (waits_for_lock(seen.snapshot.session))
 			all.anybody_waits = true;
-		if (!is_client_backend(seen.snapshot) || seen.snapshot.session.state == State::Starting)
+		if (!is_guarded(seen.snapshot) || seen.snapshot.session.state == State::Starting)
 			continue;
 		seen.query = may_see(seen.snapshot.role) ? sql_query(query) : nullptr;
 		all.count++;

@@ -65,6 +65,9 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 	/* An exemption may have been committed meanwhile. */
 	refresh_policies();
 	evaluation.result = read_session(slot, id, evaluation.snapshot, Patience::None, query);
+	/* A worker whose type cannot be told any more is about to end. */
+	if (evaluation.result == ReadResult::Read && !is_guarded(evaluation.snapshot))
+		evaluation.result = ReadResult::Gone;
 	evaluation.query = query;
 	/* Read after the status: what has been given back meanwhile is nobody's fault. */
 	evaluation.is_fresh =

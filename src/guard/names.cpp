@@ -43,7 +43,7 @@ append_prepared(Text &text, TransactionId xid)
 void
 append_process(Text &text, const BackendSnapshot &snapshot)
 {
-	if (!is_client_backend(snapshot))
+	if (!is_guarded(snapshot))
 	{
 		text.append(kind_of(snapshot)).append(" ").append(snapshot.backend.id.pid);
 		return;

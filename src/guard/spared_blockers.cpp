@@ -37,7 +37,7 @@ is_bound_by_none(const BackendSnapshot &session)
 {
 	Policy policy = policy_of(superuser_of_session(session.role), session.role, session.database);
 
-	return !is_set(policy, Limit::IdleBlocker) && !is_set(policy, Limit::Blocker);
+	return !is_bound_for_blocking(session.session, policy);
 }
 
 /*
@@ -50,7 +50,7 @@ is_without_limit(const WaitNode &root, BackendSnapshot &snapshot)
 	if (root.pid == prepared_transaction)
 		return true;
 	return read_process(root.pid, snapshot, Patience::None) &&
-	       (!is_client_backend(snapshot) || is_bound_by_none(snapshot));
+	       (!is_guarded(snapshot) || is_bound_by_none(snapshot));
 }
 
 /* Is it found in the way for the first time? */
@@ -89,7 +89,7 @@ name_other(WaitGraph &graph, const WaitNode &root, Instant now)
 	    .append(waiters == 1 ? " session" : " sessions, the first")
 	    .append(" for ")
 	    .append_duration(now - root.kept.since);
-	bool is_session = !is_prepared && is_client_backend(snapshot);
+	bool is_session = !is_prepared && is_guarded(snapshot);
 	ereport(LOG, (errmsg_internal("%s", text.c_str()),
 	              is_session ? errdetail("Nobody is ended for that: no limit on blocking binds it.")
 	                         : errdetail("Nobody is ended for that: it is no client session."),

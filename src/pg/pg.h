@@ -92,6 +92,7 @@ extern "C"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
+#include "utils/varlena.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM < 170000
 #include "storage/sinvaladt.h"

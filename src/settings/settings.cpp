@@ -10,8 +10,10 @@
 #include "settings/check_hooks.h"
 #include "settings/limit_settings.h"
 #include "settings/number_value.h"
+#include "settings/worker_types.h"
 
 #include <climits>
+#include <cstring>
 
 namespace session_guard
 {
@@ -21,6 +23,7 @@ namespace
 
 int mode = static_cast<int>(Mode::Enforce);
 char *database = nullptr;
+char *worker_types = nullptr;
 int naptime_ms = 10 * 1000;
 bool exempt_superusers = true;
 bool spare_lock_waiters = true;
@@ -46,6 +49,17 @@ const config_enum_entry mode_options[] = {
     {"off", static_cast<int>(Mode::Off), false},
     {nullptr, 0, false},
 };
+
+/* What tells one list of types from another; 0 if there is none. */
+std::uint32_t
+hash_of_worker_types()
+{
+	auto length = static_cast<int>(strlen(worker_types));
+
+	return length == 0
+	           ? 0
+	           : hash_bytes(reinterpret_cast<const unsigned char *>(worker_types), length) | 1;
+}
 
 /* Define what the workers do, how often and how fast. */
 void
@@ -76,6 +90,11 @@ define_workers()
 	    "0 disables the limit. No prepared transaction is ever finished for it.",
 	    &max_prepared_age_seconds, max_prepared_age_seconds, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S,
 	    check_age, nullptr, nullptr);
+	DefineCustomStringVariable(
+	    "pg_session_guard.background_workers",
+	    "Sets the types of background workers that are guarded like the sessions of clients.",
+	    "A list of types as pg_stat_activity shows them, such as \"pg_cron\".", &worker_types, "",
+	    PGC_SIGHUP, GUC_LIST_INPUT, check_worker_types, nullptr, nullptr);
 	DefineCustomRealVariable(
 	    "pg_session_guard.history_retention", "Sets how long rows of the history are kept.",
 	    "0 keeps them for ever.", &history_retention_minutes, history_retention_minutes, 0, INT_MAX,
@@ -207,6 +226,7 @@ configured_policy()
 	              .exempt = {.value = exempt, .source = Source::ConfigurationFile},
 	              .cancel_grace = duration_of(cancel_grace_ms, millisecond),
 	              .session_timeout_jitter = session_timeout_jitter,
+	              .background_workers = hash_of_worker_types(),
 	              .limits = {}};
 
 	for (std::size_t i = 0; i < limit_count; i++)
@@ -228,6 +248,12 @@ const char *
 guard_database()
 {
 	return database;
+}
+
+const char *
+background_workers()
+{
+	return worker_types;
 }
 
 Duration

@@ -29,6 +29,9 @@ const char *guard_database();
 /* The longest pause between two scans (pg_session_guard.naptime). */
 Duration naptime();
 
+/* The types of background workers that are guarded, as a list (settings/worker_types.h). */
+const char *background_workers();
+
 /* How many sessions per second end for a limit that they broke before it was in force. */
 int catch_up_rate();
 

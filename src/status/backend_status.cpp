@@ -13,6 +13,7 @@
 #include "shmem/shared_memory.h"
 #include "shmem/tracking.h"
 
+#include "status/guarded_worker.h"
 #include "status/process_wait.h"
 
 #include <algorithm>
@@ -121,6 +122,7 @@ session_of(int slot, const PgBackendStatus &entry, const Published &published,
 	    .wait = wait.wait,
 	    .worker_waits_for_lock = wait.worker_waits_for_lock,
 	    .copying = published.copying,
+	    .is_worker = entry.st_backendType == B_BG_WORKER,
 	    .listening = is_listening(slot, entry.st_proc_start_timestamp),
 	    .superuser = Superuser::Unknown,
 	    .maintenance = published.maintenance,
@@ -152,6 +154,7 @@ fill(BackendSnapshot &snapshot, int slot, const PgBackendStatus &entry, const Pu
 	snapshot.role = entry.st_userid;
 	snapshot.database = entry.st_databaseid;
 	snapshot.kind = entry.st_backendType;
+	snapshot.is_guarded_worker = is_guarded_worker(process, entry.st_procpid, snapshot.kind);
 	snapshot.wait_event_info = wait.wait_event_info;
 	snapshot.backend_xid = horizon.xid;
 	snapshot.backend_xmin = horizon.xmin;

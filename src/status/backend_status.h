@@ -28,6 +28,8 @@ struct BackendSnapshot
 	Oid role;
 	Oid database;
 	BackendType kind;
+	/* It is a background worker that is guarded like a client's session. */
+	bool is_guarded_worker;
 	/* As pg_stat_activity shows it. */
 	uint32 wait_event_info;
 	TransactionId backend_xid;
@@ -44,6 +46,13 @@ inline bool
 is_client_backend(const BackendSnapshot &snapshot)
 {
 	return snapshot.kind == B_BACKEND;
+}
+
+/* Is it bound by limits: a client's session, or a background worker that is guarded like one? */
+inline bool
+is_guarded(const BackendSnapshot &snapshot)
+{
+	return is_client_backend(snapshot) || snapshot.is_guarded_worker;
 }
 
 /*

@@ -8,6 +8,8 @@
 #include "pg/compat.h"
 #include "pg/growing_array.h"
 
+#include "status/guarded_worker.h"
+
 namespace session_guard
 {
 
@@ -15,12 +17,13 @@ namespace
 {
 
 HolderKind
-kind_of_process(int slot, int pid, HorizonScope scope)
+kind_of_process(int slot, const PGPROC *process, int pid, HorizonScope scope)
 {
 	if (scope == HorizonScope::AllDatabases)
 		return HolderKind::Standby;
-	bool is_session = pid_in_slot(slot) == pid && kind_in_slot(slot) == B_BACKEND &&
-	                  !is_starting(state_in_slot(slot));
+	BackendType kind = kind_in_slot(slot);
+	bool is_session = pid_in_slot(slot) == pid && !is_starting(state_in_slot(slot)) &&
+	                  (kind == B_BACKEND || is_guarded_worker(process, pid, kind));
 	return is_session ? HolderKind::Session : HolderKind::OtherProcess;
 }
 
@@ -44,7 +47,7 @@ holder_in_slot(int slot)
 	if (pid == 0 || horizon.scope == HorizonScope::Nowhere || is_parallel_worker(process))
 		return std::nullopt;
 
-	HorizonHolder holder{.kind = kind_of_process(slot, pid, horizon.scope),
+	HorizonHolder holder{.kind = kind_of_process(slot, process, pid, horizon.scope),
 	                     .pid = pid,
 	                     .slot = slot,
 	                     .xid = horizon.xid,

@@ -264,7 +264,7 @@ bool
 read_session_of(const WaitNode &process, BackendSnapshot &snapshot, Patience patience)
 {
 	return process.pid != prepared_transaction && read_process(process.pid, snapshot, patience) &&
-	       is_client_backend(snapshot);
+	       is_guarded(snapshot);
 }
 
 Timestamp

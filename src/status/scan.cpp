@@ -72,14 +72,14 @@ place_of(int pid)
 	return found != end && found->pid == pid ? found->slot : -1;
 }
 
-/* Read the backend in a place, and keep it if it is a client's session. */
+/* Read the backend in a place, and keep it if it is guarded. */
 void
 scan_slot(int slot)
 {
 	BackendSnapshot snapshot;
 
 	if (read_backend_in_slot(slot, snapshot, Patience::None) != ReadResult::Read ||
-	    !is_client_backend(snapshot) || scanned_count == static_cast<std::size_t>(slot_count()))
+	    !is_guarded(snapshot) || scanned_count == static_cast<std::size_t>(slot_count()))
 		return;
 	snapshot.session.superuser = superuser_of(snapshot.role);
 	scanned[scanned_count++] = {.session = snapshot.session,

@@ -33,7 +33,7 @@ enum class ScanKind
 void prepare_scan();
 
 /*
- * Read the status of all client sessions, in a transaction.
+ * Read the status of all sessions that are guarded, in a transaction.
  *
  * What is known of each comes from the one entry reader (entry_reader.h) by way
  * of backend_status.h; a full scan lists the processes through SPI, unless a lock

@@ -166,6 +166,12 @@ class SessionBuilder
 		return *this;
 	}
 	SessionBuilder &
+	worker()
+	{
+		session_.is_worker = true;
+		return *this;
+	}
+	SessionBuilder &
 	listening()
 	{
 		session_.listening = true;
@@ -342,6 +348,12 @@ class PolicyBuilder
 		return *this;
 	}
 	PolicyBuilder &
+	background_workers(std::uint32_t list)
+	{
+		policy_.background_workers = list;
+		return *this;
+	}
+	PolicyBuilder &
 	count_advisory_locks(bool on)
 	{
 		policy_.count_advisory_locks = on;
@@ -375,6 +387,7 @@ class PolicyBuilder
 	               .exempt = {},
 	               .cancel_grace = 10 * second,
 	               .session_timeout_jitter = 0,
+	               .background_workers = 0,
 	               .limits = {}};
 };
 

@@ -260,6 +260,7 @@ TEST(SparedText, SaysWhy)
 	EXPECT_EQ(spared(Spared::SyncRep), "waits for a synchronous standby");
 	EXPECT_EQ(spared(Spared::RoleUnknown), "its role could not be read");
 	EXPECT_EQ(spared(Spared::Superuser), "superuser");
+	EXPECT_EQ(spared(Spared::Worker), "background worker");
 	EXPECT_EQ(spared(Spared::NotMeasurable), "not measurable: track_activities is off");
 	EXPECT_EQ(spared(Spared::SwitchesUnreadable), "not measurable: /proc cannot be read");
 	EXPECT_EQ(spared(Spared::Listener), "listens on a channel");

@@ -352,6 +352,21 @@ TEST_P(ComesIntoForce, WhenAdvisoryLocksBeginToCountForIt)
 	EXPECT_FALSE(comes());
 }
 
+TEST_P(ComesIntoForce, WhenBackgroundWorkersAreGuardedThatItBinds)
+{
+	bool binds = limit != Limit::IdleSession && limit != Limit::IdleInTransactionSession &&
+	             limit != Limit::Session && limit != Limit::IdleBlocker;
+
+	now.background_workers(1);
+	EXPECT_EQ(comes(), binds);
+	before.background_workers(2);
+	EXPECT_EQ(comes(), binds);
+	now.background_workers(2);
+	EXPECT_FALSE(comes());
+	now.background_workers(0);
+	EXPECT_FALSE(comes());
+}
+
 TEST_P(ComesIntoForce, IfStoredThoughOffForTheServerWhenSomebodyIsNoLongerSpared)
 {
 	before.limit(limit, 0).exempt_superusers(true).mode(Mode::Log);

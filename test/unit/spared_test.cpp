@@ -61,6 +61,37 @@ TEST(SparedFrom, NobodyWithoutAReason)
 	EXPECT_EQ(spared_at_first(Limit::Session, SessionBuilder().idle(noon)), Spared::No);
 }
 
+/* Nobody has stopped using it: it has no client. */
+TEST(SparedFrom, WorkersFromLimitsOnClients)
+{
+	for (Limit limit : {Limit::IdleSession, Limit::Session, Limit::IdleBlocker})
+		EXPECT_EQ(spared_at_first(limit, SessionBuilder().idle(noon).worker()), Spared::Worker);
+	EXPECT_EQ(spared_at_first(Limit::IdleInTransactionSession,
+	                          SessionBuilder().idle_in_transaction(noon).worker()),
+	          Spared::Worker);
+	EXPECT_EQ(spared_at_first(Limit::IdleInTransactionSession,
+	                          SessionBuilder().idle(noon).with_transaction_id().worker()),
+	          Spared::Worker);
+}
+
+TEST(SparedFrom, NotWorkersFromLimitsOnWork)
+{
+	for (Limit limit : {Limit::Statement, Limit::Transaction, Limit::Blocker})
+		EXPECT_EQ(spared_at_first(limit, SessionBuilder().running(noon).worker()), Spared::No);
+	EXPECT_EQ(
+	    spared_at_first(Limit::Maintenance, SessionBuilder().running(noon).maintaining().worker()),
+	    Spared::No);
+}
+
+TEST(MayEnd, WorkersForBlockingButNotForBeingIdle)
+{
+	Session worker = SessionBuilder().running(noon).worker();
+
+	EXPECT_TRUE(may_end_for_blocking(worker, PolicyBuilder().limit(Limit::Blocker, minute)));
+	EXPECT_FALSE(may_end_for_blocking(worker, PolicyBuilder().limit(Limit::IdleBlocker, minute)));
+	EXPECT_TRUE(may_end_for_horizon(worker, PolicyBuilder().limit(Limit::HorizonAge, minute)));
+}
+
 TEST(SparedFrom, EveryLimitWhoeverCannotBeReadOrWaitsForAStandby)
 {
 	Policy policy = PolicyBuilder().exempt_superusers(false).spare_lock_waiters(false);
@@ -244,6 +275,11 @@ INSTANTIATE_TEST_SUITE_P(
             Spared::SyncRep},
         OrderCase{"RoleUnknownBeforeNotMeasurable",
                   SessionBuilder().disabled().superuser(Superuser::Unknown), Spared::RoleUnknown},
+        OrderCase{"SuperuserBeforeWorker",
+                  SessionBuilder().idle(noon).superuser(Superuser::Yes).worker(), Spared::Superuser,
+                  Limit::IdleSession},
+        OrderCase{"WorkerBeforeNotMeasurable", SessionBuilder().disabled().worker(), Spared::Worker,
+                  Limit::IdleSession},
         OrderCase{"SuperuserBeforeNotMeasurable",
                   SessionBuilder().disabled().superuser(Superuser::Yes), Spared::Superuser},
         OrderCase{"SuperuserBeforeLockWait",
@@ -302,6 +338,7 @@ TEST(MayPassSoon, NotWhatLasts)
 	EXPECT_FALSE(may_pass_soon(Spared::RoleUnknown));
 	EXPECT_FALSE(may_pass_soon(Spared::Exempt));
 	EXPECT_FALSE(may_pass_soon(Spared::Superuser));
+	EXPECT_FALSE(may_pass_soon(Spared::Worker));
 	EXPECT_FALSE(may_pass_soon(Spared::NotMeasurable));
 	EXPECT_FALSE(may_pass_soon(Spared::SwitchesUnreadable));
 	/* Who stops listening has begun another idle phase by it. */

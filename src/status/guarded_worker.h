@@ -1,0 +1,21 @@
+/*
+ * Background workers whose sessions are guarded like clients' (the setting
+ * background_workers).
+ */
+#pragma once
+
+#include "pg/pg.h"
+
+namespace session_guard
+{
+
+/*
+ * Is the process one of them?  Never a parallel worker, whose leader is the session, nor one
+ * without a database or a role.
+ *
+ * The server is asked for the type of a worker, which takes an LWLock for a moment, and allocates;
+ * but only of background workers, and only while any type is configured.
+ */
+bool is_guarded_worker(const PGPROC *process, int pid, BackendType kind);
+
+} // namespace session_guard
