@@ -74,7 +74,7 @@ COMMENT ON COLUMN session_guard.stats.evaluations IS 'fresh reads of one session
 COMMENT ON COLUMN session_guard.stats.last_scan IS 'time of the last scan';
 COMMENT ON COLUMN session_guard.stats.next_scan IS
 	'when the next one is due; infinity if no limit is in force, null while no guard runs';
-COMMENT ON COLUMN session_guard.stats.sessions IS 'client sessions found by the last scan';
+COMMENT ON COLUMN session_guard.stats.sessions IS 'sessions that the last scan found: of clients, and of workers in background_workers';
 COMMENT ON COLUMN session_guard.stats.deadlines IS 'deadlines known after the last scan';
 COMMENT ON COLUMN session_guard.stats.policy_time IS
 	'when what is stored for roles and databases was last known to be as it was read';
@@ -722,12 +722,12 @@ CREATE FUNCTION session_guard.get_sessions(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'session_guard_sessions'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION session_guard.get_sessions() IS 'client sessions, as they are now';
+COMMENT ON FUNCTION session_guard.get_sessions() IS 'sessions, as they are now';
 
 CREATE VIEW session_guard.session AS SELECT * FROM session_guard.get_sessions();
 GRANT SELECT ON session_guard.session TO PUBLIC;
 COMMENT ON VIEW session_guard.session IS
-	'client sessions, as they are now: what one needs to know to choose whom to end';
+	'sessions of clients, and of workers in background_workers, as they are now: what one needs to know to choose whom to end';
 COMMENT ON COLUMN session_guard.session.pid IS 'process ID';
 COMMENT ON COLUMN session_guard.session.is_self IS 'is it the session that asks?';
 COMMENT ON COLUMN session_guard.session.backend_start IS
@@ -838,7 +838,7 @@ COMMENT ON FUNCTION session_guard.get_schedule() IS 'what the guard will do, if 
 CREATE VIEW session_guard.schedule AS SELECT * FROM session_guard.get_schedule();
 GRANT SELECT ON session_guard.schedule TO PUBLIC;
 COMMENT ON VIEW session_guard.schedule IS
-	'who would be ended, when and why: one row per client session and limit in force';
+	'who would be ended, when and why: one row per session and limit in force';
 COMMENT ON COLUMN session_guard.schedule.pid IS 'process ID';
 COMMENT ON COLUMN session_guard.schedule.backend_start IS
 	'when it connected; with the pid it names the session';
