@@ -11,7 +11,9 @@ namespace session_guard
 
 /*
  * Is the process one of them?  Never a parallel worker, whose leader is the session, nor one
- * without a database or a role.
+ * without a database, or without a role of its own: who connects as nobody in particular, as
+ * launchers do, has none in its PGPROC (InitializeSessionUserIdStandalone() in miscinit.c),
+ * while pg_stat_activity shows the bootstrap superuser.
  *
  * The server is asked for the type of a worker, which takes an LWLock for a moment, and allocates;
  * but only of background workers, and only while any type is configured.

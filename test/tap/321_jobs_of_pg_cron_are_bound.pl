@@ -88,7 +88,7 @@ $node->safe_psql('postgres', "ALTER ROLE $_ SET pg_session_guard.statement_timeo
 $node->safe_psql('postgres', "ALTER ROLE free SET pg_session_guard.$_ = '1s'")
   for 'idle_session_timeout', 'session_timeout', 'idle_in_transaction_session_timeout';
 $node->safe_psql('postgres', q{ALTER ROLE web SET pg_session_guard.statement_timeout = '1h'});
-set_limits($node, background_workers => '"pg_cron job", cron');
+set_limits($node, background_workers => 'pg_cro, "pg_cron job", cron');
 wait_for_scan($node, 5);
 is(still_there(), 'free launcher limited parallel parallel stubborn superuser', 'nobody is ended whose type is not listed');
 is(kinds_in('session'), 'client backend', 'nor is it a session');
@@ -98,8 +98,8 @@ is(kinds_in('schedule'), 'client backend', 'nor in the schedule');
 my $guard = wait_for_guard($node);
 my $root = RawSession->connect($node, user => $superuser);
 freeze_asleep($root, $guard);
-set_limits($node, background_workers => 'pg_cron');
-is(kinds_in('session'), 'client backend, pg_cron', 'jobs are sessions, and no other worker is');
+set_limits($node, background_workers => 'pg_cron, "pg_cron launcher"');
+is(kinds_in('session'), 'client backend, pg_cron', 'jobs are sessions, and no other worker is, a launcher not even if it is listed');
 is(kinds_in('schedule'), 'client backend, pg_cron', 'and so they are in the schedule');
 is( $node->safe_psql(
 		'postgres', q{SELECT string_agg(concat_ws(' ', usename, limit_name, action, spared), ', ' ORDER BY usename, limit_name)
