@@ -18,6 +18,7 @@
 #include "status/sql_values.h"
 
 #include <array>
+#include <string_view>
 
 namespace session_guard
 {
@@ -53,15 +54,25 @@ moment_of(Instant until, Instant now)
 	return timestamptz_to_str(at - at % USECS_PER_SEC);
 }
 
+/* What is left of the sentence that tells of a closing; the reason may be a sentence of its own. */
+const char *
+reason_of(const Closing &closing)
+{
+	if (closing.reason.front() == '\0')
+		return ".";
+	const char *reason = quoted(as_ascii(closing.reason.data()));
+	return psprintf(": %s%s", reason, std::string_view(reason).ends_with(".\"") ? "" : ".");
+}
+
 const char *
 detail_of(const Closing &closing, Instant now)
 {
 	const char *by = as_ascii(closing.by.data());
-	const char *until = moment_of(closing.until, now);
+	const char *reason = reason_of(closing);
 
 	if (closing.drained_by != 0)
-		return psprintf("It is being drained by %s.", by);
-	return psprintf("It was closed by %s, until %s.", by, until);
+		return psprintf("It is being drained by %s%s", by, reason);
+	return psprintf("It was closed by %s, until %s%s", by, moment_of(closing.until, now), reason);
 }
 
 /* What is closed: "database "shop"", or the server as a whole. */
