@@ -48,6 +48,19 @@ name_of(const ClosedObject &object)
 	                quoted(on_one_line(name_or_mark(GetUserNameFromId(object.role, true)))));
 }
 
+Duration
+time_to_close(Arguments &arguments, const char *name)
+{
+	Duration time = arguments.duration(name);
+
+	if (time > never / 2)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("argument \"%s\" is too long", name),
+		                errhint("To close it for good, set pg_session_guard.accept_connections to "
+		                        "off for the database or role.")));
+	return time;
+}
+
 void
 check_may_close(const ClosedObjects &objects)
 {

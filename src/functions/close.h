@@ -5,6 +5,7 @@
 
 #include "shmem/closings.h"
 
+#include "functions/arguments.h"
 #include "functions/request.h"
 
 #include <span>
@@ -35,6 +36,9 @@ struct ClosedObjects
 
 /* database "shop", for log and messages. */
 const char *name_of(const ClosedObject &object);
+
+/* The next argument: how long to keep it closed.  An error if no timestamp is so far away. */
+Duration time_to_close(Arguments &arguments, const char *name);
 
 /*
  * Stop with an error unless the caller may close all of these: a database its owner, a role who

@@ -43,16 +43,11 @@ Datum
 close_all(Arguments &arguments, const ClosedObjects &objects)
 {
 	const char *reason = arguments.reason();
-	Duration time = arguments.duration("for_time");
+	Duration time = time_to_close(arguments, "for_time");
 
 	if (time == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		                errmsg("argument \"%s\" must be positive", "for_time")));
-	if (time > never / 2)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("argument \"%s\" is too long", "for_time"),
-		                errhint("To close it for good, set pg_session_guard.accept_connections to "
-		                        "off for the database or role.")));
 	check_may_close(objects);
 
 	Request request = request_of(arguments, reason);

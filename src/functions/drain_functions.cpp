@@ -46,7 +46,7 @@ drain_and_show(FunctionCallInfo fcinfo, Arguments &arguments, const ClosedObject
 	request.filter.databases = objects.databases;
 	request.filter.roles = objects.roles;
 	times.deadline = arguments.duration("deadline");
-	times.keep_closed_for = arguments.duration("keep_closed_for");
+	times.keep_closed_for = time_to_close(arguments, "keep_closed_for");
 	request.reason = arguments.reason();
 	request.include_sync_rep = arguments.flag("include_sync_rep", true);
 	request.timeout = arguments.duration("timeout");
