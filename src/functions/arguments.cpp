@@ -7,6 +7,7 @@
 
 #include "functions/one_or_many.h"
 
+#include <algorithm>
 #include <cstring>
 
 extern "C"
@@ -112,15 +113,21 @@ role_named(const char *name)
 	return role;
 }
 
-/* The OIDs of what must exist, by their names. */
+/* The OIDs of what must exist, by their names; what is named twice counts once. */
 std::span<const Oid>
 oids_of(std::span<const Datum> names, Oid find(const char *))
 {
 	auto oids = static_cast<Oid *>(palloc(names.size() * sizeof(Oid)));
+	std::size_t count = 0;
 
-	for (std::size_t i = 0; i < names.size(); i++)
-		oids[i] = find(start_of_text(names[i], kept_of_name));
-	return {oids, names.size()};
+	for (Datum name : names)
+	{
+		Oid oid = find(start_of_text(name, kept_of_name));
+
+		if (std::find(oids, oids + count, oid) == oids + count)
+			oids[count++] = oid;
+	}
+	return {oids, count};
 }
 
 } // namespace
