@@ -57,13 +57,14 @@ $$;
 
 -- A call with one argument at a value of our choosing and the others at valid ones: whatever
 -- has a default is left out but for a role that nobody has, and it is a dry run unless that
--- is the argument.
+-- is the argument.  What is drained is never this database.
 CREATE FUNCTION call_of(function regproc, argument text, value text) RETURNS text
 LANGUAGE sql STABLE AS $$
 	SELECT format('%s(%s)', function, string_agg(
 		format('%I => %s', a.name, CASE
 			WHEN a.name = argument THEN value
 			WHEN a.name = 'dry_run' THEN 'true'
+			WHEN a.name = 'dbname' AND function::text LIKE 'drain%' THEN quote_literal('template1')
 			WHEN a.name = 'dbname' THEN quote_literal(current_database())
 			WHEN a.name = 'username' THEN quote_literal('pg_monitor')
 			WHEN a.name = 'pid' THEN '0'
@@ -99,7 +100,7 @@ FROM argument AS a, (VALUES ('-1 us'), ('-1 day'), ('1 mon -31 days'), ('-178000
 	LATERAL failure('SELECT * FROM ' || call_of(a.function, a.name, quote_literal(v.value))) AS f
 WHERE a.type = 'interval'::regtype
 GROUP BY a.name, v.value, f.error, f.message ORDER BY a.name COLLATE "C", v.value COLLATE "C";
--- Zero and longer than anything are durations; but for the grace.
+-- Zero and longer than anything are durations; but for the grace, and what ends at a point in time.
 SELECT a.name, v.value, count(*) AS functions, f.error, f.message, f.hint
 FROM argument AS a, (VALUES ('0'), ('1 mon -30 days'), ('178000000 years')) AS v(value),
 	LATERAL failure('SELECT * FROM ' || call_of(a.function, a.name, quote_literal(v.value))) AS f

@@ -28,7 +28,7 @@ check_may_close(const ClosedObject &object)
 	}
 	if (!may_alter_role(object.role))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-		                errmsg("permission denied to close %s", name_of(object)),
+		                errmsg("permission denied for %s", name_of(object)),
 		                errdetail("It takes the right to alter the role.")));
 	if (superuser_arg(object.role))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

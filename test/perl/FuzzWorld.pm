@@ -252,7 +252,8 @@ sub ask_for_rights
 	return;
 }
 
-# What arguments the functions have, by SQL's own account.
+# What arguments the functions have, by SQL's own account.  Those that drain are not among them:
+# whom they end, and when, follows from what comes later.
 sub ask_for_arguments
 {
 	my ($self, $session) = @_;
@@ -262,7 +263,7 @@ sub ask_for_arguments
 			$session, q{
 		SELECT proname, name, format_type(type, NULL)
 		FROM pg_proc, unnest(proargnames, proargtypes::oid[]) AS argument (name, type)
-		WHERE prorettype = 'session_guard.result'::regtype}))
+		WHERE prorettype = 'session_guard.result'::regtype AND proname NOT LIKE 'drain%'}))
 	{
 		$self->{arguments}{ $row->[0] }{ $row->[1] } = $row->[2];
 	}
