@@ -22,6 +22,9 @@ ALTER SYSTEM SET pg_session_guard.max_prepared_age = '900ms';
 ALTER SYSTEM SET pg_session_guard.max_actions_per_minute = 0.4;
 ALTER SYSTEM SET pg_session_guard.idle_session_timeout = 'NaN';
 ALTER SYSTEM SET pg_session_guard.min_available_memory = '15MB';
+ALTER SYSTEM SET pg_session_guard.dead_client_timeout = '99ms';
+ALTER SYSTEM SET pg_session_guard.keepalive_idle = '400ms';
+ALTER SYSTEM SET pg_session_guard.keepalive_idle = '10h';
 ALTER SYSTEM SET pg_session_guard.exempt = 'perhaps';
 ALTER SYSTEM SET pg_session_guard.spare_listeners = 'most';
 ALTER SYSTEM SET pg_session_guard.spare_maintenance = 'on sundays';
@@ -73,6 +76,8 @@ SELECT set_config('pg_session_guard.transaction_timeout', '0', false);
 SELECT set_config('pg_session_guard.exempt', 'on', true);
 SET pg_session_guard.mode = 'off';
 SET pg_session_guard.min_available_memory = 0;
+SET pg_session_guard.dead_client_timeout = 0;
+SET pg_session_guard.keepalive_idle = 0;
 SET pg_session_guard.spare_listeners = on;
 CREATE FUNCTION without_limit() RETURNS integer LANGUAGE sql
 	SET pg_session_guard.statement_timeout = 0 RETURN 1;
@@ -106,6 +111,8 @@ ALTER ROLE regress_guarded SET pg_session_guard.idle_sesion_timeout = '1min';
 -- These are for the whole server.
 ALTER ROLE regress_guarded SET pg_session_guard.mode = 'off';
 ALTER ROLE regress_guarded SET pg_session_guard.min_available_memory = '1GB';
+ALTER ROLE regress_guarded SET pg_session_guard.dead_client_timeout = '1min';
+ALTER ROLE regress_guarded SET pg_session_guard.keepalive_idle = '1min';
 ALTER ROLE regress_guarded SET pg_session_guard.exempt_superusers = on;
 ALTER DATABASE postgres SET pg_session_guard.spare_maintenance = off;
 ALTER ROLE ALL SET pg_session_guard.max_actions_per_minute = 1;

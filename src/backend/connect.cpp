@@ -3,7 +3,9 @@
  */
 #include "backend/connect.h"
 
+#include "backend/client_socket.h"
 #include "backend/closed.h"
+#include "backend/keepalive.h"
 
 namespace session_guard
 {
@@ -20,6 +22,8 @@ note_start_of_session()
 	if (IsNormalProcessingMode() || MyProcPort == nullptr)
 		return;
 	refuse_if_closed();
+	publish_own_socket();
+	set_own_keepalive();
 }
 
 } // namespace session_guard

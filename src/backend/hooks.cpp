@@ -11,9 +11,11 @@
 #include "shmem/client_message.h"
 
 #include "backend/client_message.h"
+#include "backend/client_socket.h"
 #include "backend/connect.h"
 #include "backend/database_commands.h"
 #include "backend/end_when_idle.h"
+#include "backend/keepalive.h"
 #include "backend/listeners.h"
 #include "backend/running_command.h"
 #include "backend/setting_commands.h"
@@ -51,6 +53,15 @@ process_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
 	run_marked(mark, run);
 	note_listen_command(listen_command);
 	note_setting_command(setting_command);
+	reset_changed_keepalive();
+}
+
+/* What a reload has changed reaches a session at the end of its next transaction. */
+void
+adopt_connection_settings()
+{
+	confirm_own_socket();
+	reset_keepalive_after_transaction();
 }
 
 void
@@ -65,6 +76,7 @@ end_transaction(XactEvent event, void *)
 			settle_listening(true);
 			note_end_of_transaction(false);
 			note_end_of_setting_commands(true);
+			adopt_connection_settings();
 			end_if_requested();
 			return;
 		case XACT_EVENT_ABORT:
@@ -73,6 +85,7 @@ end_transaction(XactEvent event, void *)
 			note_end_of_transaction(event == XACT_EVENT_ABORT);
 			withdraw_message();
 			note_end_of_setting_commands(false);
+			adopt_connection_settings();
 			end_if_requested();
 			return;
 		default:

@@ -7,6 +7,7 @@
 #include "core/horizon_age.h"
 #include "core/jitter.h"
 #include "core/memory_sampling.h"
+#include "core/peer.h"
 #include "core/stillness.h"
 
 #include <algorithm>
@@ -220,8 +221,13 @@ decide(Limit limit, const Session &session, const TrackingState &tracking, const
 		return wait_for_deadline(verdict, session, now);
 
 	Spared spared = spared_from(limit, session, tracking, policy);
+	Instant ask_at = limit == Limit::DeadClient
+	                     ? next_peer_reading(tracking.peer, verdict.threshold.value, now)
+	                     : now;
 	if (spared != Spared::No)
-		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};
+		return {.outlook = Outlook::Spared, .spared = spared, .at = ask_at, .verdict = verdict};
+	if (limit == Limit::DeadClient && session.peer == Peer::NotRead)
+		return wait_until(ask_at);
 	Instant settled =
 	    still_enough_at(limit, verdict.threshold.value, verdict.deadline, session, tracking, now);
 	if (settled > now)

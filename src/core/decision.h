@@ -63,6 +63,7 @@ struct Decision
 {
 	Outlook outlook;
 	Spared spared;
+	/* If it is spared because its client is there: when to ask for that again. */
 	Instant at;
 	Verdict verdict;
 };

@@ -220,6 +220,7 @@ episode_of(Limit limit, const Session &session, const TrackingState &tracking)
 		case Limit::IdleInTransactionSession:
 			return idle_in_transaction(session, tracking);
 		case Limit::Statement:
+		case Limit::DeadClient:
 			if (is_running(session))
 				return since(statement_start(session), statement_stamp(session));
 			return std::nullopt;

@@ -31,8 +31,9 @@ enum class Limit : std::uint8_t
 	HorizonAge,
 	Memory,
 	AvailableMemory,
+	DeadClient,
 };
-inline constexpr std::size_t limit_count = 11;
+inline constexpr std::size_t limit_count = 12;
 
 /* What a limit measures. */
 enum class Measure : std::uint8_t
@@ -82,6 +83,9 @@ inline constexpr std::array<LimitFacts, limit_count> limit_facts{{
      "Divide the work into smaller parts, or ask the administrator to raise the limit."},
     {"min_available_memory", "using", Action::Cancel, Measure::Bytes,
      "Divide the work into smaller parts, or wait until the server has more memory left."},
+    {"dead_client_timeout", "statement running", Action::Terminate, Measure::Time,
+     "Keep the connection open in both directions until the result has come, or ask the "
+     "administrator to raise the limit."},
 }};
 
 inline constexpr std::array<Limit, limit_count> all_limits{
@@ -90,7 +94,7 @@ inline constexpr std::array<Limit, limit_count> all_limits{
     Limit::Maintenance,     Limit::Session,
     Limit::IdleBlocker,     Limit::Blocker,
     Limit::HorizonAge,      Limit::Memory,
-    Limit::AvailableMemory,
+    Limit::AvailableMemory, Limit::DeadClient,
 };
 
 /* The index of a limit in an array that has an element for each. */
@@ -169,12 +173,19 @@ measures_harm(Limit limit)
 	return measures_blocking(limit) || !measures_time(limit);
 }
 
-/*
- * Is a limit one of the server as a whole, and so none that a role or a database can have?
- * It bounds from below what is left for all.
- */
+/* Is a limit one of the server as a whole, and so none that a role or a database can have? */
 constexpr bool
 is_of_server(Limit limit)
+{
+	return limit == Limit::AvailableMemory || limit == Limit::DeadClient;
+}
+
+/*
+ * Does this limit bound from below what is left for all?  Then not everybody who is over it
+ * goes, but one of all.
+ */
+constexpr bool
+bounds_what_is_left(Limit limit)
 {
 	return limit == Limit::AvailableMemory;
 }
@@ -183,7 +194,7 @@ is_of_server(Limit limit)
 constexpr bool
 exceeds(Limit limit, std::int64_t measured, std::int64_t threshold)
 {
-	return is_of_server(limit) ? measured < threshold : measured > threshold;
+	return bounds_what_is_left(limit) ? measured < threshold : measured > threshold;
 }
 
 /* Is a threshold stricter than the one before?  0 is none. */

@@ -72,6 +72,8 @@ append_deed(Text &text, const Verdict &verdict)
 	              verdict.measured);
 	if (verdict.limit == Limit::Memory)
 		text.append(" of memory");
+	if (verdict.limit == Limit::DeadClient)
+		text.append(" though its client is gone");
 }
 
 void
@@ -107,6 +109,8 @@ constexpr SparedWords spared_words[] = {
      "not alone in holding back vacuum", "who will not be ended holds back vacuum as much"},
     {Spared::MemoryUnreadable, "whose memory is hidden", "whose memory is hidden",
      "not measurable: its memory cannot be read in /proc"},
+    {Spared::PeerUnreadable, "whose connection cannot be read", "whose connection cannot be read",
+     "not measurable: its connection cannot be read"},
     {Spared::Listener, "listener", "listeners", "listens on a channel"},
     {Spared::NotMeasurable, "not measurable", "not measurable",
      "not measurable: track_activities is off"},
@@ -118,6 +122,8 @@ constexpr SparedWords spared_words[] = {
     {Spared::Maintenance, "in maintenance", "in maintenance", "maintenance command"},
     {Spared::SyncRep, "waiting for a synchronous standby", "waiting for a synchronous standby",
      "waits for a synchronous standby"},
+    {Spared::PeerThere, "whose client is connected", "whose clients are connected",
+     "its client is connected"},
     {Spared::InTransaction, "in a transaction", "in a transaction", "in a transaction"},
     /* Not counted: only functions spare for this reason. */
     {Spared::NotSoLong, "", "", "not running for so long without its waits and maintenance"},

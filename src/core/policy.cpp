@@ -27,7 +27,7 @@ ends_sparing(const Policy &now, const Policy &before, Limit limit)
 	       (spares_lock_waiters(limit) && before.spare_lock_waiters && !now.spare_lock_waiters) ||
 	       (limit == Limit::IdleSession && before.spare_listeners && !now.spare_listeners) ||
 	       ((limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Blocker ||
-	         limit == Limit::HorizonAge) &&
+	         limit == Limit::HorizonAge || limit == Limit::DeadClient) &&
 	        before.spare_maintenance && !now.spare_maintenance) ||
 	       (measures_blocking(limit) && !before.count_advisory_locks && now.count_advisory_locks) ||
 	       (binds_workers(limit) && now.background_workers != 0 &&

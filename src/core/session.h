@@ -191,6 +191,16 @@ struct Shortage
 	bool is_greatest;
 };
 
+/* The other end of a session's connection, as the kernel tells of it. */
+enum class Peer : std::uint8_t
+{
+	NotRead,
+	There,
+	Gone,
+	/* The kernel does not tell, or cannot be relied on to do so. */
+	Unreadable,
+};
+
 /* Session::memory where there is no number. */
 inline constexpr std::int64_t memory_not_read = -1;
 inline constexpr std::int64_t memory_unreadable = -2;
@@ -247,6 +257,7 @@ struct Session
 	std::int64_t memory = memory_not_read;
 	/* Filled in by who has compared all sessions. */
 	Shortage shortage;
+	Peer peer = Peer::NotRead;
 };
 static_assert(std::is_trivially_copyable_v<Session>);
 static_assert(std::is_trivially_destructible_v<Session>);

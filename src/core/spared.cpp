@@ -73,6 +73,22 @@ spared_in_transaction(const Session &session)
 	return is_outside_transaction(session) ? Spared::No : Spared::InTransaction;
 }
 
+Spared
+spared_by_peer(Peer peer)
+{
+	switch (peer)
+	{
+		case Peer::There:
+			return Spared::PeerThere;
+		case Peer::Unreadable:
+			return Spared::PeerUnreadable;
+		case Peer::NotRead:
+		case Peer::Gone:
+			break;
+	}
+	return Spared::No;
+}
+
 /* The reasons of this limit, which may last for a moment only. */
 Spared
 spared_by_state(Limit limit, const Session &session, const TrackingState &tracking,
@@ -115,6 +131,11 @@ spared_by_state(Limit limit, const Session &session, const TrackingState &tracki
 		case Limit::AvailableMemory:
 			return tracking.memory.bytes == memory_unreadable ? Spared::MemoryUnreadable
 			                                                  : Spared::No;
+		case Limit::DeadClient:
+			/* People start a VACUUM and close the terminal. */
+			if (Spared spared = spared_in_maintenance(session, policy); spared != Spared::No)
+				return spared;
+			return spared_by_peer(session.peer);
 	}
 	return Spared::No;
 }
@@ -203,6 +224,7 @@ may_pass_soon(Spared spared)
 		case Spared::SyncRep:
 		case Spared::Maintenance:
 		case Spared::LockWait:
+		case Spared::PeerThere:
 		case Spared::InTransaction:
 			return true;
 		default:

@@ -36,15 +36,19 @@ enum class Spared : std::uint8_t
 	HorizonHeldElsewhere,
 	/* Its memory cannot be read. */
 	MemoryUnreadable,
+	/* The kernel does not tell whether its client is there. */
+	PeerUnreadable,
 	Listener,
 	Maintenance,
 	LockWait,
+	/* dead_client_timeout waits for the end of its client. */
+	PeerThere,
 	/* session_timeout waits for the end of the transaction. */
 	InTransaction,
 	/* For functions: it has not run for so long without the time that does not count. */
 	NotSoLong,
 };
-inline constexpr std::size_t spared_count = 15;
+inline constexpr std::size_t spared_count = 17;
 static_assert(static_cast<std::size_t>(Spared::InTransaction) + 1 == spared_count);
 
 /* Is the session spared from this limit at this moment, and why? */

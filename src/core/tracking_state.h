@@ -129,6 +129,15 @@ struct TrackedMemory
 	Instant balance_since;
 };
 
+/* What the kernel has told of the other end of the connection. */
+struct TrackedPeer
+{
+	/* unknown_time before the first time that it was asked. */
+	Instant read_at;
+	/* It has found the connection, so it tells of it; and where it finds none there is none. */
+	bool was_found;
+};
+
 struct TrackingState
 {
 	SessionId session;
@@ -172,6 +181,7 @@ struct TrackingState
 	std::int64_t named_blocking;
 	TrackedHorizon horizon;
 	TrackedMemory memory;
+	TrackedPeer peer;
 	/* How many readings in a row have found it spared from a limit that it exceeds, by limit. */
 	std::array<std::int32_t, limit_count> times_spared;
 	Escalation escalation;

@@ -10,6 +10,7 @@
 #include "core/forecast.h"
 #include "core/horizon_age.h"
 #include "core/messages.h"
+#include "core/peer.h"
 #include "core/spared.h"
 #include "core/stillness.h"
 
@@ -23,6 +24,7 @@
 #include "status/horizon.h"
 #include "status/locks.h"
 #include "status/memory.h"
+#include "status/peer.h"
 #include "status/prepared_transactions.h"
 #include "status/switches.h"
 
@@ -269,6 +271,9 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	observe(tracking, entry.snapshot.session, present.now);
 	observe_memory(tracking, entry.snapshot.session,
 	               threshold_of(entry.policy.limits, Limit::Memory).value, present.now);
+	if (is_set(entry.policy, Limit::DeadClient) && is_running(entry.snapshot.session))
+		entry.snapshot.session.peer =
+		    read_peer(entry.snapshot.session, snapshot.backend.slot, tracking.peer).peer;
 	for (Limit limit : all_limits)
 		if (threshold_of(entry.policy.limits, limit).value != 0)
 			row_of(entry, limit,

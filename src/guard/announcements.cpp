@@ -65,7 +65,7 @@ LimitCensus::announce() const
 
 		if (!is_new(limit))
 			continue;
-		if (is_of_server(limit))
+		if (bounds_what_is_left(limit))
 			append_in_force_for_server(text, limit, base_policy(), memory_left());
 		else
 			append_in_force(text, limit, base_policy(), is_set_for_roles_or_databases(limit),

@@ -4,6 +4,7 @@
 #include "guard/evaluation.h"
 
 #include "core/memory_sampling.h"
+#include "core/peer.h"
 
 #include "shmem/present_time.h"
 #include "shmem/tracking.h"
@@ -17,6 +18,7 @@
 #include "guard/logged_episodes.h"
 #include "guard/memory_shortage.h"
 #include "guard/session_memory.h"
+#include "guard/session_peer.h"
 
 namespace session_guard
 {
@@ -101,6 +103,9 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 		note_shortage(session);
 	evaluation.tracking =
 	    &track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
+	if (limit == Limit::DeadClient &&
+	    wants_peer(session, *evaluation.tracking, evaluation.policy, evaluation.at))
+		read_session_peer(session, slot, evaluation.at);
 	evaluation.decision =
 	    decide(limit, session, *evaluation.tracking, evaluation.policy, evaluation.at);
 	return evaluation;

@@ -56,6 +56,8 @@ plan(Deadline deadline, const Decision &decision, const TrackingState &tracking,
 		case Outlook::Spared:
 			if (is_to_be_named(deadline.limit, decision, tracking))
 				plan_reading(deadline, now);
+			else if (decision.spared == Spared::PeerThere)
+				plan_reading(deadline, decision.at);
 			else if (may_pass_soon(decision.spared))
 				plan_reading(deadline, now + pause_before_reading_again(
 				                                 decision.spared,

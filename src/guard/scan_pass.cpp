@@ -4,6 +4,7 @@
 #include "guard/scan_pass.h"
 
 #include "core/decision.h"
+#include "core/peer.h"
 #include "core/stillness.h"
 
 #include "shmem/present_time.h"
@@ -23,6 +24,7 @@
 #include "guard/plan.h"
 #include "guard/scan_pace.h"
 #include "guard/session_memory.h"
+#include "guard/session_peer.h"
 #include "guard/spared_blockers.h"
 
 namespace session_guard
@@ -50,7 +52,7 @@ plan_limits(const Scanned &found, const TrackingState &tracking, const Policy &p
 
 	for (Limit limit : all_limits)
 	{
-		if (is_of_server(limit))
+		if (bounds_what_is_left(limit))
 			continue;
 		Decision decision = decide(limit, session, tracking, policy, now);
 
@@ -77,6 +79,9 @@ plan_session(Scanned &found, bool is_compared, Instant now, LimitCensus &census)
 	note_shortage(session);
 	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
 
+	/* Otherwise a scan does not ask: how many are over the limit is told once. */
+	if (is_new(Limit::DeadClient) && wants_peer(session, tracking, policy, now))
+		read_session_peer(session, found.slot, now);
 	note_pace(session, tracking, policy);
 	compare_memory(found, tracking, policy, now);
 	plan_limits(found, tracking, policy, now, census);

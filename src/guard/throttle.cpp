@@ -99,7 +99,7 @@ forget_spent_budget()
 bool
 is_catch_up(const Verdict &verdict, const TrackingState &tracking)
 {
-	if (is_of_server(verdict.limit))
+	if (bounds_what_is_left(verdict.limit))
 		return false;
 	if (verdict.since_cancel != 0)
 		return verdict.due <= grace_in_force_since;

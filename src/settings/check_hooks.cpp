@@ -109,6 +109,12 @@ check_age(double *value, void **, GucSource)
 }
 
 bool
+check_keepalive(double *value, void **, GucSource)
+{
+	return check_number(*value, smallest_in(second), " s");
+}
+
+bool
 check_retention(double *value, void **, GucSource)
 {
 	return check_number(*value, smallest_in(minute), " min");

@@ -24,6 +24,7 @@ Source last_checked_source();
 
 /* Check hooks of other settings. */
 bool check_age(double *value, void **extra, GucSource source);
+bool check_keepalive(double *value, void **extra, GucSource source);
 bool check_retention(double *value, void **extra, GucSource source);
 bool check_actions(double *value, void **extra, GucSource source);
 bool check_database(char **value, void **extra, GucSource source);

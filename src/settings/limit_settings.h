@@ -81,6 +81,10 @@ inline constexpr std::array<LimitSetting, limit_count> limit_settings{{
      "that uses the most memory is canceled, and the session terminated if it is idle, or uses it "
      "still.",
      GUC_UNIT_KB, kilobyte, smallest_kilobytes, check_kilobytes},
+    {"pg_session_guard.dead_client_timeout",
+     "Sets the maximum time a statement may run whose client is gone.",
+     "0 disables the limit. A session over it is terminated.", GUC_UNIT_MS, millisecond,
+     smallest_in(millisecond), check_milliseconds},
 }};
 
 } // namespace session_guard

@@ -28,6 +28,8 @@ smallest_in(Duration unit)
 inline constexpr int smallest_kilobytes = 16 * 1024;
 /* Less than this passes while somebody thinks. */
 inline constexpr int smallest_transactions = 1000;
+/* The longest idle time before a probe that the kernel takes, in seconds (tcp(7)). */
+inline constexpr int longest_keepalive = 32767;
 inline constexpr std::int64_t kilobyte = 1024;
 
 /* The whole units of a number; nothing if it cannot be kept. */

@@ -39,6 +39,7 @@ double actions_per_minute = 0;
 double cancel_grace_ms = 10 * 1000;
 int catch_up_per_second = 10;
 double max_prepared_age_seconds = 0;
+double keepalive_idle_seconds = 0;
 double history_retention_minutes = 30 * 24 * 60;
 int history_buffer_events = 1024;
 std::array<double, limit_count> limit_values{};
@@ -135,7 +136,7 @@ assign_accept_connections(bool, void *)
 	accept_connections_source = last_checked_source();
 }
 
-/* Define who may connect. */
+/* Define who may connect, and what sessions set on their connections. */
 void
 define_connections()
 {
@@ -148,6 +149,13 @@ define_connections()
 	DefineCustomStringVariable("pg_session_guard.closed_bypass_role",
 	                           "Sets the role whose members may connect to what is closed.",
 	                           nullptr, &bypass_role, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+	DefineCustomRealVariable(
+	    "pg_session_guard.keepalive_idle",
+	    "Sets after how much silence of its client a session asks for a sign of life.",
+	    "0 leaves that to tcp_keepalives_idle. A session whose connection is cut ends after twice "
+	    "the time, whatever it has set itself.",
+	    &keepalive_idle_seconds, keepalive_idle_seconds, 0, longest_keepalive, PGC_SIGHUP,
+	    GUC_UNIT_S, check_keepalive, nullptr, nullptr);
 }
 
 /* Define who is spared, and what counts, unless configured otherwise. */
@@ -296,6 +304,20 @@ const char *
 closed_bypass_role()
 {
 	return bypass_role;
+}
+
+Duration
+dead_client_timeout()
+{
+	constexpr std::size_t index = index_of(Limit::DeadClient);
+
+	return duration_of(limit_values[index], limit_settings[index].unit);
+}
+
+int
+keepalive_idle()
+{
+	return static_cast<int>(keepalive_idle_seconds);
 }
 
 Duration

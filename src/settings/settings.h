@@ -51,6 +51,12 @@ Source source_of_accept_connections();
 /* The role whose members enter what is closed; empty if there is none. */
 const char *closed_bypass_role();
 
+/* How long a statement may run whose client is gone; 0 is without end. */
+Duration dead_client_timeout();
+
+/* After how many seconds of silence a session probes its connection; 0 is as the server does. */
+int keepalive_idle();
+
 /* How long rows of the history are kept; 0 is for ever. */
 Duration history_retention();
 

@@ -7,6 +7,7 @@
 
 #include "shmem/action_budget.h"
 #include "shmem/client_message.h"
+#include "shmem/client_socket.h"
 #include "shmem/closings.h"
 #include "shmem/counters.h"
 #include "shmem/end_requests.h"
@@ -36,7 +37,7 @@ constexpr Part parts[] = {
     {action_budget_size, action_budget_init}, {tracking_size, tracking_init},
     {published_size, published_init},         {client_messages_size, client_messages_init},
     {event_ring_size, event_ring_init},       {closings_size, closings_init},
-    {end_requests_size, end_requests_init},
+    {end_requests_size, end_requests_init},   {client_sockets_size, client_sockets_init},
 };
 
 bool is_there = false;

@@ -139,6 +139,7 @@ session_of(int slot, const PgBackendStatus &entry, const Published &published,
 	    .horizon = {},
 	    .memory = memory_not_read,
 	    .shortage = {},
+	    .peer = Peer::NotRead,
 	};
 }
 

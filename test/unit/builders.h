@@ -35,7 +35,7 @@ placed(Session session)
 /*
  * An ordinary client, by default connected for three days and idle for one second.
  * By default its context switches cannot be read, so that an idle session need not
- * be read before its deadline.
+ * be read before its deadline.  Its client is gone, which counts for one limit only.
  */
 class SessionBuilder
 {
@@ -45,6 +45,7 @@ class SessionBuilder
 		session_.id = {.pid = 4711, .backend_start = noon - 3 * day};
 		session_.superuser = Superuser::No;
 		session_.switches = switches_unreadable;
+		session_.peer = Peer::Gone;
 		idle(noon - second);
 	}
 
@@ -257,6 +258,12 @@ class SessionBuilder
 		session_.shortage = {.since = since,
 		                     .left = {.bytes = left, .bound = MemoryBound::Host},
 		                     .is_greatest = true};
+		return *this;
+	}
+	SessionBuilder &
+	peer(Peer peer)
+	{
+		session_.peer = peer;
 		return *this;
 	}
 	SessionBuilder &

@@ -437,6 +437,8 @@ any_session(Chance &chance)
 	if (chance.one_in(8))
 		session.superuser(chance.one_of(std::array{Superuser::Unknown, Superuser::Yes}));
 	if (chance.one_in(4))
+		session.peer(chance.one_of(std::array{Peer::There, Peer::Unreadable}));
+	if (chance.one_in(4))
 		session.listening();
 	if (chance.one_in(4))
 		session.maintaining(since + chance.up_to(minute));

@@ -209,6 +209,13 @@ TEST(ClientDetail, OfAShortageSaysWhatIsLeftForAll)
 	          std::string::npos);
 }
 
+TEST(ClientDetail, OfADeadClientSaysThatItIsGone)
+{
+	EXPECT_EQ(detail(verdict(Limit::DeadClient, minute, 90 * second)),
+	          "Statement running for 1 min 30 s though its client is gone; "
+	          "pg_session_guard.dead_client_timeout is 1 min (configuration file).");
+}
+
 TEST(InForce, OfTheServerSaysWhatIsLeft)
 {
 	std::array<char, 300> buffer;

@@ -248,9 +248,9 @@ TEST_P(ComesIntoForce, NotIfNothingChanged)
 TEST_P(ComesIntoForce, WithAStricterThresholdOnly)
 {
 	now.limit(limit, minute - 1);
-	EXPECT_NE(comes(), is_of_server(limit));
+	EXPECT_NE(comes(), bounds_what_is_left(limit));
 	now.limit(limit, minute + 1);
-	EXPECT_EQ(comes(), is_of_server(limit));
+	EXPECT_EQ(comes(), bounds_what_is_left(limit));
 }
 
 TEST_P(ComesIntoForce, WithALimitThatWasOff)
@@ -335,7 +335,8 @@ TEST_P(ComesIntoForce, WhenMaintenanceIsNoLongerSparedFromIt)
 {
 	now.spare_maintenance(false);
 	EXPECT_EQ(comes(), limit == Limit::Statement || limit == Limit::Transaction ||
-	                       limit == Limit::Blocker || limit == Limit::HorizonAge);
+	                       limit == Limit::Blocker || limit == Limit::HorizonAge ||
+	                       limit == Limit::DeadClient);
 	before.spare_maintenance(false);
 	EXPECT_FALSE(comes());
 	now.spare_maintenance(true);
@@ -445,9 +446,9 @@ TEST_P(StoredComesIntoForce, NotIfAllIsAlike)
 TEST_P(StoredComesIntoForce, WithAStricterValueOnly)
 {
 	change(minute, minute - 1);
-	EXPECT_NE(comes(), is_of_server(limit));
+	EXPECT_NE(comes(), bounds_what_is_left(limit));
 	change(minute, minute + 1);
-	EXPECT_EQ(comes(), is_of_server(limit));
+	EXPECT_EQ(comes(), bounds_what_is_left(limit));
 }
 
 TEST_P(StoredComesIntoForce, WithAValueThatWasOffOrSilent)

@@ -46,6 +46,7 @@ pause_of(Limit limit, Duration value)
 			return value - stillness_for(value) * 5 / 4;
 		case Limit::Session:
 		case Limit::Blocker:
+		case Limit::DeadClient:
 			return value;
 		case Limit::HorizonAge:
 		case Limit::AvailableMemory:

@@ -171,7 +171,8 @@ TEST(SparedFrom, OnlyTheLimitsOfOtherWorkWhoMaintains)
 	{
 		Session session = SessionBuilder().idle(noon).maintaining();
 		bool is_of_work = limit == Limit::Statement || limit == Limit::Transaction ||
-		                  limit == Limit::Blocker || limit == Limit::HorizonAge;
+		                  limit == Limit::Blocker || limit == Limit::HorizonAge ||
+		                  limit == Limit::DeadClient;
 
 		EXPECT_EQ(spared_at_first(limit, session), is_of_work ? Spared::Maintenance : Spared::No);
 		EXPECT_EQ(spared_at_first(limit, session, PolicyBuilder().spare_maintenance(false)),
@@ -214,6 +215,18 @@ TEST(SparedFrom, TheIdleLimitsWhoCannotBeTold)
 	EXPECT_EQ(spared_at_first(Limit::IdleInTransactionSession,
 	                          SessionBuilder().idle_in_transaction(noon)),
 	          Spared::No);
+}
+
+TEST(SparedFrom, OnlyTheLimitOnDeadClientsWhoseClientMayLive)
+{
+	for (Limit limit : all_limits)
+		for (auto [peer, reason] : {std::pair(Peer::There, Spared::PeerThere),
+		                            std::pair(Peer::Unreadable, Spared::PeerUnreadable)})
+			EXPECT_EQ(spared_at_first(limit, SessionBuilder().running(noon).peer(peer)) == reason,
+			          limit == Limit::DeadClient);
+	for (Peer peer : {Peer::NotRead, Peer::Gone})
+		EXPECT_EQ(spared_at_first(Limit::DeadClient, SessionBuilder().running(noon).peer(peer)),
+		          Spared::No);
 }
 
 TEST(SparedFrom, EveryLimitWhoIsExempt)
@@ -318,6 +331,12 @@ INSTANTIATE_TEST_SUITE_P(
                   Spared::SwitchesUnreadable, Limit::IdleSession},
         OrderCase{"SuperuserBeforeNotTold", SessionBuilder().paused(noon).superuser(Superuser::Yes),
                   Spared::Superuser, Limit::IdleInTransactionSession},
+        OrderCase{"SuperuserBeforePeerUnreadable",
+                  SessionBuilder().running(noon).peer(Peer::Unreadable).superuser(Superuser::Yes),
+                  Spared::Superuser, Limit::DeadClient},
+        OrderCase{"MaintenanceBeforePeerThere",
+                  SessionBuilder().running(noon).maintaining().peer(Peer::There),
+                  Spared::Maintenance, Limit::DeadClient},
         OrderCase{"MaintenanceBeforeLockWait",
                   SessionBuilder().running(noon).waiting_for(Wait::Lock).maintaining(),
                   Spared::Maintenance}),
@@ -329,6 +348,7 @@ TEST(MayPassSoon, WhatEndsByItself)
 	EXPECT_TRUE(may_pass_soon(Spared::SyncRep));
 	EXPECT_TRUE(may_pass_soon(Spared::Maintenance));
 	EXPECT_TRUE(may_pass_soon(Spared::LockWait));
+	EXPECT_TRUE(may_pass_soon(Spared::PeerThere));
 	EXPECT_TRUE(may_pass_soon(Spared::InTransaction));
 }
 
@@ -341,6 +361,7 @@ TEST(MayPassSoon, NotWhatLasts)
 	EXPECT_FALSE(may_pass_soon(Spared::Worker));
 	EXPECT_FALSE(may_pass_soon(Spared::NotMeasurable));
 	EXPECT_FALSE(may_pass_soon(Spared::SwitchesUnreadable));
+	EXPECT_FALSE(may_pass_soon(Spared::PeerUnreadable));
 	/* Who stops listening has begun another idle phase by it. */
 	EXPECT_FALSE(may_pass_soon(Spared::Listener));
 }
