@@ -44,19 +44,19 @@ peer_of_tcp_socket(const SocketAnswer &answer)
 } // namespace
 
 bool
-is_found(const ClientSocket &socket, const SocketAnswer &answer)
+is_found(const ClientSocket &socket, const std::optional<SocketAnswer> &answer)
 {
-	return answer.kind == SocketAnswer::Kind::Found && answer.inode == socket.inode;
+	return answer && answer->inode == socket.inode;
 }
 
 Peer
-peer_by(const ClientSocket &socket, const SocketAnswer &answer, bool was_found)
+peer_by(const ClientSocket &socket, const std::optional<SocketAnswer> &answer, bool was_found)
 {
-	if (socket.kind == SocketKind::Unknown || answer.kind == SocketAnswer::Kind::None)
+	if (socket.kind == SocketKind::Unknown || !answer)
 		return Peer::Unreadable;
 	if (is_found(socket, answer))
-		return socket.kind == SocketKind::Unix ? peer_of_unix_socket(answer)
-		                                       : peer_of_tcp_socket(answer);
+		return socket.kind == SocketKind::Unix ? peer_of_unix_socket(*answer)
+		                                       : peer_of_tcp_socket(*answer);
 	/* A Unix-domain socket is there as long as its session. */
 	return was_found && socket.kind != SocketKind::Unix ? Peer::Gone : Peer::Unreadable;
 }

@@ -49,35 +49,28 @@ struct ClientSocket
 };
 static_assert(std::is_trivially_copyable_v<ClientSocket>);
 
-/* What the kernel answers when it is asked for a socket. */
+/* A socket of which the kernel tells when it is asked for one. */
 struct SocketAnswer
 {
-	enum class Kind : std::uint8_t
-	{
-		/* None, or one that cannot be understood. */
-		None,
-		NotFound,
-		/* A socket, which may be another one than was meant: one that listens there, for example.
-		 */
-		Found,
-	};
-	Kind kind = Kind::None;
 	/* Its state (tcp_states.h of the kernel). */
-	std::uint8_t state = 0;
-	std::uint32_t inode = 0;
+	std::uint8_t state;
+	std::uint32_t inode;
 	/* Of a Unix-domain socket: the inode of the other end, 0 if that is closed. */
 	std::optional<std::uint32_t> peer_inode;
 };
 
-/* Is that the socket that was asked for? */
-bool is_found(const ClientSocket &socket, const SocketAnswer &answer);
+/* Is that the socket that was asked for?  No answer is none. */
+bool is_found(const ClientSocket &socket, const std::optional<SocketAnswer> &answer);
 
 /*
- * Whether the peer of a socket is there.  A TCP connection that was reset is not found any
- * more.  But neither is any where the kernel has no such answers to give, so that counts
- * only for one that was found before, by the same question.
+ * Whether the peer of a socket is there.
+ *
+ * A TCP connection that was reset is not found any more: the kernel then tells of the socket
+ * that listens at its port, or of a later connection with the same addresses.  That counts only
+ * if it was found before by the same question.  If the kernel tells of none, it may lack what
+ * answers such questions.
  */
-Peer peer_by(const ClientSocket &socket, const SocketAnswer &answer, bool was_found);
+Peer peer_by(const ClientSocket &socket, const std::optional<SocketAnswer> &answer, bool was_found);
 
 /*
  * When to ask again.  All sessions are asked at the same moments, so that the guard wakes up

@@ -14,7 +14,7 @@ PeerReading
 read_peer(const Session &session, int slot, const TrackedPeer &known)
 {
 	ClientSocket socket = client_socket_of(slot, session.id.backend_start);
-	SocketAnswer answer = ask_for_socket(socket);
+	std::optional<SocketAnswer> answer = ask_for_socket(socket);
 
 	return {.peer = peer_by(socket, answer, socket.was_found || known.was_found),
 	        .is_found = is_found(socket, answer)};

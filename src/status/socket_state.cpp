@@ -89,28 +89,15 @@ body_of(const nlmsghdr &header)
 	           : nullptr;
 }
 
-/* The kernel says that there is no such socket; or else why it does not say. */
-SocketAnswer
-answer_of_error(const nlmsghdr &header)
-{
-	const auto *error = body_of<nlmsgerr>(header);
-	bool is_not_found = error != nullptr && error->error == -ENOENT;
-
-	return {.kind = is_not_found ? SocketAnswer::Kind::NotFound : SocketAnswer::Kind::None,
-	        .peer_inode = {}};
-}
-
-SocketAnswer
+std::optional<SocketAnswer>
 answer_of_tcp(const nlmsghdr &header)
 {
 	const auto *found = body_of<inet_diag_msg>(header);
 
 	if (found == nullptr)
-		return {};
-	return {.kind = SocketAnswer::Kind::Found,
-	        .state = found->idiag_state,
-	        .inode = found->idiag_inode,
-	        .peer_inode = {}};
+		return std::nullopt;
+	return SocketAnswer{
+	    .state = found->idiag_state, .inode = found->idiag_inode, .peer_inode = std::nullopt};
 }
 
 /* The inode of the other end, among the attributes that follow. */
@@ -138,20 +125,19 @@ peer_inode_in(const nlmsghdr &header)
 	return std::nullopt;
 }
 
-SocketAnswer
+std::optional<SocketAnswer>
 answer_of_unix_socket(const nlmsghdr &header)
 {
 	const auto *found = body_of<unix_diag_msg>(header);
 
 	if (found == nullptr)
-		return {};
-	return {.kind = SocketAnswer::Kind::Found,
-	        .state = found->udiag_state,
-	        .inode = found->udiag_ino,
-	        .peer_inode = peer_inode_in(header)};
+		return std::nullopt;
+	return SocketAnswer{.state = found->udiag_state,
+	                    .inode = found->udiag_ino,
+	                    .peer_inode = peer_inode_in(header)};
 }
 
-SocketAnswer
+std::optional<SocketAnswer>
 read_answer(int netlink, SocketKind kind)
 {
 	AnswerBuffer buffer;
@@ -159,43 +145,35 @@ read_answer(int netlink, SocketKind kind)
 	const auto *header = reinterpret_cast<const nlmsghdr *>(buffer.bytes.data());
 
 	if (length < static_cast<ssize_t>(sizeof(nlmsghdr)) ||
-	    header->nlmsg_len > static_cast<std::size_t>(length) || header->nlmsg_seq != 1)
-		return {};
-	switch (header->nlmsg_type)
-	{
-		case NLMSG_ERROR:
-			return answer_of_error(*header);
-		case SOCK_DIAG_BY_FAMILY:
-			return kind == SocketKind::Unix ? answer_of_unix_socket(*header)
-			                                : answer_of_tcp(*header);
-		default:
-			return {};
-	}
+	    header->nlmsg_len > static_cast<std::size_t>(length) || header->nlmsg_seq != 1 ||
+	    header->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		return std::nullopt;
+	return kind == SocketKind::Unix ? answer_of_unix_socket(*header) : answer_of_tcp(*header);
 }
 
 template <typename Question>
-SocketAnswer
+std::optional<SocketAnswer>
 ask(int netlink, const Question &question, SocketKind kind)
 {
 	ssize_t sent = send(netlink, &question, sizeof(question), MSG_DONTWAIT);
 
 	return sent == static_cast<ssize_t>(sizeof(question)) ? read_answer(netlink, kind)
-	                                                      : SocketAnswer{};
+	                                                      : std::nullopt;
 }
 
 } // namespace
 
-SocketAnswer
+std::optional<SocketAnswer>
 ask_for_socket(const ClientSocket &socket)
 {
 	if (socket.kind == SocketKind::Unknown)
-		return {};
+		return std::nullopt;
 	int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	if (netlink < 0)
-		return {};
-	SocketAnswer answer = socket.kind == SocketKind::Unix
-	                          ? ask(netlink, question_of_unix_socket(socket), socket.kind)
-	                          : ask(netlink, question_of_tcp(socket), socket.kind);
+		return std::nullopt;
+	std::optional<SocketAnswer> answer =
+	    socket.kind == SocketKind::Unix ? ask(netlink, question_of_unix_socket(socket), socket.kind)
+	                                    : ask(netlink, question_of_tcp(socket), socket.kind);
 	close(netlink);
 	return answer;
 }
@@ -207,10 +185,10 @@ ask_for_socket(const ClientSocket &socket)
 namespace session_guard
 {
 
-SocketAnswer
+std::optional<SocketAnswer>
 ask_for_socket(const ClientSocket &)
 {
-	return {};
+	return std::nullopt;
 }
 
 } // namespace session_guard

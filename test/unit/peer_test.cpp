@@ -34,11 +34,8 @@ SocketAnswer
 found(std::uint8_t state, std::uint32_t its_inode = inode,
       std::optional<std::uint32_t> peer = std::nullopt)
 {
-	return {
-	    .kind = SocketAnswer::Kind::Found, .state = state, .inode = its_inode, .peer_inode = peer};
+	return {.state = state, .inode = its_inode, .peer_inode = peer};
 }
-
-constexpr SocketAnswer not_found{.kind = SocketAnswer::Kind::NotFound, .peer_inode = {}};
 
 TEST(PeerOfTcp, IsGoneWhenItHasClosedItsEnd)
 {
@@ -66,7 +63,7 @@ TEST(PeerOfTcp, IsGoneWhenAConnectionIsNotFoundAnyMore)
 {
 	for (SocketKind kind : tcp_kinds)
 		for (const SocketAnswer &answer :
-		     {not_found, found(listening, inode - 1), found(established, inode - 1), found(6, 0)})
+		     {found(listening, inode - 1), found(established, inode - 1), found(6, 0)})
 		{
 			EXPECT_EQ(peer_by(socket_of(kind), answer, true), Peer::Gone);
 			EXPECT_EQ(peer_by(socket_of(kind), answer, false), Peer::Unreadable);
@@ -85,16 +82,15 @@ TEST(PeerOfUnixSocket, IsGoneWhenItsEndIsClosed)
 /* A client in another network namespace, perhaps. */
 TEST(PeerOfUnixSocket, IsNotKnownIfTheSocketIsNotFound)
 {
-	for (const SocketAnswer &answer : {not_found, found(established, inode - 1, 0)})
-		EXPECT_EQ(peer_by(socket_of(SocketKind::Unix), answer, true), Peer::Unreadable);
+	EXPECT_EQ(peer_by(socket_of(SocketKind::Unix), found(established, inode - 1, 0), true),
+	          Peer::Unreadable);
 }
 
 TEST(Peer, IsNotKnownWithoutAnAnswer)
 {
 	for (SocketKind kind : all_kinds)
-		EXPECT_EQ(peer_by(socket_of(kind), SocketAnswer{}, true), Peer::Unreadable);
-	for (const SocketAnswer &answer :
-	     {SocketAnswer{}, not_found, found(established, 0), found(close_wait, 0, 0)})
+		EXPECT_EQ(peer_by(socket_of(kind), std::nullopt, true), Peer::Unreadable);
+	for (const SocketAnswer &answer : {found(established, 0), found(close_wait, 0, 0)})
 		EXPECT_EQ(peer_by(ClientSocket{}, answer, true), Peer::Unreadable);
 }
 
