@@ -1,10 +1,11 @@
-# A client that is a process of its own, a psql that runs one statement: it can be killed, and
+# A client that is a process of its own, a psql: it can be killed, and
 # what it leaves behind is what the kernel makes of that.
 package PsqlClient;
 
 use strict;
 use warnings FATAL => 'all';
 
+use IO::Handle;
 use IO::Socket::IP;
 use IPC::Run;
 use Socket qw(SOCK_STREAM);
@@ -21,7 +22,9 @@ sub can_use
 }
 
 # Start one that runs a statement as role web, unless another is given; with a name of its own,
-# by which it is found.  It connects to the node's Unix-domain socket, or to a host by TCP.
+# by which it is found.  It connects to the node's Unix-domain socket, or to a host by TCP, and is
+# run by another command if one is given.  If it is to come to another state than "active", it
+# stays when its statements are done.
 sub start
 {
 	my ($class, $node, $name, $sql, %params) = @_;
@@ -29,13 +32,18 @@ sub start
 	my $host = $params{host} // $node->host;
 	my $port = $params{port} // $node->port;
 	my $user = $params{user} // 'web';
+	my $state = $params{state} // 'active';
 
+	# It has been given its input as soon as it is started, and no end of it.
+	pipe my $input, $self->{input} or die "pipe: $!";
+	$self->{input}->autoflush;
+	print { $self->{input} } "$sql;\n";
 	$self->{run} = IPC::Run::start(
-		[ 'psql', '-XAtq', "host=$host port=$port user=$user dbname=postgres application_name=$name", '-c', $sql ],
-		'<', \undef, '>', \$self->{output}, '2>', \$self->{errors});
+		[ @{ $params{by} // [] }, 'psql', '-XAtq', "host=$host port=$port user=$user dbname=postgres application_name=$name" ],
+		'<', $input, '>', \$self->{output}, '2>', \$self->{errors});
 	push @running, $self;
 	$node->poll_query_until('postgres',
-		"SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = '$name' AND state = 'active'")
+		"SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = '$name' AND state = '$state'")
 	  or die "$name does not run: $self->{errors}";
 	$self->{pid} = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE application_name = '$name'");
 	return $self;
