@@ -146,7 +146,8 @@ measures_wait_for_client(Limit limit)
 constexpr bool
 binds_workers(Limit limit)
 {
-	return limit != Limit::Session && !measures_wait_for_client(limit);
+	return limit != Limit::Session && limit != Limit::DeadClient &&
+	       !measures_wait_for_client(limit);
 }
 
 /* Does this limit measure how long the session has kept others waiting? */
