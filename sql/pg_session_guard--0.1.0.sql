@@ -230,7 +230,7 @@ COMMENT ON COLUMN session_guard.event.source IS 'where that value was set';
 COMMENT ON COLUMN session_guard.event.measured IS
 	'how long the session had been at it; with mode = log, how long in the end; null if the limit does not measure time';
 COMMENT ON COLUMN session_guard.event.measured_amount IS
-	'how much it was if it does not: transactions, or bytes; of min_available_memory, what was left';
+	'how much it was if it does not: transactions, or bytes; of min_available_memory, what was left; of connection_headroom, how many were free';
 COMMENT ON COLUMN session_guard.event.action IS 'log, cancel or terminate';
 COMMENT ON COLUMN session_guard.event.outcome IS
 	'canceled, terminated (both confirmed), signaled, gone, raced, spared, denied, survived or dry run';

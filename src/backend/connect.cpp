@@ -5,14 +5,16 @@
 
 #include "backend/client_socket.h"
 #include "backend/closed.h"
+#include "backend/headroom.h"
 #include "backend/keepalive.h"
 
 namespace session_guard
 {
 
 void
-note_authenticated(Port &)
+note_authenticated(Port &port)
 {
+	await_room(port);
 }
 
 void
@@ -24,6 +26,7 @@ note_start_of_session()
 	refuse_if_closed();
 	publish_own_socket();
 	set_own_keepalive();
+	note_room_taken();
 }
 
 } // namespace session_guard

@@ -126,9 +126,24 @@ amount_of(Limit limit, const Session &session, const TrackingState &tracking, co
 			return tracking.memory.bytes;
 		case Limit::AvailableMemory:
 			return session.shortage.left.bytes;
+		case Limit::Headroom:
+			return std::max(0, session.room.free);
 		default:
 			return held_back(session.horizon, tracking.horizon, policy.spare_lock_waiters);
 	}
+}
+
+/* From when on a session may go that is to make room: it has been idle long enough, and still. */
+Instant
+may_make_room_at(const Episode &episode, const Session &session, const TrackingState &tracking,
+                 const Policy &policy, Instant now)
+{
+	Instant deadline = later(episode.start, policy.headroom_min_idle);
+
+	if (now <= deadline)
+		return later(deadline, 1);
+	return still_enough_at(Limit::Headroom, policy.headroom_min_idle, deadline, session, tracking,
+	                       now);
 }
 
 /*
@@ -153,6 +168,10 @@ decide_amount(const Verdict &verdict, const Session &session, const TrackingStat
 		        .spared = Spared::No,
 		        .at = later(verdict.episode.start, pause_between_readings),
 		        .verdict = verdict};
+	if (limit == Limit::Headroom)
+		if (Instant at = may_make_room_at(verdict.episode, session, tracking, policy, now);
+		    at > now)
+			return wait_until(at);
 	return decide_step(
 	    {.outlook = Outlook::Due, .spared = Spared::No, .at = verdict.deadline, .verdict = verdict},
 	    session, tracking, policy, now);
@@ -180,7 +199,9 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 		        .waiters = 0,
 		        .not_taken = action,
 		        .used = tracking.memory.bytes,
-		        .bound = session.shortage.left.bound};
+		        .bound = session.shortage.left.bound,
+		        .idle = std::max<Duration>(0, now - episode.start),
+		        .connections = session.room.all};
 	Duration excluded = excluded_time(limit, episode.start, session, tracking, policy).total();
 	Duration jitter = jitter_of(limit, session.id, policy);
 	Instant deadline = later(episode.start + excluded, threshold.value + jitter);
@@ -197,7 +218,9 @@ first_verdict(Limit limit, const Episode &episode, const Session &session,
 	        .waiters = session.blocking.waiters,
 	        .not_taken = action,
 	        .used = 0,
-	        .bound = MemoryBound::Host};
+	        .bound = MemoryBound::Host,
+	        .idle = 0,
+	        .connections = 0};
 }
 
 Decision

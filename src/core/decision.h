@@ -44,6 +44,9 @@ struct Verdict
 	/* How many bytes it uses itself, for a limit on what is left for all, and what bounds that. */
 	std::int64_t used;
 	MemoryBound bound;
+	/* How long it has been idle, and how many connections there are, for one that makes room. */
+	Duration idle;
+	std::int32_t connections;
 };
 static_assert(std::is_trivially_destructible_v<Verdict>);
 

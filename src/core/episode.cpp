@@ -43,16 +43,6 @@ since_pause(const Session &session, const TrackingState &tracking)
 }
 
 std::optional<Episode>
-idle(const Session &session, const TrackingState &tracking)
-{
-	if (session.state == State::Idle)
-		return since_state_change(session);
-	if (awaits_message(session) && is_outside_transaction(session))
-		return since_pause(session, tracking);
-	return std::nullopt;
-}
-
-std::optional<Episode>
 idle_in_transaction(const Session &session, const TrackingState &tracking)
 {
 	switch (session.state)
@@ -156,7 +146,7 @@ idle_while_blocking(const Session &session, const TrackingState &tracking)
 		return std::nullopt;
 	std::optional<Episode> episode = idle_in_transaction(session, tracking);
 	if (!episode)
-		episode = idle(session, tracking);
+		episode = idle_episode(session, tracking);
 	if (!episode)
 		return std::nullopt;
 	Episode in_its_way{.start = session.blocking.since, .stamp = session.blocking.stamp};
@@ -175,7 +165,7 @@ blocking(const Session &session, const TrackingState &tracking)
 	std::optional<Episode> known = in_the_way(session, tracking);
 	std::optional<Episode> busy = transaction(session, tracking);
 	if (!busy)
-		busy = idle(session, tracking);
+		busy = idle_episode(session, tracking);
 	if (!busy || !known)
 		return std::nullopt;
 	return Episode{.start = std::max(busy->start, known->start), .stamp = known->stamp};
@@ -199,6 +189,13 @@ over_memory(const TrackingState &tracking)
 	return since(tracking.memory.over_since, tracking.memory.over_since);
 }
 
+/* As long as it is to make room for new connections; the same idle phase counts once. */
+std::optional<Episode>
+in_the_way_of_newcomers(const Session &session, const TrackingState &tracking)
+{
+	return session.room.is_to_go ? idle_episode(session, tracking) : std::nullopt;
+}
+
 /* As long as too little is left for all, and no other session uses more. */
 std::optional<Episode>
 greatest_in_shortage(const Session &session)
@@ -211,12 +208,22 @@ greatest_in_shortage(const Session &session)
 } // namespace
 
 std::optional<Episode>
+idle_episode(const Session &session, const TrackingState &tracking)
+{
+	if (session.state == State::Idle)
+		return since_state_change(session);
+	if (awaits_message(session) && is_outside_transaction(session))
+		return since_pause(session, tracking);
+	return std::nullopt;
+}
+
+std::optional<Episode>
 episode_of(Limit limit, const Session &session, const TrackingState &tracking)
 {
 	switch (limit)
 	{
 		case Limit::IdleSession:
-			return idle(session, tracking);
+			return idle_episode(session, tracking);
 		case Limit::IdleInTransactionSession:
 			return idle_in_transaction(session, tracking);
 		case Limit::Statement:
@@ -243,6 +250,8 @@ episode_of(Limit limit, const Session &session, const TrackingState &tracking)
 			return over_memory(tracking);
 		case Limit::AvailableMemory:
 			return greatest_in_shortage(session);
+		case Limit::Headroom:
+			return in_the_way_of_newcomers(session, tracking);
 	}
 	return std::nullopt;
 }

@@ -23,6 +23,9 @@ struct Episode
 	std::int64_t stamp;
 };
 
+/* How long the session has been idle outside a transaction, or has paused its pipeline there. */
+std::optional<Episode> idle_episode(const Session &session, const TrackingState &tracking);
+
 /* The episode of a limit that the session is in, if it is in one and its start is known. */
 std::optional<Episode> episode_of(Limit limit, const Session &session,
                                   const TrackingState &tracking);

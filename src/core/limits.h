@@ -32,8 +32,9 @@ enum class Limit : std::uint8_t
 	Memory,
 	AvailableMemory,
 	DeadClient,
+	Headroom,
 };
-inline constexpr std::size_t limit_count = 12;
+inline constexpr std::size_t limit_count = 13;
 
 /* What a limit measures. */
 enum class Measure : std::uint8_t
@@ -42,6 +43,7 @@ enum class Measure : std::uint8_t
 	Time,
 	Transactions,
 	Bytes,
+	Connections,
 };
 
 struct LimitFacts
@@ -86,6 +88,8 @@ inline constexpr std::array<LimitFacts, limit_count> limit_facts{{
     {"dead_client_timeout", "statement running", Action::Terminate, Measure::Time,
      "Keep the connection open in both directions until the result has come, or ask the "
      "administrator to raise the limit."},
+    {"connection_headroom", "idle", Action::Terminate, Measure::Connections,
+     "Connect again when there is work to do, and close connections that are not in use."},
 }};
 
 inline constexpr std::array<Limit, limit_count> all_limits{
@@ -95,6 +99,7 @@ inline constexpr std::array<Limit, limit_count> all_limits{
     Limit::IdleBlocker,     Limit::Blocker,
     Limit::HorizonAge,      Limit::Memory,
     Limit::AvailableMemory, Limit::DeadClient,
+    Limit::Headroom,
 };
 
 /* The index of a limit in an array that has an element for each. */
@@ -136,7 +141,7 @@ constexpr bool
 measures_wait_for_client(Limit limit)
 {
 	return limit == Limit::IdleSession || limit == Limit::IdleInTransactionSession ||
-	       limit == Limit::IdleBlocker;
+	       limit == Limit::IdleBlocker || limit == Limit::Headroom;
 }
 
 /*
@@ -174,13 +179,6 @@ measures_harm(Limit limit)
 	return measures_blocking(limit) || !measures_time(limit);
 }
 
-/* Is a limit one of the server as a whole, and so none that a role or a database can have? */
-constexpr bool
-is_of_server(Limit limit)
-{
-	return limit == Limit::AvailableMemory || limit == Limit::DeadClient;
-}
-
 /*
  * Does this limit bound from below what is left for all?  Then not everybody who is over it
  * goes, but one of all.
@@ -188,7 +186,14 @@ is_of_server(Limit limit)
 constexpr bool
 bounds_what_is_left(Limit limit)
 {
-	return limit == Limit::AvailableMemory;
+	return limit == Limit::AvailableMemory || limit == Limit::Headroom;
+}
+
+/* Is a limit one of the server as a whole, and so none that a role or a database can have? */
+constexpr bool
+is_of_server(Limit limit)
+{
+	return bounds_what_is_left(limit) || limit == Limit::DeadClient;
 }
 
 /* Does an amount, as the limit measures, exceed a threshold that is set? */

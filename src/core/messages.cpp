@@ -3,6 +3,7 @@
  */
 #include "core/messages.h"
 
+#include <algorithm>
 #include <array>
 
 namespace session_guard
@@ -30,6 +31,8 @@ append_amount(Text &text, Limit limit, std::int64_t amount)
 			return text.append(amount).append(amount == 1 ? " transaction" : " transactions");
 		case Measure::Bytes:
 			return text.append_size(amount);
+		case Measure::Connections:
+			return text.append(amount);
 	}
 	return text;
 }
@@ -62,6 +65,14 @@ append_deed(Text &text, const Verdict &verdict)
 		text.append(" ").append_size(verdict.used);
 		text.append(" of memory, more than any other session that could be ended for it, while ");
 		append_left(text, {.bytes = verdict.measured, .bound = verdict.bound});
+		return;
+	}
+	if (verdict.limit == Limit::Headroom)
+	{
+		text.append(" for ").append_duration(verdict.idle).append(" while ");
+		append_room(text, {.free = static_cast<std::int32_t>(verdict.measured),
+		                   .all = verdict.connections,
+		                   .is_to_go = false});
 		return;
 	}
 	if (measures_blocking(verdict.limit))
@@ -279,6 +290,23 @@ append_in_force_for_server(Text &text, Limit limit, const Policy &policy,
 		append_left(text.append("; "), *left);
 	if (policy.mode == Mode::Log)
 		text.append("; mode is log, nothing is ended");
+}
+
+void
+append_room(Text &text, const Room &room)
+{
+	text.append(std::max(0, room.free))
+	    .append(" of ")
+	    .append(room.all)
+	    .append(room.all == 1 ? " connection" : " connections")
+	    .append(room.free == 1 ? " is free" : " are free");
+}
+
+void
+append_headroom_in_force(Text &text, const Policy &policy, const Room &room)
+{
+	append_in_force_for_server(text, Limit::Headroom, policy, std::nullopt);
+	append_room(text.append("; "), room);
 }
 
 void

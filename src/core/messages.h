@@ -59,6 +59,12 @@ void append_left(Text &text, AvailableMemory left);
 void append_in_force_for_server(Text &text, Limit limit, const Policy &policy,
                                 std::optional<AvailableMemory> left);
 
+/* How many connections are free, of those that are not reserved: "1 of 97 connections is free". */
+void append_room(Text &text, const Room &room);
+
+/* That connection_headroom has come into force, and how many are free now. */
+void append_headroom_in_force(Text &text, const Policy &policy, const Room &room);
+
 /* Why a session is spared under this policy: "superuser", exempt by role "backup". */
 void append_spared(Text &text, Spared spared, const Policy &policy, const Names &names);
 

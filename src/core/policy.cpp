@@ -25,7 +25,9 @@ ends_sparing(const Policy &now, const Policy &before, Limit limit)
 	return (before.exempt_superusers && !now.exempt_superusers) ||
 	       (before.exempt.value && !now.exempt.value) ||
 	       (spares_lock_waiters(limit) && before.spare_lock_waiters && !now.spare_lock_waiters) ||
-	       (limit == Limit::IdleSession && before.spare_listeners && !now.spare_listeners) ||
+	       ((limit == Limit::IdleSession || limit == Limit::Headroom) && before.spare_listeners &&
+	        !now.spare_listeners) ||
+	       (limit == Limit::Headroom && now.headroom_min_idle < before.headroom_min_idle) ||
 	       ((limit == Limit::Statement || limit == Limit::Transaction || limit == Limit::Blocker ||
 	         limit == Limit::HorizonAge || limit == Limit::DeadClient) &&
 	        before.spare_maintenance && !now.spare_maintenance) ||

@@ -45,6 +45,8 @@ struct Policy
 	std::int32_t session_timeout_jitter;
 	/* Tells one list of guarded background workers from another; 0 if none are guarded. */
 	std::uint32_t background_workers;
+	/* How long a session must have been idle before it makes room for new connections. */
+	Duration headroom_min_idle;
 	Thresholds limits;
 };
 static_assert(std::is_trivially_copyable_v<Policy>);

@@ -201,6 +201,16 @@ enum class Peer : std::uint8_t
 	Unreadable,
 };
 
+/* How it stands with the connections of the server. */
+struct Room
+{
+	/* How many are free, and how many there are, without those that are reserved. */
+	std::int32_t free;
+	std::int32_t all;
+	/* Too few are free, and the session is one of those that are to make room. */
+	bool is_to_go;
+};
+
 /* Session::memory where there is no number. */
 inline constexpr std::int64_t memory_not_read = -1;
 inline constexpr std::int64_t memory_unreadable = -2;
@@ -258,6 +268,7 @@ struct Session
 	/* Filled in by who has compared all sessions. */
 	Shortage shortage;
 	Peer peer = Peer::NotRead;
+	Room room;
 };
 static_assert(std::is_trivially_copyable_v<Session>);
 static_assert(std::is_trivially_destructible_v<Session>);

@@ -105,6 +105,7 @@ spared_by_state(Limit limit, const Session &session, const TrackingState &tracki
 		case Limit::Maintenance:
 			return spared_as_lock_waiter(session, policy);
 		case Limit::IdleSession:
+		case Limit::Headroom:
 			if (may_be_in_message(session))
 				return Spared::SwitchesUnreadable;
 			if (policy.spare_listeners && session.listening)

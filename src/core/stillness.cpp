@@ -11,6 +11,27 @@
 namespace session_guard
 {
 
+namespace
+{
+
+/* The wait for the client that a limit measures. */
+std::optional<Episode>
+wait_for_client(Limit limit, const Session &session, const TrackingState &tracking)
+{
+	/* Whether the session will have to make room is not known yet. */
+	return limit == Limit::Headroom ? idle_episode(session, tracking)
+	                                : episode_of(limit, session, tracking);
+}
+
+/* How long it lasts before the switches of the process are wanted. */
+Duration
+wait_before_reading(Limit limit, Duration longest)
+{
+	return limit == Limit::Headroom ? longest / 2 : longest - reading_before_deadline(longest);
+}
+
+} // namespace
+
 bool
 wants_switches(const Session &session, const TrackingState &tracking, const Policy &policy,
                Instant now, Asker asker)
@@ -20,14 +41,12 @@ wants_switches(const Session &session, const TrackingState &tracking, const Poli
 	                tracking.still.state_change == session.state_change;
 	auto wants_them = [&](Limit limit)
 	{
-		Duration threshold = threshold_of(policy.limits, limit).value;
+		Duration longest = longest_wait(limit, policy);
 
-		if (!measures_wait_for_client(limit) || threshold == 0 ||
-		    (asker == Asker::Scan && is_known))
+		if (!measures_wait_for_client(limit) || longest == 0 || (asker == Asker::Scan && is_known))
 			return false;
-		std::optional<Episode> episode = episode_of(limit, session, tracking);
-		return episode &&
-		       now >= later(episode->start, threshold - reading_before_deadline(threshold)) &&
+		std::optional<Episode> episode = wait_for_client(limit, session, tracking);
+		return episode && now >= later(episode->start, wait_before_reading(limit, longest)) &&
 		       spared_from(limit, session, tracking, policy) == Spared::No;
 	};
 

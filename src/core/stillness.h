@@ -32,6 +32,18 @@ reading_before_deadline(Duration threshold)
 	return stillness_for(threshold) + stillness_for(threshold) / 4;
 }
 
+/*
+ * For how long a session may have its client wait under a limit that measures that; 0 if the
+ * limit is off.  Who makes room for new connections has been idle for this long at least.
+ */
+constexpr Duration
+longest_wait(Limit limit, const Policy &policy)
+{
+	Duration threshold = threshold_of(policy.limits, limit).value;
+
+	return limit == Limit::Headroom && threshold != 0 ? policy.headroom_min_idle : threshold;
+}
+
 /* Who asks whether the context switches of a process are wanted. */
 enum class Asker : std::uint8_t
 {
@@ -43,8 +55,9 @@ enum class Asker : std::uint8_t
  * Are the context switches of the process needed to judge the session?
  *
  * They cost the guard two reads in /proc, so they are wanted only of sessions that
- * have been idle, or have seemed to pause, for nearly as long as they may.  A scan
- * wants them until they have told something; an evaluation, which may end the
+ * have been idle, or have seemed to pause, for nearly as long as they may; for half as
+ * long as that of those that may have to make room for a newcomer, who cannot wait.  A
+ * scan wants them until they have told something; an evaluation, which may end the
  * session, always.  After place().
  */
 bool wants_switches(const Session &session, const TrackingState &tracking, const Policy &policy,

@@ -11,6 +11,7 @@
 
 #include "policy/policy_cache.h"
 
+#include "guard/headroom.h"
 #include "guard/memory_shortage.h"
 
 #include <array>
@@ -65,7 +66,9 @@ LimitCensus::announce() const
 
 		if (!is_new(limit))
 			continue;
-		if (bounds_what_is_left(limit))
+		if (limit == Limit::Headroom)
+			append_headroom_in_force(text, base_policy(), present_room());
+		else if (bounds_what_is_left(limit))
 			append_in_force_for_server(text, limit, base_policy(), memory_left());
 		else
 			append_in_force(text, limit, base_policy(), is_set_for_roles_or_databases(limit),

@@ -15,6 +15,7 @@
 #include "guard/blockers.h"
 #include "guard/enforce.h"
 #include "guard/evaluation.h"
+#include "guard/headroom.h"
 #include "guard/plan.h"
 #include "guard/spared_blockers.h"
 #include "guard/throttle.h"
@@ -68,6 +69,8 @@ try_again(const Deadline &deadline, const Evaluation &evaluation)
 	plan_reading(deadline,
 	             evaluation.at + pause_before_reading_again(Spared::InTransaction, times));
 	set_times_spared(deadline, times + 1);
+	if (deadline.limit == Limit::Headroom)
+		note_not_gone(evaluation.at);
 }
 
 /* After a cancel, plan what follows if the statement survives it. */
@@ -134,6 +137,8 @@ leave(const Deadline &deadline, const Evaluation &evaluation)
 	name_spared_blocker(evaluation);
 	plan_by(deadline, evaluation);
 	set_times_spared(deadline, evaluation.decision.outlook == Outlook::Spared ? times + 1 : 0);
+	if (deadline.limit == Limit::Headroom)
+		note_not_gone(evaluation.at);
 }
 
 /* Do what the present state of a session asks for. */

@@ -70,12 +70,14 @@ write_line(const Evaluation &evaluation)
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
 }
 
-/* Of a limit on what is left for all, the note says what the session has used itself. */
+/* Of a limit on what is left for all, the note says what the session has used or done itself. */
 void
-note_memory(decltype(Event::note) &note, const Verdict &verdict)
+note_own_part(decltype(Event::note) &note, const Verdict &verdict)
 {
 	if (verdict.limit == Limit::AvailableMemory)
 		Text(note).append("used ").append_size(verdict.used);
+	if (verdict.limit == Limit::Headroom)
+		Text(note).append("idle for ").append_duration(verdict.idle);
 }
 
 /* The event of what is done, or was not done, about a verdict. */
@@ -96,7 +98,7 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 	event.action = verdict.action;
 	event.outcome = outcome;
 	event.is_open = outcome == Outcome::Signaled;
-	note_memory(event.note, verdict);
+	note_own_part(event.note, verdict);
 	return event;
 }
 

@@ -14,6 +14,7 @@
 
 #include "policy/policy_cache.h"
 
+#include "guard/headroom.h"
 #include "guard/horizon.h"
 #include "guard/logged_episodes.h"
 #include "guard/memory_shortage.h"
@@ -101,6 +102,10 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 		read_shortage(session, slot, evaluation.at);
 	else
 		note_shortage(session);
+	if (limit == Limit::Headroom)
+		read_room(session);
+	else
+		note_room(session);
 	evaluation.tracking =
 	    &track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
 	if (limit == Limit::DeadClient &&

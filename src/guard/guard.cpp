@@ -27,6 +27,7 @@
 #include "guard/evaluation.h"
 #include "guard/follow.h"
 #include "guard/gauges.h"
+#include "guard/headroom.h"
 #include "guard/horizon.h"
 #include "guard/logged_episodes.h"
 #include "guard/memory_shortage.h"
@@ -123,6 +124,7 @@ adopt_settings()
 	forget_spent_budget();
 	report_untold_reasons();
 	report_limit_without_effect();
+	report_headroom_out_of_reach();
 	adopt_prepared_age();
 	plan_anew();
 	show_plans();
@@ -201,6 +203,7 @@ wake_up()
 		ask_for_scan();
 	follow_new_events();
 	watch_memory(now);
+	watch_newcomers(now);
 	if (!is_anything_due(now))
 		return;
 
@@ -224,7 +227,8 @@ prepare_sleep()
 	show_plans();
 
 	Instant now = monotonic_now();
-	Instant wake = std::min({next_wake(), next_clock_reading(now), next_memory_watch()});
+	Instant wake =
+	    std::min({next_wake(), next_clock_reading(now), next_memory_watch(), next_newcomer()});
 
 	/* Nobody wakes the guard again for a change that it knows of but could not read. */
 	if (policies_are_stale())

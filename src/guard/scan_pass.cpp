@@ -18,6 +18,7 @@
 #include "guard/blockers.h"
 #include "guard/evaluation.h"
 #include "guard/gauges.h"
+#include "guard/headroom.h"
 #include "guard/horizon.h"
 #include "guard/logged_episodes.h"
 #include "guard/memory_shortage.h"
@@ -77,6 +78,7 @@ plan_session(Scanned &found, bool is_compared, Instant now, LimitCensus &census)
 	if (is_compared)
 		read_memory(session, found.slot);
 	note_shortage(session);
+	note_room(session);
 	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
 
 	/* Otherwise a scan does not ask: how many are over the limit is told once. */
@@ -84,6 +86,7 @@ plan_session(Scanned &found, bool is_compared, Instant now, LimitCensus &census)
 		read_session_peer(session, found.slot, now);
 	note_pace(session, tracking, policy);
 	compare_memory(found, tracking, policy, now);
+	consider_to_go(found, tracking, policy, now);
 	plan_limits(found, tracking, policy, now, census);
 }
 
@@ -105,10 +108,18 @@ scan_all(Instant start)
 	Instant now = take_time().now;
 	look_at_horizon(now);
 	bool compares_memory = begin_comparison(now);
+	begin_to_choose();
 	for (Scanned &found : sessions)
 		plan_session(found, compares_memory, now, census);
 	if (std::optional<Deadline> relief = session_to_go(now))
 		plan_reading(*relief, now);
+	for (const IdleSession &one : sessions_to_make_room(now))
+		plan_reading({.wake = now,
+		              .due = one.since,
+		              .session = one.session,
+		              .slot = one.slot,
+		              .limit = Limit::Headroom},
+		             now);
 	complete_logged_of_ended();
 	note_scan(start, is_full);
 	census.announce();

@@ -114,6 +114,12 @@ is_spent(Instant now)
 	return next_action > now;
 }
 
+Instant
+spent_until()
+{
+	return next_action;
+}
+
 bool
 must_be_throttled(const Verdict &verdict, bool is_late, bool was_throttled, Instant now)
 {

@@ -31,6 +31,7 @@ bool is_catch_up(const Verdict &verdict, const TrackingState &tracking);
 
 /* Is the budget known to be spent until later than this? */
 bool is_spent(Instant now);
+Instant spent_until();
 
 /* Must a verdict wait for its turn?  One that was throttled before has had it. */
 bool must_be_throttled(const Verdict &verdict, bool is_late, bool was_throttled, Instant now);

@@ -357,6 +357,64 @@ active_pid_of(const ReplicationSlot &slot)
 #endif
 }
 
+/*
+ * Are so many places for client backends free?  This one has its place already.  It counts
+ * them one by one, under a spinlock that all who connect want.
+ */
+inline bool
+has_free_places(int count)
+{
+	if (count <= 0)
+		return true;
+#if PG_VERSION_NUM >= 160000
+	int free;
+
+	return HaveNFreeProcs(count, &free);
+#else
+	return HaveNFreeProcs(count);
+#endif
+}
+
+/* How many of them are reserved for superusers, and for them and certain other roles (16). */
+inline int
+places_of_superusers()
+{
+#if PG_VERSION_NUM >= 160000
+	return SuperuserReservedConnections;
+#else
+	return ReservedBackends;
+#endif
+}
+
+inline int
+reserved_places()
+{
+#if PG_VERSION_NUM >= 160000
+	return SuperuserReservedConnections + ReservedConnections;
+#else
+	return ReservedBackends;
+#endif
+}
+
+/*
+ * 16: May a role use reserved connections?  Before a session has its database the server does
+ * not take it for the owner of one, and it keeps what it has found of a role for the next
+ * question about the same.  So another one is asked last, about whom nobody asks again.
+ */
+inline bool
+may_use_reserved_places(Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	bool may_use = has_privs_of_role(role, ROLE_PG_USE_RESERVED_CONNECTIONS);
+
+	(void)has_privs_of_role(ROLE_PG_USE_RESERVED_CONNECTIONS, role);
+	return may_use;
+#else
+	(void)role;
+	return false;
+#endif
+}
+
 /* A tranche for LWLocks of our own; in the postmaster, from which all processes have its name. */
 inline int
 new_lwlock_tranche(const char *name)

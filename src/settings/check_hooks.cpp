@@ -3,6 +3,8 @@
  */
 #include "settings/check_hooks.h"
 
+#include "core/headroom.h"
+
 #include "settings/number_value.h"
 
 #include <cstring>
@@ -100,6 +102,17 @@ bool
 check_kilobytes(double *value, void **, GucSource source)
 {
 	return check_number(*value, smallest_kilobytes, " kB") && check_source(source);
+}
+
+bool
+check_headroom(double *value, void **, GucSource source)
+{
+	if (*value > largest_headroom)
+	{
+		GUC_check_errdetail("The value must be at most %d.", largest_headroom);
+		return false;
+	}
+	return check_number(*value, 1, "") && check_source(source);
 }
 
 bool

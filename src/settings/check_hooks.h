@@ -15,6 +15,7 @@ bool check_milliseconds(double *value, void **extra, GucSource source);
 bool check_seconds(double *value, void **extra, GucSource source);
 bool check_transactions(double *value, void **extra, GucSource source);
 bool check_kilobytes(double *value, void **extra, GucSource source);
+bool check_headroom(double *value, void **extra, GucSource source);
 bool check_exempt(bool *value, void **extra, GucSource source);
 /* The same, and the source is kept in mind. */
 bool check_accept_connections(bool *value, void **extra, GucSource source);

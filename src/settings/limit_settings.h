@@ -85,6 +85,13 @@ inline constexpr std::array<LimitSetting, limit_count> limit_settings{{
      "Sets the maximum time a statement may run whose client is gone.",
      "0 disables the limit. A session over it is terminated.", GUC_UNIT_MS, millisecond,
      smallest_in(millisecond), check_milliseconds},
+    {"pg_session_guard.connection_headroom",
+     "Sets how many connections are to be free for newcomers, or idle sessions are ended.",
+     "0 disables the limit. While fewer are free, of those that are not reserved, the sessions "
+     "that "
+     "have been idle outside a transaction for longest are terminated, if that is for longer than "
+     "pg_session_guard.headroom_min_idle.",
+     0, 1, 1, check_headroom},
 }};
 
 } // namespace session_guard

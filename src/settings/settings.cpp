@@ -38,6 +38,7 @@ int session_timeout_jitter = 10;
 double actions_per_minute = 0;
 double cancel_grace_ms = 10 * 1000;
 int catch_up_per_second = 10;
+int headroom_min_idle_ms = 30 * 1000;
 double max_prepared_age_seconds = 0;
 double keepalive_idle_seconds = 0;
 double history_retention_minutes = 30 * 24 * 60;
@@ -85,6 +86,12 @@ define_workers()
 	    "when it came into force.",
 	    nullptr, &catch_up_per_second, catch_up_per_second, 1, 10000, PGC_SIGHUP, 0, nullptr,
 	    nullptr, nullptr);
+	DefineCustomIntVariable(
+	    "pg_session_guard.headroom_min_idle",
+	    "Sets how long a session must have been idle before it is ended to make room for new "
+	    "connections.",
+	    nullptr, &headroom_min_idle_ms, headroom_min_idle_ms, smallest_in(millisecond), INT_MAX,
+	    PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 	DefineCustomRealVariable(
 	    "pg_session_guard.max_prepared_age",
 	    "Sets the age from which on prepared transactions are named in the log.",
@@ -235,6 +242,7 @@ configured_policy()
 	              .cancel_grace = duration_of(cancel_grace_ms, millisecond),
 	              .session_timeout_jitter = session_timeout_jitter,
 	              .background_workers = hash_of_worker_types(),
+	              .headroom_min_idle = headroom_min_idle_ms * millisecond,
 	              .limits = {}};
 
 	for (std::size_t i = 0; i < limit_count; i++)
@@ -280,6 +288,18 @@ std::size_t
 max_actions_per_minute()
 {
 	return static_cast<std::size_t>(actions_per_minute);
+}
+
+int
+connection_headroom()
+{
+	return static_cast<int>(limit_values[index_of(Limit::Headroom)]);
+}
+
+bool
+ends_sessions()
+{
+	return mode == static_cast<int>(Mode::Enforce);
 }
 
 Duration

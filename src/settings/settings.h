@@ -38,6 +38,12 @@ int catch_up_rate();
 /* How many sessions may be acted on in any minute; 0 is no cap. */
 std::size_t max_actions_per_minute();
 
+/* How many connections are to be free for newcomers (connection_headroom); 0 is no such limit. */
+int connection_headroom();
+
+/* Are sessions ended that are over a limit, with mode = enforce? */
+bool ends_sessions();
+
 /* The age from which on the log names prepared transactions; 0 is none. */
 Duration max_prepared_age();
 

@@ -12,6 +12,7 @@
 #include "shmem/counters.h"
 #include "shmem/end_requests.h"
 #include "shmem/event_ring.h"
+#include "shmem/newcomers.h"
 #include "shmem/policy_state.h"
 #include "shmem/present_time.h"
 #include "shmem/published.h"
@@ -38,6 +39,7 @@ constexpr Part parts[] = {
     {published_size, published_init},         {client_messages_size, client_messages_init},
     {event_ring_size, event_ring_init},       {closings_size, closings_init},
     {end_requests_size, end_requests_init},   {client_sockets_size, client_sockets_init},
+    {newcomers_size, newcomers_init},
 };
 
 bool is_there = false;

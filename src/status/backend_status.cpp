@@ -140,6 +140,7 @@ session_of(int slot, const PgBackendStatus &entry, const Published &published,
 	    .memory = memory_not_read,
 	    .shortage = {},
 	    .peer = Peer::NotRead,
+	    .room = {},
 	};
 }
 

@@ -260,6 +260,13 @@ class SessionBuilder
 		                     .is_greatest = true};
 		return *this;
 	}
+	/* It is to make room, while so many of ten connections are free. */
+	SessionBuilder &
+	to_make_room(std::int32_t free)
+	{
+		session_.room = {.free = free, .all = 10, .is_to_go = true};
+		return *this;
+	}
 	SessionBuilder &
 	peer(Peer peer)
 	{
@@ -373,6 +380,12 @@ class PolicyBuilder
 		return *this;
 	}
 	PolicyBuilder &
+	headroom_min_idle(Duration idle)
+	{
+		policy_.headroom_min_idle = idle;
+		return *this;
+	}
+	PolicyBuilder &
 	cancel_grace(Duration grace)
 	{
 		policy_.cancel_grace = grace;
@@ -395,6 +408,7 @@ class PolicyBuilder
 	               .cancel_grace = 10 * second,
 	               .session_timeout_jitter = 0,
 	               .background_workers = 0,
+	               .headroom_min_idle = 30 * second,
 	               .limits = {}};
 };
 

@@ -43,7 +43,9 @@ verdict(Limit limit, Duration threshold, Duration measured, Duration since_cance
 	        .waiters = 1,
 	        .not_taken = facts(limit).first_action,
 	        .used = std::int64_t{3100} * 1024 * 1024,
-	        .bound = MemoryBound::Host};
+	        .bound = MemoryBound::Host,
+	        .idle = 5 * minute,
+	        .connections = 97};
 }
 
 std::string
@@ -233,6 +235,29 @@ TEST(InForce, OfTheServerSaysWhatIsLeft)
 	EXPECT_EQ(text(AvailableMemory{.bytes = 600 * mebibyte, .bound = MemoryBound::Host}),
 	          "pg_session_guard.min_available_memory is in force at 512 MB; the server has 600 MB "
 	          "left; mode is log, nothing is ended");
+}
+
+TEST(ClientDetail, OfWhoMakesRoomSaysHowManyConnectionsAreFree)
+{
+	EXPECT_EQ(detail(verdict(Limit::Headroom, 3, 1)),
+	          "Idle for 5 min while 1 of 97 connections is free; "
+	          "pg_session_guard.connection_headroom is 3 (configuration file).");
+	EXPECT_NE(detail(verdict(Limit::Headroom, 3, 0)).find("while 0 of 97 connections are free"),
+	          std::string::npos);
+	Verdict one = verdict(Limit::Headroom, 1, 0);
+	one.connections = 1;
+	EXPECT_NE(detail(one).find("while 0 of 1 connection are free"), std::string::npos);
+}
+
+TEST(InForce, OfHeadroomSaysHowManyConnectionsAreFree)
+{
+	std::array<char, 300> buffer;
+	Text sentence(buffer);
+
+	append_headroom_in_force(sentence, PolicyBuilder().limit(Limit::Headroom, 3),
+	                         {.free = 90, .all = 97, .is_to_go = false});
+	EXPECT_EQ(sentence.view(), "pg_session_guard.connection_headroom is in force at 3; 90 of 97 "
+	                           "connections are free");
 }
 
 TEST(ClientHint, IsASentenceForEachLimit)

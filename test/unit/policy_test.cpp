@@ -321,10 +321,18 @@ TEST_P(ComesIntoForce, WhenTheServerIsNoLongerExempt)
 	EXPECT_FALSE(comes());
 }
 
+TEST_P(ComesIntoForce, WhenRoomIsMadeByThoseIdleForLess)
+{
+	now.headroom_min_idle(second);
+	EXPECT_EQ(comes(), limit == Limit::Headroom);
+	before.headroom_min_idle(millisecond);
+	EXPECT_FALSE(comes());
+}
+
 TEST_P(ComesIntoForce, WhenListenersAreNoLongerSparedFromIt)
 {
 	now.spare_listeners(false);
-	EXPECT_EQ(comes(), limit == Limit::IdleSession);
+	EXPECT_EQ(comes(), limit == Limit::IdleSession || limit == Limit::Headroom);
 	before.spare_listeners(false);
 	EXPECT_FALSE(comes());
 	now.spare_listeners(true);

@@ -50,6 +50,7 @@ pause_of(Limit limit, Duration value)
 			return value;
 		case Limit::HorizonAge:
 		case Limit::AvailableMemory:
+		case Limit::Headroom:
 			return longest_memory_pause;
 		case Limit::Memory:
 			return value / (2 * fastest_growth);

@@ -147,19 +147,21 @@ TEST(SparedFrom, OnlyTheLimitsOutsideTransactionsWhoIsInOne)
 		Session session = SessionBuilder().idle_in_transaction(noon);
 		Spared spared = spared_at_first(limit, session);
 
-		EXPECT_EQ(spared == Spared::InTransaction,
-		          limit == Limit::Session || limit == Limit::IdleSession);
+		EXPECT_EQ(spared == Spared::InTransaction, limit == Limit::Session ||
+		                                               limit == Limit::IdleSession ||
+		                                               limit == Limit::Headroom);
 	}
 }
 
-TEST(SparedFrom, OnlyTheIdleLimitWhoListens)
+TEST(SparedFrom, OnlyTheLimitsOnBeingIdleOutsideTransactionsWhoListens)
 {
 	for (Limit limit : all_limits)
 	{
 		Session session = SessionBuilder().idle(noon).listening();
 
 		EXPECT_EQ(spared_at_first(limit, session),
-		          limit == Limit::IdleSession ? Spared::Listener : Spared::No);
+		          limit == Limit::IdleSession || limit == Limit::Headroom ? Spared::Listener
+		                                                                  : Spared::No);
 		EXPECT_EQ(spared_at_first(limit, session, PolicyBuilder().spare_listeners(false)),
 		          Spared::No);
 	}
@@ -200,7 +202,7 @@ TEST(SparedFrom, TheIdleLimitsWhoCannotBeTold)
 		{
 			bool is_idle_limit = limit == Limit::IdleSession ||
 			                     limit == Limit::IdleInTransactionSession ||
-			                     limit == Limit::IdleBlocker;
+			                     limit == Limit::IdleBlocker || limit == Limit::Headroom;
 
 			session.switches = switches_unreadable;
 			EXPECT_EQ(spared_at_first(limit, session) == Spared::SwitchesUnreadable, is_idle_limit);

@@ -364,7 +364,8 @@ TEST_P(Seeming, IsAskedForOnlyWhenSomethingHangsOnIt)
 	/* For limits of work and of age nothing does. */
 	policy.all_limits_at(threshold)
 	    .limit(Limit::IdleSession, 0)
-	    .limit(Limit::IdleInTransactionSession, 0);
+	    .limit(Limit::IdleInTransactionSession, 0)
+	    .limit(Limit::Headroom, 0);
 	EXPECT_FALSE(wants_switches(session, tracking, policy, asked_from, Asker::Evaluation));
 }
 
