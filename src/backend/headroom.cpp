@@ -46,18 +46,18 @@ concerns_this_connection()
 	return connection_headroom() > 0 && AmRegularBackendProcess() && has_shared_memory();
 }
 
-/* May the guard end somebody for a newcomer now? */
+/* May the guard end somebody for a newcomer until then? */
 bool
-guard_may_help()
+guard_may_help_until(Instant at)
 {
 	return pg_atomic_read_u32(&worker_slot(WorkerKind::Guard).worker_pid) != 0 &&
-	       nobody_to_go_before() <= monotonic_now();
+	       nobody_to_go_before() <= at;
 }
 
 void
 ask_if_of_use()
 {
-	if (guard_may_help())
+	if (guard_may_help_until(monotonic_now()))
 		ask_for_room();
 }
 
@@ -112,14 +112,14 @@ nap(Duration duration)
 
 /* Wait until so many places are free, or the guard cannot help, or for as long as may be. */
 void
-wait_for_places(int places)
+wait_for_places(int places, Instant give_up_at)
 {
-	Instant give_up_at = monotonic_now() + patience;
 	Duration pause = millisecond;
 
-	while (!has_free_places(places) && guard_may_help() && monotonic_now() < give_up_at)
+	while (!has_free_places(places) && guard_may_help_until(give_up_at) &&
+	       monotonic_now() < give_up_at)
 	{
-		ask_for_room();
+		ask_if_of_use();
 		nap(pause);
 		pause = std::min(2 * pause, longest_nap);
 	}
@@ -133,13 +133,15 @@ await_room(const Port &port)
 	if (!concerns_this_connection() || has_free_places(reserved_places()))
 		return;
 	/* Whoever waits has a place that is reserved for others, and leaves one of them free. */
-	if (!ends_sessions() || !guard_may_help() || !has_free_places(1))
+	Instant give_up_at = monotonic_now() + patience;
+	if (!ends_sessions() || !guard_may_help_until(give_up_at) || !has_free_places(1))
 		return;
 	std::optional<int> places = places_to_leave_if_known(port.user_name);
 	if (!places || has_free_places(*places))
 		return;
 	begin_to_wait();
-	with_cleanup([&] { wait_for_places(*places); }, [](const void *) { end_waiting(); }, nullptr);
+	with_cleanup([&] { wait_for_places(*places, give_up_at); }, [](const void *) { end_waiting(); },
+	             nullptr);
 	end_waiting();
 }
 

@@ -173,6 +173,9 @@ consider_to_go(const Scanned &found, const TrackingState &tracking, const Policy
 		                     .since = decision.verdict.episode.start});
 	else if (decision.outlook == Outlook::Wait)
 		next_candidate = std::min(next_candidate, decision.at);
+	/* Whoever has asked for room has no state yet, and may be idle from now on. */
+	else if (found.session.state == State::Unknown)
+		next_candidate = std::min(next_candidate, later(now, policy.headroom_min_idle));
 }
 
 std::span<const IdleSession>
