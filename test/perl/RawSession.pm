@@ -48,6 +48,20 @@ sub connect
 	return $self;
 }
 
+# Try to connect, and go; what the server says if it refuses, as error_text() shows it, or an
+# empty text.
+sub refusal
+{
+	my ($class, $node, %params) = @_;
+	my $self = $class->open($node, %params);
+
+	$self->start_up(%params);
+	$self->read_until('Z');
+	my $text = $self->error_text;
+	$self->quit if !$self->{closed};
+	return $text;
+}
+
 # The startup message, for those who send it in pieces.
 sub startup_message
 {
