@@ -76,11 +76,13 @@ ask_to_end(const BackendRef &backend)
 	return send_catchup(backend.id.pid, backend.slot);
 }
 
-void
+bool
 withdraw_request_to_end(const BackendRef &backend)
 {
-	withdraw_end(backend.slot, backend.id);
+	if (!withdraw_end(backend.slot, backend.id))
+		return false;
 	retract_message(backend.slot, backend.id);
+	return true;
 }
 
 void

@@ -29,8 +29,8 @@ bool signal_backend(int pid, Action action);
  */
 bool ask_to_end(const BackendRef &backend);
 
-/* Ask it no longer. */
-void withdraw_request_to_end(const BackendRef &backend);
+/* Ask it no longer, and take its message back; false if it is ending already, or is not asked. */
+bool withdraw_request_to_end(const BackendRef &backend);
 
 /* Write, to the log only, that a signal has had no effect, and what its receiver is at. */
 void report_survivor(int pid, const char *note);

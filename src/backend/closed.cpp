@@ -32,7 +32,7 @@ may_enter_closed()
 {
 	const char *bypass = closed_bypass_role();
 
-	if (superuser())
+	if (superuser_arg(GetSessionUserId()))
 		return true;
 	Oid role = *bypass != '\0' ? get_role_oid(bypass, true) : InvalidOid;
 	return OidIsValid(role) && is_member_of_role_nosuper(GetSessionUserId(), role);

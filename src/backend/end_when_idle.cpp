@@ -21,21 +21,30 @@ namespace
 {
 
 /*
- * Have the session catch up when it waits for its client, once for each message of that.
+ * Have the session catch up when it waits for its client.
  *
- * In the middle of an exchange of messages the state is not idle yet; if the end of the
- * transaction that does nothing asked for another one, they would never end.  Where several
- * transactions have one message, whoever asks for the end finds the session idle.
+ * The next transaction of the same message, or that in which notifications are received, makes
+ * it forget that again, so it takes the end of each.  But in the middle of an exchange of messages,
+ * when none is executed, the state is not idle, and this may be the end of the transaction that
+ * does nothing: if that asked for another one each time, they would never end.  It then is asked
+ * for a few times only, and whoever has asked for the end wakes the session when it is idle.
  */
 void
 look_again_when_idle()
 {
+	constexpr int most_for_one_message = 3;
 	static TimestampTz last_message = 0;
-	TimestampTz message = GetCurrentStatementStartTimestamp();
+	static int times = 0;
 
-	if (message == last_message)
-		return;
-	last_message = message;
+	if (debug_query_string == nullptr)
+	{
+		TimestampTz message = GetCurrentStatementStartTimestamp();
+
+		times = message == last_message ? times + 1 : 1;
+		last_message = message;
+		if (times > most_for_one_message)
+			return;
+	}
 	catchupInterruptPending = 1;
 }
 
@@ -48,6 +57,8 @@ end_if_requested()
 		return;
 	if (MyBEEntry->st_state != STATE_IDLE)
 		return look_again_when_idle();
+	if (!take_end_request())
+		return;
 	/* As the server's handler of the signal does (postgres.c, die()). */
 	ProcDiePending = 1;
 	InterruptPending = 1;

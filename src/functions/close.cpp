@@ -15,6 +15,19 @@ namespace session_guard
 namespace
 {
 
+/* Nobody can open what has no name any more. */
+void
+forget_dropped()
+{
+	auto closings = static_cast<NumberedClosing *>(palloc(sizeof(NumberedClosing) * max_closings));
+	auto count = static_cast<std::size_t>(copy_closings(closings, monotonic_now()));
+
+	for (const NumberedClosing &one : std::span(closings, count))
+		if (is_dropped(one.closing.object))
+			(void)remove_closing(one.number);
+	pfree(closings);
+}
+
 void
 check_may_close(const ClosedObject &object)
 {
@@ -68,27 +81,43 @@ check_may_close(const ClosedObjects &objects)
 		check_may_close(objects.at(i));
 }
 
-std::uint64_t
-close_object(const ClosedObject &object, const Request &request, Instant until, int drained_by)
+bool
+is_dropped(const ClosedObject &object)
 {
+	return OidIsValid(object.database)
+	           ? !SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(object.database))
+	           : !SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(object.role));
+}
+
+void
+close_object(const ClosedObject &object, const Request &request, Instant until, int drained_by,
+             std::uint64_t &number)
+{
+	const char *name = name_of(object);
 	Closing closing{};
 
 	closing.object = object;
 	closing.since = GetCurrentTimestamp();
 	closing.until = until;
 	closing.drained_by = drained_by;
+	closing.is_superusers = superuser();
 	strlcpy(closing.by.data(), request.origin.caller, closing.by.size());
 	strlcpy(closing.reason.data(), request.reason != nullptr ? request.reason : "",
 	        closing.reason.size());
-	std::uint64_t number = add_closing(closing, monotonic_now());
+	number = add_closing(closing, monotonic_now());
+	if (number == 0)
+	{
+		forget_dropped();
+		number = add_closing(closing, monotonic_now());
+	}
 	if (number == 0)
 		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 		                errmsg("too many databases and roles are closed"),
-		                errdetail("There can be %d at a time.", max_closings)));
+		                errdetail("There can be %d at a time, %d of them not by superusers.",
+		                          max_closings, max_closings_of_others)));
 	ereport(LOG_SERVER_ONLY, (errmsg_internal("closing %s to new connections: requested by %s",
-	                                          name_of(object), request.origin.in_log),
+	                                          name, request.origin.in_log),
 	                          errhidestmt(true), errhidecontext(true)));
-	return number;
 }
 
 } // namespace session_guard

@@ -37,6 +37,9 @@ struct ClosedObjects
 /* database "shop", for log and messages. */
 const char *name_of(const ClosedObject &object);
 
+/* Has it been dropped since it was closed? */
+bool is_dropped(const ClosedObject &object);
+
 /* The next argument: how long to keep it closed.  An error if no timestamp is so far away. */
 Duration time_to_close(Arguments &arguments, const char *name);
 
@@ -48,9 +51,10 @@ void check_may_close(const ClosedObjects &objects);
 
 /*
  * Close an object until then, by the monotonic clock, for a request, and say so in the log.  An
- * error if no more can be closed.  "drained_by" is the process that drains it, or 0.
+ * error if no more can be closed.  "drained_by" is the process that drains it, or 0.  The number
+ * of the closing is noted as soon as it is there, whatever comes after.
  */
-std::uint64_t close_object(const ClosedObject &object, const Request &request, Instant until,
-                           int drained_by);
+void close_object(const ClosedObject &object, const Request &request, Instant until, int drained_by,
+                  std::uint64_t &number);
 
 } // namespace session_guard

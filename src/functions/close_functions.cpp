@@ -53,7 +53,11 @@ close_all(Arguments &arguments, const ClosedObjects &objects)
 	Request request = request_of(arguments, reason);
 	Instant until = later(monotonic_now(), time);
 	for (std::size_t i = 0; i < objects.count(); i++)
-		(void)close_object(objects.at(i), request, until, 0);
+	{
+		std::uint64_t number = 0;
+
+		close_object(objects.at(i), request, until, 0, number);
+	}
 	return TimestampTzGetDatum(later(GetCurrentTimestamp(), time));
 }
 

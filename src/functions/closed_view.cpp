@@ -10,6 +10,8 @@
 
 #include "status/sql_values.h"
 
+#include "functions/close.h"
+
 #include <span>
 
 extern "C"
@@ -48,14 +50,6 @@ set_object(ClosedRow &row, const ClosedObject &object)
 		row.set_name(RoleName, GetUserNameFromId(object.role, true));
 }
 
-/* Has it been dropped since? */
-bool
-is_dropped(const ClosedObject &object)
-{
-	return OidIsValid(object.database) ? get_database_name(object.database) == nullptr
-	                                   : GetUserNameFromId(object.role, true) == nullptr;
-}
-
 ClosedRow
 row_of(const Closing &closing, Instant now)
 {
@@ -91,11 +85,11 @@ session_guard_closed(PG_FUNCTION_ARGS)
 	require_shared_memory();
 	InitMaterializedSRF(fcinfo, 0);
 	auto result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-	auto closings = static_cast<Closing *>(palloc(sizeof(Closing) * max_closings));
+	auto closings = static_cast<NumberedClosing *>(palloc(sizeof(NumberedClosing) * max_closings));
 	Instant now = monotonic_now();
 	auto count = static_cast<std::size_t>(copy_closings(closings, now));
-	for (const Closing &closing : std::span(closings, count))
-		if (!is_dropped(closing.object))
-			row_of(closing, now).put(*result);
+	for (const NumberedClosing &one : std::span(closings, count))
+		if (!is_dropped(one.closing.object))
+			row_of(one.closing, now).put(*result);
 	return Datum{0};
 }

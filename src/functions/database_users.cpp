@@ -62,7 +62,8 @@ target_in(const Targets &targets, const BackendSnapshot &snapshot)
 }
 
 void
-add_process(Holders &holders, const Targets &targets, const BackendSnapshot &snapshot)
+add_process(Holders &holders, const Targets &targets, const BackendSnapshot &snapshot,
+            bool is_closed)
 {
 	/* pg_stat_activity does not tell everybody what kind of process it is. */
 	if (!is_client_backend(snapshot))
@@ -72,8 +73,8 @@ add_process(Holders &holders, const Targets &targets, const BackendSnapshot &sna
 	const Target *target = target_in(targets, snapshot);
 	if (target == nullptr)
 		holders.has_new_sessions = true;
-	/* What has just been signaled is on its way out. */
-	else if (target->outcome == Outcome::Signaled)
+	/* What has just been signaled is on its way out; but who has closed it is to know. */
+	else if (target->outcome == Outcome::Signaled && !is_closed)
 		return;
 	add_holder(holders, "session", snapshot.backend.id.pid);
 }
@@ -108,7 +109,7 @@ add_processes(Holders &holders, Oid database, const Targets &targets, const Conn
 		if (read_backend_in_slot(slot, snapshot, Patience::Unlimited) == ReadResult::Read &&
 		    snapshot.database == database && !gives_way(snapshot) &&
 		    snapshot.backend.id.pid != MyProcPid && !(is_closed && may_be_refused(snapshot)))
-			add_process(holders, targets, snapshot);
+			add_process(holders, targets, snapshot, is_closed);
 	}
 }
 

@@ -10,10 +10,13 @@
 #include "pg/cleanup.h"
 #include "pg/monotonic_clock.h"
 
+#include "shmem/end_requests.h"
+
 #include "action/events.h"
 #include "action/signals.h"
 
 #include "functions/await_targets.h"
+#include "functions/check_target.h"
 #include "functions/connecting.h"
 #include "functions/database_users.h"
 #include "functions/request_messages.h"
@@ -36,6 +39,8 @@ struct Drain
 	Targets targets;
 	/* The numbers of the closings, in the order of the objects; 0 before it is closed. */
 	std::span<std::uint64_t> closings;
+	/* What they are called, for when no catalog can be read any more. */
+	std::span<const char *> names;
 	/* Sessions that were about to begin when it was closed. */
 	GrowingArray<BackendRef> unsettled;
 	/* Until when transactions may go on. */
@@ -46,32 +51,61 @@ Drain
 begin(const Request &request, const ClosedObjects &objects, const DrainTimes &times)
 {
 	auto numbers = static_cast<std::uint64_t *>(palloc0(objects.count() * sizeof(std::uint64_t)));
+	auto names = static_cast<const char **>(palloc(objects.count() * sizeof(const char *)));
 	Drain drain{.request = request,
 	            .objects = objects,
 	            .targets = {},
 	            .closings = {numbers, objects.count()},
+	            .names = {names, objects.count()},
 	            .unsettled = {},
 	            .deadline = later(monotonic_now(), times.deadline)};
 
+	for (std::size_t i = 0; i < objects.count(); i++)
+		names[i] = name_of(objects.at(i));
 	drain.request.origin = origin_of(request);
 	drain.request.deadline = later(drain.deadline, request.timeout);
 	return drain;
+}
+
+/*
+ * Stop with an error if somebody is there whom the caller may not terminate: it would all be in
+ * vain, and break what others are at.
+ */
+void
+check_may_terminate(const Drain &drain, FilterMatcher &matcher)
+{
+	int denied = 0;
+
+	for (const Target &target : select_targets(drain.request, matcher).all())
+		if (!has_left(target.snapshot.backend) &&
+		    denial_of(drain.request, *target.snapshot.backend.process) != nullptr)
+			denied++;
+	if (denied > 0)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+		                errmsg("cannot drain %s", drain.names.front()),
+		                errdetail_plural("%d of its sessions may not be terminated by the caller.",
+		                                 "%d of its sessions may not be terminated by the caller.",
+		                                 static_cast<unsigned long>(denied), denied)));
 }
 
 void
 close_all(Drain &drain)
 {
 	for (std::size_t i = 0; i < drain.objects.count(); i++)
-		drain.closings[i] = close_object(drain.objects.at(i), drain.request, never, MyProcPid);
+		close_object(drain.objects.at(i), drain.request, never, MyProcPid, drain.closings[i]);
 }
 
-/* Wake a session that was asked to end if it waits for its client and has not seen that yet. */
+/*
+ * Wake a session that was asked to end if it waits for its client and has not seen that yet.
+ * Another drain may have withdrawn the request with its own.
+ */
 void
-wake_if_idle(const Target &target)
+ask_again(const Target &target)
 {
 	const BackendRef &backend = target.snapshot.backend;
 	BackendSnapshot fresh;
 
+	request_end(backend.slot, backend.id);
 	if (read_session(backend.slot, backend.id, fresh, Patience::None) == ReadResult::Read &&
 	    is_outside_transaction(fresh.session))
 		(void)ask_to_end(backend);
@@ -84,11 +118,11 @@ ask_all(Drain &drain, FilterMatcher &matcher)
 	for (Target &target : drain.targets.all())
 	{
 		if (target.is_awaited())
-			wake_if_idle(target);
+			ask_again(target);
 		else if (!target.outcome)
 			target.is_asked = true;
 	}
-	signal_targets(drain.request, matcher, drain.targets);
+	signal_targets(drain.request, matcher, drain.targets, drain.deadline);
 }
 
 /* Terminate a session that was asked to end, and has not by the deadline. */
@@ -103,7 +137,7 @@ terminate(const Drain &drain, FilterMatcher &matcher, Target &target)
 	if (target.outcome == Outcome::Gone)
 		target.settle(Outcome::Terminated);
 	else if (!target.is_awaited())
-		withdraw_request_to_end(target.snapshot.backend);
+		(void)withdraw_request_to_end(target.snapshot.backend);
 }
 
 /* After the deadline: nobody is asked any longer. */
@@ -113,7 +147,10 @@ terminate_all(Drain &drain, FilterMatcher &matcher)
 	for (Target &target : drain.targets.all())
 		if (target.is_awaited() && target.is_asked)
 			terminate(drain, matcher, target);
-	signal_targets(drain.request, matcher, drain.targets);
+	for (Target &target : drain.targets.all())
+		if (!target.outcome && !target.is_signaled)
+			target.is_asked = false;
+	signal_targets(drain.request, matcher, drain.targets, drain.request.deadline);
 }
 
 /* Show how many sessions are left. */
@@ -156,51 +193,64 @@ is_unsettled(const BackendRef &backend)
 	       fresh.session.state == State::Unknown;
 }
 
-/* One look at all sessions; true if some are left. */
-bool
-drain_once(Drain &drain, FilterMatcher &matcher)
+enum class Stage
 {
+	Ask,
+	Terminate,
+};
+
+/* One look at all sessions; true if some are left, or are coming. */
+bool
+drain_once(Drain &drain, Stage stage, FilterMatcher &matcher, const Connecting &connecting)
+{
+	/* Asked for first: who has come to the first command by then is among the targets. */
+	bool are_coming =
+	    is_connecting(connecting) || std::ranges::any_of(drain.unsettled.all(), is_unsettled);
+
 	add_new_targets(drain.request, matcher, drain.targets);
-	if (monotonic_now() < drain.deadline)
+	if (stage == Stage::Ask)
 		ask_all(drain, matcher);
 	else
 		terminate_all(drain, matcher);
 	bool are_left = confirm_all(drain.targets);
 	show_progress(drain);
-	return are_left;
+	return are_left || are_coming;
 }
 
-/* Look at the sessions again and again, until none is left that can be awaited. */
-void
-drain_all(Drain &drain, FilterMatcher &matcher, const Connecting &connecting)
+/* Look at the sessions again and again, until none is left or coming; false if it is too late. */
+bool
+drain_until(Instant end, Drain &drain, Stage stage, FilterMatcher &matcher,
+            const Connecting &connecting)
 {
 	constexpr Duration longest_pause = 50 * millisecond;
 	Duration next = millisecond;
 
-	auto goes_on = [&]
+	while (drain_once(drain, stage, matcher, connecting))
 	{
-		/* Asked for first: who has come to the first command by then is among the targets. */
-		bool are_coming =
-		    is_connecting(connecting) || std::ranges::any_of(drain.unsettled.all(), is_unsettled);
+		Instant now = monotonic_now();
+		if (now >= end)
+			return false;
+		pause(std::clamp(end - now, millisecond, next), "PgSessionGuardDrain");
+		next = std::min(2 * next, longest_pause);
+	}
+	return true;
+}
 
-		return drain_once(drain, matcher) || are_coming;
-	};
-
+void
+drain_all(Drain &drain, FilterMatcher &matcher, const Connecting &connecting)
+{
 	ErrorContextCallback context{
 	    .previous = error_context_stack, .callback = tell_progress, .arg = &drain.targets};
 
 	error_context_stack = &context;
-	while (goes_on())
+	bool is_done = monotonic_now() < drain.deadline &&
+	               drain_until(drain.deadline, drain, Stage::Ask, matcher, connecting);
+	if (!is_done)
 	{
-		Instant now = monotonic_now();
-		if (now >= drain.request.deadline)
-		{
+		/* Whatever has taken so long, they are to have their time to end. */
+		drain.request.deadline = later(monotonic_now(), drain.request.timeout);
+		if (!drain_until(drain.request.deadline, drain, Stage::Terminate, matcher, connecting))
 			give_up_all(drain.request.timeout, drain.targets);
-			break;
-		}
-		Instant until = now < drain.deadline ? drain.deadline : drain.request.deadline;
-		pause(std::clamp(until - now, millisecond, next), "PgSessionGuardDrain");
-		next = std::min(2 * next, longest_pause);
 	}
 	error_context_stack = context.previous;
 }
@@ -244,10 +294,20 @@ warn_of_what_is_left(const Drain &drain, const Connecting &connecting)
 }
 
 void
+report_opening(const Drain &drain, std::size_t i)
+{
+	ereport(LOG_SERVER_ONLY, (errmsg_internal("opening %s to new connections: requested by %s",
+	                                          drain.names[i], drain.request.origin.in_log),
+	                          errhidestmt(true), errhidecontext(true)));
+}
+
+/* Also when there is no transaction any more. */
+void
 open_all(const Drain &drain)
 {
-	for (std::uint64_t closing : drain.closings)
-		remove_closing(closing);
+	for (std::size_t i = 0; i < drain.closings.size(); i++)
+		if (remove_closing(drain.closings[i]))
+			report_opening(drain, i);
 }
 
 void
@@ -255,17 +315,30 @@ keep_closed(const Drain &drain, Duration time)
 {
 	if (time == 0)
 		return open_all(drain);
-	for (std::uint64_t closing : drain.closings)
-		end_drain(closing, later(monotonic_now(), time));
+	for (std::size_t i = 0; i < drain.closings.size(); i++)
+		if (!end_drain(drain.closings[i], later(monotonic_now(), time)))
+			ereport(WARNING, (errmsg("%s was opened while it was drained", drain.names[i])));
 }
 
-/* Say that it is open again though it was not drained. */
+/* Say that it was in vain. */
 void
 report_failure(const Drain &drain)
 {
-	for (std::size_t i = 0; i < drain.objects.count(); i++)
-		ereport(WARNING, (errmsg("%s could not be drained and accepts connections again",
-		                         name_of(drain.objects.at(i)))));
+	for (const char *name : drain.names)
+		ereport(WARNING, (errmsg("%s could not be drained", name),
+		                  errdetail("It is not kept closed for that any longer.")));
+}
+
+/* Ask a session no longer, and say so; one that is ending already is left to the guard. */
+void
+take_back(const Target &target)
+{
+	const BackendRef &backend = target.snapshot.backend;
+
+	if (!withdraw_request_to_end(backend) || has_left(backend))
+		return;
+	(void)settle_event(target.event, Outcome::Spared, "the call was interrupted");
+	report_left_alone(backend.id.pid, "the call was interrupted");
 }
 
 /* The call is broken off: leave everything as if there had been none. */
@@ -279,10 +352,8 @@ give_up(const void *arg)
 	{
 		if (target.is_announced)
 			report_left_alone(target.snapshot.backend.id.pid, "the call was interrupted");
-		if (!target.is_awaited() || !target.is_asked)
-			continue;
-		withdraw_request_to_end(target.snapshot.backend);
-		(void)settle_event(target.event, Outcome::Spared, "the call was interrupted");
+		if (target.is_awaited() && target.is_asked)
+			take_back(target);
 	}
 }
 
@@ -294,6 +365,7 @@ drain(const Request &request, const ClosedObjects &objects, const DrainTimes &ti
 	check_status_array();
 	FilterMatcher matcher(request.filter);
 	Drain state = begin(request, objects, times);
+	check_may_terminate(state, matcher);
 	auto work = [&]
 	{
 		close_all(state);

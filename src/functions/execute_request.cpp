@@ -108,7 +108,7 @@ end_all(const Request &request, FilterMatcher &matcher, Timestamp started,
 	error_context_stack = &context;
 	do
 	{
-		signal_targets(request, matcher, targets);
+		signal_targets(request, matcher, targets, request.deadline);
 		if (request.grace)
 			escalate(request, matcher, targets);
 		await(request.deadline, connecting, targets);

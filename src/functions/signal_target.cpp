@@ -177,7 +177,8 @@ signal_target(const Request &request, FilterMatcher &matcher, Target &target)
 }
 
 void
-signal_targets(const Request &request, FilterMatcher &matcher, const Targets &targets)
+signal_targets(const Request &request, FilterMatcher &matcher, const Targets &targets,
+               Instant until)
 {
 	for (Target &target : targets.all())
 	{
@@ -188,7 +189,7 @@ signal_targets(const Request &request, FilterMatcher &matcher, const Targets &ta
 		if (target.outcome || (!request.pid && target.is_self()))
 			continue;
 		/* Only what will be signaled is waited for; the wait may have changed that. */
-		if (await_history_room(request.deadline, [&] { (void)confirm_all(targets); }))
+		if (await_history_room(until, [&] { (void)confirm_all(targets); }))
 			precheck(request, matcher, target);
 		if (!target.outcome)
 			signal_target(request, matcher, target);

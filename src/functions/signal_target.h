@@ -15,7 +15,11 @@ namespace session_guard
  */
 void signal_target(const Request &request, FilterMatcher &matcher, Target &target);
 
-/* Check and signal what has not been yet, but for the caller's own session. */
-void signal_targets(const Request &request, FilterMatcher &matcher, const Targets &targets);
+/*
+ * Check and signal what has not been yet, but for the caller's own session.  For room in the
+ * history it waits until then at most.
+ */
+void signal_targets(const Request &request, FilterMatcher &matcher, const Targets &targets,
+                    Instant until);
 
 } // namespace session_guard

@@ -15,8 +15,8 @@ inline constexpr int any_error = 0;
 
 /*
  * Run the work; false if it failed with the expected error and was undone.
- * Any other error is thrown on.  A caller that asks for it gets a copy of the error,
- * in its memory context.
+ * Any other error is thrown on, after it was undone, too.  A caller that asks for it gets a copy of
+ * the error, in its memory context.
  */
 template <typename Work>
 [[gnu::noinline]] bool
@@ -37,13 +37,16 @@ run_in_subtransaction(Work work, int expected_error, ErrorData **error = nullptr
 	}
 	PG_CATCH();
 	{
-		if (expected_error != any_error && geterrcode() != expected_error)
-			PG_RE_THROW();
+		bool is_expected = expected_error == any_error || geterrcode() == expected_error;
 		MemoryContextSwitchTo(context);
-		if (error != nullptr)
-			*error = CopyErrorData();
+		ErrorData *copy = !is_expected || error != nullptr ? CopyErrorData() : nullptr;
 		FlushErrorState();
+		/* Left open, it would be taken for a subtransaction of whoever catches the error. */
 		RollbackAndReleaseCurrentSubTransaction();
+		if (!is_expected)
+			ReThrowError(copy);
+		if (error != nullptr)
+			*error = copy;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

@@ -11,12 +11,8 @@ namespace session_guard
 namespace
 {
 
-struct Place
-{
-	/* 0 if it is free. */
-	std::uint64_t number;
-	Closing closing;
-};
+/* The number is 0 where it is free. */
+using Place = NumberedClosing;
 
 struct Closings
 {
@@ -69,15 +65,39 @@ find_place(std::uint64_t number)
 
 /* Change the place of a closing, if it is there. */
 template <typename Change>
-void
+bool
 change_closing(std::uint64_t number, Change change)
 {
 	if (number == 0)
-		return;
+		return false;
 	LWLockAcquire(&closings->lock, LW_EXCLUSIVE);
-	if (Place *place = find_place(number))
+	Place *place = find_place(number);
+	if (place != nullptr)
 		change(*place);
 	LWLockRelease(&closings->lock);
+	return place != nullptr;
+}
+
+/* Under the lock: is there still room for a closing of somebody who is no superuser? */
+bool
+has_room_for_others()
+{
+	int others = 0;
+
+	for (const Place &place : closings->places)
+		others += is_used(place) && !place.closing.is_superusers ? 1 : 0;
+	return others < max_closings_of_others;
+}
+
+/* Under the lock: what else than a drain closes the same object; nullptr if nothing does. */
+Place *
+find_twin(const Place &place)
+{
+	for (Place &other : closings->places)
+		if (is_used(other) && &other != &place && other.closing.drained_by == 0 &&
+		    other.closing.object == place.closing.object)
+			return &other;
+	return nullptr;
 }
 
 bool
@@ -144,7 +164,8 @@ add_closing(const Closing &closing, Instant now)
 	for (Place &place : closings->places)
 		if (gives_way(place, closing, now))
 			free_place(place);
-	if (Place *place = find_place(0))
+	Place *place = closing.is_superusers || has_room_for_others() ? find_place(0) : nullptr;
+	if (place != nullptr)
 	{
 		number = ++closings->last_number;
 		*place = {.number = number, .closing = closing};
@@ -157,24 +178,26 @@ add_closing(const Closing &closing, Instant now)
 void
 set_sessions_left(std::uint64_t number, int left)
 {
-	change_closing(number, [=](Place &place) { place.closing.left = left; });
+	(void)change_closing(number, [=](Place &place) { place.closing.left = left; });
 }
 
-void
+bool
 end_drain(std::uint64_t number, Instant until)
 {
-	change_closing(number,
-	               [=](Place &place)
-	               {
-		               place.closing.drained_by = 0;
-		               place.closing.until = until;
-	               });
+	return change_closing(number,
+	                      [=](Place &place)
+	                      {
+		                      place.closing.drained_by = 0;
+		                      place.closing.until = until;
+		                      if (Place *twin = find_twin(place))
+			                      free_place(twin->closing.until > until ? place : *twin);
+	                      });
 }
 
-void
+bool
 remove_closing(std::uint64_t number)
 {
-	change_closing(number, free_place);
+	return change_closing(number, free_place);
 }
 
 bool
@@ -219,14 +242,14 @@ is_closed(Oid database, Oid role, Instant now)
 }
 
 int
-copy_closings(Closing *copies, Instant now)
+copy_closings(NumberedClosing *copies, Instant now)
 {
 	int count = 0;
 
 	LWLockAcquire(&closings->lock, LW_SHARED);
 	for (const Place &place : closings->places)
 		if (lasts(place, now))
-			copies[count++] = place.closing;
+			copies[count++] = place;
 	LWLockRelease(&closings->lock);
 	return count;
 }

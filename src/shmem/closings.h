@@ -41,6 +41,7 @@ struct Closing
 	/* The process that drains it meanwhile; 0 if none does.  How many sessions are left then. */
 	int drained_by;
 	int left;
+	bool is_superusers;
 	/* How many connections were refused by it. */
 	std::uint64_t refused;
 };
@@ -49,8 +50,9 @@ static_assert(std::is_trivially_copyable_v<Closing>);
 Size closings_size();
 void closings_init(void *memory, bool found);
 
-/* So many can be there at a time. */
+/* So many can be there at a time, and so many of those that are not a superuser's. */
 inline constexpr int max_closings = 1024;
+inline constexpr int max_closings_of_others = 768;
 
 /*
  * Add a closing, and return its number, or 0 if there is no room.  One that is no drain's
@@ -60,9 +62,12 @@ std::uint64_t add_closing(const Closing &closing, Instant now);
 
 /* Change a closing, by its number; nothing happens if it has been removed. */
 void set_sessions_left(std::uint64_t number, int left);
-/* The drain is over, and what it has closed stays so until then. */
-void end_drain(std::uint64_t number, Instant until);
-void remove_closing(std::uint64_t number);
+/*
+ * The drain is over, and what it has closed stays so until then, or as long as it is closed
+ * otherwise; false if it has been opened meanwhile.
+ */
+bool end_drain(std::uint64_t number, Instant until);
+bool remove_closing(std::uint64_t number);
 
 /* Remove all closings of an object; false if there is none that lasts. */
 bool remove_closings_of(const ClosedObject &object, Instant now);
@@ -79,7 +84,14 @@ bool refuse_by_closing(Oid database, Oid role, Instant now, Closing &found);
 /* The same without a refusal. */
 bool is_closed(Oid database, Oid role, Instant now);
 
+struct NumberedClosing
+{
+	/* 0 where there is none. */
+	std::uint64_t number;
+	Closing closing;
+};
+
 /* Copy the closings that last into this array of max_closings; returns how many. */
-int copy_closings(Closing *copies, Instant now);
+int copy_closings(NumberedClosing *copies, Instant now);
 
 } // namespace session_guard

@@ -40,12 +40,12 @@ request_end(int slot, const SessionId &session)
 	pg_memory_barrier();
 }
 
-void
+bool
 withdraw_end(int slot, const SessionId &session)
 {
 	auto start = static_cast<uint64>(session.backend_start);
 
-	(void)pg_atomic_compare_exchange_u64(&requests[slot], &start, 0);
+	return pg_atomic_compare_exchange_u64(&requests[slot], &start, 0);
 }
 
 bool
@@ -54,6 +54,12 @@ is_end_requested()
 	return requests != nullptr && MyBEEntry != nullptr && own_status_slot() < MaxBackends &&
 	       pg_atomic_read_u64(&requests[own_status_slot()]) ==
 	           static_cast<uint64>(MyStartTimestamp);
+}
+
+bool
+take_end_request()
+{
+	return withdraw_end(own_status_slot(), {.pid = MyProcPid, .backend_start = MyStartTimestamp});
 }
 
 } // namespace session_guard

@@ -18,11 +18,16 @@ namespace session_guard
 Size end_requests_size();
 void end_requests_init(void *memory, bool found);
 
-/* Ask the session in a place to end, or no longer. */
+/* Ask the session in a place to end. */
 void request_end(int slot, const SessionId &session);
-void withdraw_end(int slot, const SessionId &session);
+
+/* Ask it no longer; false if it is ending already, or is not asked. */
+bool withdraw_end(int slot, const SessionId &session);
 
 /* Is this session asked to end? */
 bool is_end_requested();
+
+/* For a session that is asked to end, and is about to: false if it has just been withdrawn. */
+bool take_end_request();
 
 } // namespace session_guard
