@@ -364,7 +364,8 @@ TEST_P(ComesIntoForce, WhenAdvisoryLocksBeginToCountForIt)
 TEST_P(ComesIntoForce, WhenBackgroundWorkersAreGuardedThatItBinds)
 {
 	bool binds = limit != Limit::IdleSession && limit != Limit::IdleInTransactionSession &&
-	             limit != Limit::Session && limit != Limit::IdleBlocker;
+	             limit != Limit::Session && limit != Limit::IdleBlocker &&
+	             limit != Limit::DeadClient && limit != Limit::Headroom;
 
 	now.background_workers(1);
 	EXPECT_EQ(comes(), binds);
