@@ -80,6 +80,25 @@ $admin->query('SELECT pg_reload_conf()');
 wait_for_scans_by($admin, 1);
 is(there($admin, \%session), 's3 s5 s6', 'nobody goes for more');
 
+# Who is slow to end counts as gone, until it has survived.
+delete($session{s3})->abandon;
+wait_until_gone($admin, $slow->pid);
+my $frozen = $session{s5}->pid;
+freeze_process($frozen);
+my $before = actions_taken($admin);
+set_by($admin, naptime => '100ms');
+connect_all($node, \%session, [ 's7', 's8' ]);
+wait_until(sub { actions_taken($admin) > $before }, 'one is signaled');
+wait_for_scans_by($admin, 5);
+my $has_survived = "SELECT count(*) FROM session_guard.event WHERE pid = $frozen AND outcome = 'survived'";
+ok(actions_taken($admin) == $before + 1 || $admin->query($has_survived), 'nobody goes in the place of one that is still ending');
+wait_until_gone($admin, $session{s6}->pid);
+is($admin->query($has_survived), 1, 'until it has survived');
+wait_for_scans_by($admin, 5);
+is(there($admin, \%session), 's5 s7 s8', 'and then only one');
+thaw_process($frozen);
+wait_until_gone($admin, $frozen);
+
 $_->abandon for values %session;
 $admin->quit;
 $node->stop;
