@@ -111,10 +111,12 @@ close_object(const ClosedObject &object, const Request &request, Instant until, 
 		number = add_closing(closing, monotonic_now());
 	}
 	if (number == 0)
-		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-		                errmsg("too many databases and roles are closed"),
-		                errdetail("There can be %d at a time, %d of them not by superusers.",
-		                          max_closings, max_closings_of_others)));
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+		     errmsg("too many databases and roles are closed"),
+		     errdetail("There can be %d at a time, %d of them closed by others than superusers.",
+		               max_closings, max_closings_of_others)));
 	ereport(LOG_SERVER_ONLY, (errmsg_internal("closing %s to new connections: requested by %s",
 	                                          name, request.origin.in_log),
 	                          errhidestmt(true), errhidecontext(true)));

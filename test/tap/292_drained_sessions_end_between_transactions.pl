@@ -144,19 +144,23 @@ wait_for_outcome($node, 'event', $pid{late}, 'terminated', q{outcome = 'terminat
 is($node->safe_psql('shop', 'SELECT count(*) FROM orders WHERE n = 8'), 0, 'what was not committed by then is rolled back');
 
 # Transactions with no pause between them.
-my $script = "$PostgreSQL::Test::Utils::tmp_check/script.sql";
-append_to_file($script, "BEGIN;\nINSERT INTO orders VALUES (10);\nCOMMIT;\n");
-for my $mode (qw(simple extended))
+my $script = "$PostgreSQL::Test::Utils::tmp_check/script";
+append_to_file("$script.one", "BEGIN;\nINSERT INTO orders VALUES (10);\nCOMMIT;\n");
+# Several transactions in one message, the last one short.
+append_to_file("$script.several",
+	'BEGIN\; SELECT pg_sleep(0.02)\; INSERT INTO orders VALUES (10)\; COMMIT\; BEGIN\; SELECT 1\; COMMIT;');
+for my $case ([qw(simple one)], [qw(extended one)], [qw(simple several)])
 {
+	my ($mode, $file) = @$case;
 	my ($output, $error) = ('', '');
 	my $bench = IPC::Run::start(
-		[ 'pgbench', '-n', '-c', 4, '-T', 600, '-M', $mode, '-f', $script, $node->connstr('shop') . ' user=web' ],
+		[ 'pgbench', '-n', '-c', 4, '-T', 600, '-M', $mode, '-f', "$script.$file", $node->connstr('shop') . ' user=web' ],
 		'<', \undef, '>', \$output, '2>', \$error);
 
 	$node->safe_psql('shop', 'TRUNCATE orders');
 	$node->poll_query_until('shop', 'SELECT count(*) > 100 FROM orders') or die "nobody works: $error";
 	$end = ends_of(begin_drain(q{'1 day', '0', 'move'}));
-	is((grep { $_ eq 'terminated' } values %$end), 4, "$mode: those who have no pause end, too");
+	is((grep { $_ eq 'terminated' } values %$end), 4, "$mode, $file: those who have no pause end, too");
 	$bench->finish;
 	is(() = $error =~ /aborted in command 0 /g, 4, 'each before its next transaction');
 	my ($processed) = $output =~ /actually processed: (\d+)/;

@@ -90,6 +90,16 @@ SQL
 ok(!defined $caller->error, 'an error that is caught is an end, too');
 goes_on($session, 'caught');
 
+# Two drains of one session.
+($session, $caller) = begin_drain();
+my $other = RawSession->connect($node, user => $dba);
+$other->send_query(q{SELECT outcome FROM drain_role('web', '1 day', '0')});
+$node->poll_query_until('postgres', 'SELECT count(*) = 2 FROM session_guard.closed WHERE sessions_left = 1') or die 'they are not two';
+$node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $caller->pid . ')');
+$caller->read_until('Z');
+$session->query('COMMIT');
+is($other->read_result, 'terminated', 'what one drain takes back the other goes on to ask');
+
 # A closing of its own.
 $node->safe_psql('postgres', q{SELECT close_database('shop')});
 $caller = RawSession->connect($node, user => $dba);
