@@ -185,6 +185,23 @@ say "What the guard counted:"
 	-c 'SELECT canceled, terminated, requests, late_max, scans, evaluations, wake_ups FROM session_guard.stats' |
 	sed 's/^/    /'
 
+say "Last, the database is dropped, under a pool whose clients come back at once:"
+: >"$work/pool.on"
+for client in 1 2 3 4; do
+	while [ -f "$work/pool.on" ]; do
+		"$bindir/psql" -qXAt -U web -d shop -v ON_ERROR_STOP=1 -c 'BEGIN' -c 'SELECT pg_sleep(0.2)' -c 'COMMIT' \
+			>>"$work/pool.$client.out" 2>&1 || true
+	done &
+done
+PGDATABASE=postgres wait_for "SELECT count(*) >= 3 FROM pg_stat_activity WHERE datname = 'shop'"
+"$bindir/psql" -X -U postgres -d postgres -c "SELECT pid, usename, action, outcome
+	FROM drain_database('shop', deadline => '10 s', reason => 'demo')" -c 'DROP DATABASE shop' >"$work/drain.out" 2>&1
+sed 's/^/    /' "$work/drain.out"
+rm "$work/pool.on"
+wait
+say "Its clients were told:"
+grep -hE 'FATAL|DETAIL' "$work"/pool.*.out | sed 's/.*FATAL/FATAL/; s/^/    /' | sort | uniq -c | sort -rn | head -n 4
+
 # The demo is a promise: do not end well unless it was kept.
 grep -q 'terminating connection due to administrator command' "$work/holder.out"
 grep -q 'DETAIL:  Idle while blocking 1 session for 2.* pg_session_guard.idle_blocker_timeout is 2 s' "$work/holder.out"
@@ -202,6 +219,9 @@ grep -q '(4 rows)' "$work/verb.out"
 [ "$(grep -c '| terminated' "$work/verb.out")" = 4 ]
 [ "$(grep -c '| terminated' "$work/history.out")" = 7 ]
 [ "$(grep -c '| canceled' "$work/history.out")" = 1 ]
+grep -q 'DROP DATABASE' "$work/drain.out"
+grep -q '| terminated' "$work/drain.out"
+grep -qh 'is being drained by role "postgres": "demo"\|with drain_database' "$work"/pool.*.out
 if grep -qE 'FATAL|aborted' "$work/pgbench.out"; then
 	exit 1
 fi

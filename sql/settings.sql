@@ -24,7 +24,6 @@ ALTER SYSTEM SET pg_session_guard.idle_session_timeout = 'NaN';
 ALTER SYSTEM SET pg_session_guard.min_available_memory = '15MB';
 ALTER SYSTEM SET pg_session_guard.dead_client_timeout = '99ms';
 ALTER SYSTEM SET pg_session_guard.keepalive_idle = '400ms';
-ALTER SYSTEM SET pg_session_guard.keepalive_idle = '10h';
 ALTER SYSTEM SET pg_session_guard.connection_headroom = 0.4;
 ALTER SYSTEM SET pg_session_guard.connection_headroom = 101;
 ALTER SYSTEM SET pg_session_guard.exempt = 'perhaps';

@@ -60,6 +60,7 @@ end_if_requested()
 	if (!take_end_request())
 		return;
 	/* As the server's handler of the signal does (postgres.c, die()). */
+	pgStatSessionEndCause = DISCONNECT_KILLED;
 	ProcDiePending = 1;
 	InterruptPending = 1;
 	SetLatch(MyLatch);

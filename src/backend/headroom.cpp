@@ -116,7 +116,8 @@ wait_for_places(int places, Instant give_up_at)
 {
 	Duration pause = millisecond;
 
-	while (!has_free_places(places) && guard_may_help_until(give_up_at) &&
+	/* The last place is for a superuser who comes meanwhile. */
+	while (!has_free_places(places) && has_free_places(1) && guard_may_help_until(give_up_at) &&
 	       monotonic_now() < give_up_at)
 	{
 		ask_if_of_use();

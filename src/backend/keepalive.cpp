@@ -21,8 +21,8 @@ constexpr int probes = 3;
 struct Keepalive
 {
 	int bound;
-	std::array<int, 3> wanted;
-	std::array<int, 3> set;
+	std::array<int, 4> wanted;
+	std::array<int, 4> set;
 
 	friend bool operator==(const Keepalive &, const Keepalive &) = default;
 };
@@ -38,9 +38,10 @@ Keepalive
 present_keepalive()
 {
 	return {.bound = keepalive_idle(),
-	        .wanted = {tcp_keepalives_idle, tcp_keepalives_interval, tcp_keepalives_count},
+	        .wanted = {tcp_keepalives_idle, tcp_keepalives_interval, tcp_keepalives_count,
+	                   tcp_user_timeout},
 	        .set = {MyProcPort->keepalives_idle, MyProcPort->keepalives_interval,
-	                MyProcPort->keepalives_count}};
+	                MyProcPort->keepalives_count, MyProcPort->tcp_user_timeout}};
 }
 
 /* Is it other than it was left? */
@@ -60,6 +61,18 @@ set_bounded(int (*set)(int, Port *), int (*get)(Port *), int wanted, int bound)
 		(void)set(bound, MyProcPort);
 }
 
+/*
+ * With a timeout for what is not acknowledged the kernel no longer counts probes: a long one would
+ * lift the limit.  A shorter one is not set in its place, since it ends slow readers, too.
+ */
+void
+set_user_timeout(int idle)
+{
+	bool is_too_long = idle != 0 && tcp_user_timeout > 2 * idle * 1000LL;
+
+	(void)pq_settcpusertimeout(is_too_long ? 0 : tcp_user_timeout, MyProcPort);
+}
+
 /* A cut connection ends after about twice the time: by three probes in as long again. */
 void
 set_keepalive()
@@ -72,6 +85,7 @@ set_keepalive()
 	            interval);
 	set_bounded(pq_setkeepalivescount, pq_getkeepalivescount, tcp_keepalives_count,
 	            idle == 0 ? 0 : probes);
+	set_user_timeout(idle);
 	left = present_keepalive();
 }
 

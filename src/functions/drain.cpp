@@ -207,7 +207,10 @@ drain_once(Drain &drain, Stage stage, FilterMatcher &matcher, const Connecting &
 	bool are_coming =
 	    is_connecting(connecting) || std::ranges::any_of(drain.unsettled.all(), is_unsettled);
 
-	add_new_targets(drain.request, matcher, drain.targets);
+	/* Who is still not ready at the deadline may be kept from it, as by a login trigger. */
+	add_new_targets(drain.request, matcher,
+	                stage == Stage::Terminate ? drain.unsettled.all() : std::span<BackendRef>{},
+	                drain.targets);
 	if (stage == Stage::Ask)
 		ask_all(drain, matcher);
 	else

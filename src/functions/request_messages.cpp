@@ -96,6 +96,7 @@ client_message_for(const Request &request, const Target &target)
 	message.session = target.snapshot.backend.id;
 	message.action = target.action;
 	message.statement = target.statement;
+	message.is_of_request = target.is_asked;
 	detail.append("Requested by ").append(request.origin.for_client);
 	/* The reason may be a sentence of its own. */
 	if (!detail.view().ends_with(".\""))

@@ -228,13 +228,19 @@ select_targets(const Request &request, FilterMatcher &matcher)
 }
 
 void
-add_new_targets(const Request &request, FilterMatcher &matcher, Targets &targets)
+add_new_targets(const Request &request, FilterMatcher &matcher, std::span<const BackendRef> let_in,
+                Targets &targets)
 {
+	auto is_let_in = [&](const BackendSnapshot &snapshot)
+	{
+		return snapshot.session.state != State::Unknown ||
+		       std::ranges::any_of(let_in, [&](const BackendRef &one)
+		                           { return one.id == snapshot.backend.id; });
+	};
+
 	(void)add_matching(request, matcher, targets,
-	                   [&](const BackendSnapshot &snapshot) {
-		                   return snapshot.session.state != State::Unknown &&
-		                          !has(targets, snapshot.backend.id);
-	                   });
+	                   [&](const BackendSnapshot &snapshot)
+	                   { return is_let_in(snapshot) && !has(targets, snapshot.backend.id); });
 }
 
 void

@@ -24,9 +24,10 @@ bool add_late_targets(const Request &request, FilterMatcher &matcher, Timestamp 
 
 /*
  * Add the sessions that are not among the targets yet, but for those that have not come to their
- * first command: they may yet be refused.
+ * first command: they may yet be refused, unless they are among these.
  */
-void add_new_targets(const Request &request, FilterMatcher &matcher, Targets &targets);
+void add_new_targets(const Request &request, FilterMatcher &matcher,
+                     std::span<const BackendRef> let_in, Targets &targets);
 
 /* In the order in which they are shown. */
 void sort_by_age(Targets &targets);

@@ -4,6 +4,9 @@
 #include "guard/headroom.h"
 
 #include "core/decision.h"
+#include "core/follow_up.h"
+
+#include "pg/monotonic_clock.h"
 
 #include "shmem/newcomers.h"
 #include "shmem/tracking.h"
@@ -45,19 +48,24 @@ to_keep_free()
 	return connections_to_keep_free(wanted(), ordinary_connections());
 }
 
-/* Is the session in a place expected to end, by whomever it was terminated? */
+/*
+ * Is the session in a place expected to end, by whomever it was terminated?  Who has been asked
+ * to end after its transaction may take its time.
+ */
 bool
 is_ending(int slot)
 {
+	Instant now = monotonic_now();
+
 	return std::ranges::any_of(awaited_signals(),
-	                           [slot](const Followed &followed)
+	                           [slot, now](const Followed &followed)
 	                           {
 		                           const SentSignal &signal = followed.signal;
 
 		                           return signal.backend.slot == slot &&
 		                                  signal.backend.id.pid == pid_in_slot(slot) &&
 		                                  signal.action == Action::Terminate && !followed.is_done &&
-		                                  !followed.has_survived;
+		                                  !followed.has_survived && now - signal.sent_at < survival;
 	                           });
 }
 

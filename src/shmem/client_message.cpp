@@ -55,7 +55,7 @@ takes_precedence(const MessageSlot &slot, const ClientMessage &other, Instant no
 {
 	const ClientMessage &message = slot.message;
 
-	return slot.writer != 0 && slot.is_sent && !was_caught(slot, now) &&
+	return slot.writer != 0 && slot.is_sent && !message.is_of_request && !was_caught(slot, now) &&
 	       message.session == other.session &&
 	       (message.action == Action::Terminate ||
 	        (other.action == Action::Cancel && message.statement == other.statement));

@@ -28,6 +28,8 @@ struct ClientMessage
 	Action action;
 	/* For a cancel (statement_stamp). */
 	Timestamp statement;
+	/* No signal was sent, but the session is asked to end: what is sent meanwhile counts first. */
+	bool is_of_request;
 	std::array<char, 1024> detail;
 	/* Empty if there is nothing that the client can do. */
 	std::array<char, 192> hint;

@@ -11,8 +11,18 @@ namespace session_guard
 namespace
 {
 
-/* The backend_start of the session that is asked; 0 if none is. */
+/*
+ * The backend_start of the session that is asked; its complement if the session is ending for
+ * that; 0 if none is.
+ */
 pg_atomic_uint64 *requests = nullptr;
+
+/* Change what is in a place if it is this; false if it is not. */
+bool
+replace(int slot, uint64 present, uint64 by)
+{
+	return pg_atomic_compare_exchange_u64(&requests[slot], &present, by);
+}
 
 } // namespace
 
@@ -35,23 +45,25 @@ end_requests_init(void *memory, bool found)
 void
 request_end(int slot, const SessionId &session)
 {
-	pg_atomic_write_u64(&requests[slot], static_cast<uint64>(session.backend_start));
-	/* It is there before the session is woken. */
-	pg_memory_barrier();
+	auto start = static_cast<uint64>(session.backend_start);
+	uint64 present = pg_atomic_read_u64(&requests[slot]);
+
+	/* It is there before the session is woken: this is a barrier, too. */
+	while (present != start && present != ~start && !replace(slot, present, start))
+		present = pg_atomic_read_u64(&requests[slot]);
 }
 
 bool
 withdraw_end(int slot, const SessionId &session)
 {
-	auto start = static_cast<uint64>(session.backend_start);
-
-	return pg_atomic_compare_exchange_u64(&requests[slot], &start, 0);
+	return replace(slot, static_cast<uint64>(session.backend_start), 0);
 }
 
 bool
 is_end_requested()
 {
-	return requests != nullptr && MyBEEntry != nullptr && own_status_slot() < MaxBackends &&
+	return requests != nullptr && MyBEEntry != nullptr && own_status_slot() >= 0 &&
+	       own_status_slot() < MaxBackends &&
 	       pg_atomic_read_u64(&requests[own_status_slot()]) ==
 	           static_cast<uint64>(MyStartTimestamp);
 }
@@ -59,7 +71,9 @@ is_end_requested()
 bool
 take_end_request()
 {
-	return withdraw_end(own_status_slot(), {.pid = MyProcPid, .backend_start = MyStartTimestamp});
+	auto start = static_cast<uint64>(MyStartTimestamp);
+
+	return replace(own_status_slot(), start, ~start);
 }
 
 } // namespace session_guard

@@ -46,15 +46,20 @@ sub connect_all
 	return;
 }
 
-# Change settings, and wait until the guard has taken them over.
+# Change settings, and wait until the guard has scanned by them: that a limit has become stricter,
+# one that nobody is near, is in the log only then.
+my $session_timeout = 100_000;
+
 sub set_by
 {
-	my ($admin, %settings) = @_;
-	my $before = $admin->query('SELECT scans FROM session_guard.stats');
+	my ($node, $admin, %settings) = @_;
+	my $in_force = 'pg_session_guard\.session_timeout is in force';
+	my $before = guard_lines($node, $in_force);
 
+	$settings{session_timeout} = --$session_timeout;
 	$admin->query("ALTER SYSTEM SET pg_session_guard.$_ = '$settings{$_}'") for sort keys %settings;
 	$admin->query('SELECT pg_reload_conf()');
-	return wait_until(sub { $admin->query('SELECT scans FROM session_guard.stats') > $before }, 'the guard has scanned by new settings');
+	return wait_until(sub { guard_lines($node, $in_force) > $before }, 'the guard has scanned by new settings');
 }
 
 # The names of the sessions that are there.

@@ -59,7 +59,7 @@ is_deeply(
 		"walsender $walsender_pid", "session $returned_pid",
 		'prepared transaction "half done"', 'replication slot "feed"' },
 	'and names all that holds it, and nothing else');
-like($caller->{stderr}, qr/HINT:  ALTER DATABASE .* ALLOW_CONNECTIONS false/, 'and says how to keep sessions out');
+like($caller->{stderr}, qr/HINT:  drain_database\(\) keeps new sessions out meanwhile/, 'and says how to keep sessions out');
 ok(is_alive($node, $returned_pid), 'who came back lives');
 is( $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid = $walsender_pid"),
 	'1', 'and so does the walsender');

@@ -107,6 +107,7 @@ for my $user ('web', 'janitor')
 	is_deeply(
 		[ sort @readable ],
 		[
+			'session_guard.closed', 'session_guard.get_closed()',
 			'session_guard.get_horizon()', 'session_guard.get_schedule()', 'session_guard.get_sessions()',
 			'session_guard.horizon', 'session_guard.not_given()',
 			'session_guard.schedule', 'session_guard.session'

@@ -153,11 +153,12 @@ for my $case ([qw(simple one)], [qw(extended one)], [qw(simple several)])
 {
 	my ($mode, $file) = @$case;
 	my ($output, $error) = ('', '');
+
+	$node->safe_psql('shop', 'TRUNCATE orders');
 	my $bench = IPC::Run::start(
 		[ 'pgbench', '-n', '-c', 4, '-T', 600, '-M', $mode, '-f', "$script.$file", $node->connstr('shop') . ' user=web' ],
 		'<', \undef, '>', \$output, '2>', \$error);
 
-	$node->safe_psql('shop', 'TRUNCATE orders');
 	$node->poll_query_until('shop', 'SELECT count(*) > 100 FROM orders') or die "nobody works: $error";
 	$end = ends_of(begin_drain(q{'1 day', '0', 'move'}));
 	is((grep { $_ eq 'terminated' } values %$end), 4, "$mode, $file: those who have no pause end, too");

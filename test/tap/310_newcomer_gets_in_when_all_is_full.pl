@@ -30,7 +30,7 @@ wait_for_status($node, $session{active}->pid, "wait_event = 'PgSleep'");
 
 # All nine connections that are not reserved are in use, and nobody can go.
 $session{$_}->query('BEGIN') for @idle;
-set_by($admin, connection_headroom => 1);
+set_by($node, $admin, connection_headroom => 1);
 is($admin->query('SELECT count(*) FROM pg_stat_activity WHERE backend_type = \'client backend\''), 9, 'all is full');
 for (1 .. 3)
 {
@@ -56,7 +56,7 @@ like($session{first}->error_text,
 	qr/^FATAL 57P01: .*\nDETAIL: Idle for [\d.]+ (m?s|min)[^;]* while 0 of 9 connections are free; pg_session_guard\.connection_headroom is 1 \(configuration file\)\.\nHINT: Connect again/,
 	'who was idle for longest has made room, and is told why');
 
-set_by($admin, naptime => '100ms');
+set_by($node, $admin, naptime => '100ms');
 wait_for_scans_by($admin, 5);
 is(there($admin, \%session), join(' ', sort @spared, 'fourth', 'newcomer', 'third'),
 	'one more has for the next newcomer, and all others stay');
@@ -73,7 +73,7 @@ is( scalar guard_lines($node, 'LOG:  terminating session .*: idle for .* while 0
 	2, 'so does the log');
 
 # Nobody has been idle for an hour.
-set_by($admin, headroom_min_idle => '1h');
+set_by($node, $admin, headroom_min_idle => '1h');
 connect_all($node, \%session, ['last']);
 my ($fastest, $refused) = (60, 0);
 for (1 .. 10)
@@ -89,7 +89,7 @@ wait_for_scans_by($admin, 3);
 is(there($admin, \%session), join(' ', sort @spared, 'fourth', 'last', 'newcomer', 'third'), 'nobody goes for it');
 
 # The guard knows when the first of them will have been.
-set_by($admin, naptime => '1h', headroom_min_idle => '100ms');
+set_by($node, $admin, naptime => '1h', headroom_min_idle => '100ms');
 wait_until_gone($admin, $session{third}->pid);
 $session{$_}->query('BEGIN') for 'fourth', 'newcomer', 'last';
 connect_all($node, \%session, ['youngest']);

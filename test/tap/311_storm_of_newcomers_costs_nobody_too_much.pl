@@ -25,7 +25,7 @@ my @old = map { "old$_" } 1 .. 5;
 connect_all($node, \%session, \@old);
 connect_all($node, \%session, ['limited'], limited => 'one');
 wait_until_idle_for($admin, '200ms', values %session);
-set_by($admin, connection_headroom => 1);
+set_by($node, $admin, connection_headroom => 1);
 wait_until_gone($admin, $session{old1}->pid);
 shift @old;
 is(there($admin, \%session), join(' ', sort 'limited', @old), 'one makes room when the limit comes into force');
@@ -42,10 +42,10 @@ is(actions_taken($admin), 1, 'who is refused for another reason costs nobody a s
 
 # All are used up, by sessions that cannot go yet; then they could.
 $session{$_}->query('BEGIN') for @old, 'limited';
-set_by($admin, headroom_min_idle => '1h');
+set_by($node, $admin, headroom_min_idle => '1h');
 connect_all($node, \%session, ['more']);
 $session{more}->query('BEGIN');
-set_by($admin, headroom_min_idle => '100ms');
+set_by($node, $admin, headroom_min_idle => '100ms');
 $session{$_}->query('COMMIT') for @old, 'limited', 'more';
 wait_until_idle_for($admin, '300ms', @session{ @old, 'limited', 'more' });
 my $before = actions_taken($admin);
@@ -73,7 +73,7 @@ $_->quit for @superusers;
 # Whoever is idle for 100 ms goes until one connection is free.
 my $free = "SELECT current_setting('max_connections')::int - 3 - count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
 wait_until(sub { $admin->query($free) >= 1 }, 'one is free');
-set_by($admin, naptime => '100ms');
+set_by($node, $admin, naptime => '100ms');
 wait_for_scans_by($admin, 5);
 # Two superusers were there, too, for a moment.
 my $free_now = $admin->query($free);

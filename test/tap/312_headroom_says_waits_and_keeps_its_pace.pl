@@ -30,7 +30,7 @@ for (@all)
 }
 wait_until(sub { actions_taken($admin) == 2 }, 'two are named');
 like(try_to_connect($node)->error_text, refused_text(), 'with mode = log a newcomer is refused');
-set_by($admin, naptime => '100ms');
+set_by($node, $admin, naptime => '100ms');
 wait_for_scans_by($admin, 5);
 is( $admin->query("SELECT string_agg(concat_ws(' ', pid, action, outcome), ', ' ORDER BY number) FROM session_guard.event WHERE limit_name = 'connection_headroom'"),
 	join(', ', map { "$session{$_}->{pid} log dry run" } 's1', 's2'),
@@ -38,18 +38,18 @@ is( $admin->query("SELECT string_agg(concat_ws(' ', pid, action, outcome), ', ' 
 is(there($admin, \%session), "@all", 'and ends nobody');
 
 # One of them has to go for each that is missing, but not in this minute.
-set_by($admin, mode => 'enforce', max_actions_per_minute => 1);
+set_by($node, $admin, mode => 'enforce', max_actions_per_minute => 1);
 wait_until_gone($admin, $session{s1}->pid);
 wait_for_scans_by($admin, 5);
 is(there($admin, \%session), 's2 s3 s4 s5 s6', 'no more go than max_actions_per_minute allows');
 is(scalar guard_lines($node, 'LOG:  sessions over a limit wait, oldest first'), 1, 'which is said');
-set_by($admin, max_actions_per_minute => 0);
+set_by($node, $admin, max_actions_per_minute => 0);
 wait_until_gone($admin, $session{s2}->pid);
 wait_for_scans_by($admin, 5);
 is(there($admin, \%session), 's3 s4 s5 s6', 'the next goes when it may, and no more');
 
 # A long message arrives byte by byte.
-set_by($admin, headroom_min_idle => '2s', naptime => '1h');
+set_by($node, $admin, headroom_min_idle => '2s', naptime => '1h');
 my $slow = $session{s3};
 $slow->send_bytes('Q' . pack('N', 100_000));
 
@@ -71,7 +71,7 @@ is(there($admin, \%session), 's3 s5 s6', 'whose message is arriving stays, and t
 
 # Half of the connections is the most that can be kept free.
 my $offset = log_size($node);
-set_by($admin, connection_headroom => 4);
+set_by($node, $admin, connection_headroom => 4);
 wait_until(sub { guard_lines($node, 'WARNING:  pg_session_guard\.connection_headroom is more than half of the connections', $offset) },
 	'a headroom that is too large is warned of');
 is(scalar guard_lines($node, 'DETAIL:  Of 7 that are not reserved 3 are kept free\.', $offset), 1, 'the log says what is kept');
@@ -86,7 +86,7 @@ wait_until_gone($admin, $slow->pid);
 my $frozen = $session{s5}->pid;
 freeze_process($frozen);
 my $before = actions_taken($admin);
-set_by($admin, naptime => '100ms');
+set_by($node, $admin, naptime => '100ms');
 connect_all($node, \%session, [ 's7', 's8' ]);
 wait_until(sub { actions_taken($admin) > $before }, 'one is signaled');
 wait_for_scans_by($admin, 5);

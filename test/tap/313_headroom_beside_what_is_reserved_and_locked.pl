@@ -33,7 +33,7 @@ my %session;
 # All is full, and nobody has been idle for an hour.
 my @all = map { "s$_" } 1 .. 6;
 connect_all($node, \%session, \@all);
-set_by($admin, connection_headroom => 1);
+set_by($node, $admin, connection_headroom => 1);
 like(try_to_connect($node)->error_text, refused_text(), 'a newcomer is refused');
 SKIP:
 {
@@ -53,7 +53,7 @@ wait_until_gone($admin, $other->pid);
 
 # From 16 on the server asks for the memberships of whom it has no ordinary connection for.
 $session{$_}->query('BEGIN') for @all;
-set_by($admin, headroom_min_idle => '100ms');
+set_by($node, $admin, headroom_min_idle => '100ms');
 $session{$_}->query('COMMIT') for @all;
 wait_until_idle_for($admin, '200ms', @session{@all});
 $admin->query('BEGIN; LOCK pg_auth_members IN ACCESS EXCLUSIVE MODE');
@@ -76,13 +76,13 @@ $_->quit for values %session, $newcomer, $admin;
 my $standby = standby_of($node);
 $admin = admin_of($standby);
 %session = ();
-set_by($admin, headroom_min_idle => '1h');
+set_by($standby, $admin, headroom_min_idle => '1h');
 for (@all)
 {
 	connect_all($standby, \%session, [$_]);
 	$session{$_}->query('BEGIN');
 }
-set_by($admin, headroom_min_idle => '100ms');
+set_by($standby, $admin, headroom_min_idle => '100ms');
 for (@all)
 {
 	$session{$_}->query('COMMIT');
