@@ -68,7 +68,7 @@ set_bounded(int (*set)(int, Port *), int (*get)(Port *), int wanted, int bound)
 void
 set_user_timeout(int idle)
 {
-	bool is_too_long = idle != 0 && tcp_user_timeout > 2 * idle * 1000LL;
+	bool is_too_long = idle != 0 && tcp_user_timeout / 1000 > 2 * idle;
 
 	(void)pq_settcpusertimeout(is_too_long ? 0 : tcp_user_timeout, MyProcPort);
 }
