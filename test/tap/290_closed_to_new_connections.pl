@@ -169,6 +169,12 @@ like(refusal('shop'), qr/^FATAL 57P03/, 'and is refused when that is over');
 run_sql(q{SELECT open_role(ARRAY['mate', 'guest'])});
 set_limits($node, closed_bypass_role => '');
 
+# Who logs in counts, and not what a stored setting makes of it.
+run_sql("CREATE ROLE root LOGIN SUPERUSER; GRANT root TO web; ALTER ROLE root SET role = 'web'; ALTER ROLE web SET role = 'root'");
+is(refusal('shop', 'root'), '', 'a superuser comes in that begins as another role');
+like(refusal('shop'), qr/^FATAL 57P03/, 'a role does not that begins as a superuser');
+run_sql('ALTER ROLE web RESET role; REVOKE root FROM web');
+
 # --- the end of the server ------------------------------------------------------
 
 for my $how (qw(fast immediate crash))
@@ -211,6 +217,21 @@ is(run_sql('SELECT count(*) FROM session_guard.closed'), '1024', 'all are shown'
 run_sql(q{SELECT close_role('many_0500', for_time => '1 us')});
 run_sql(q{SELECT close_database('shop')});
 like(refusal('shop'), qr/^FATAL 57P03/, 'there is room when the time of one is over');
+run_sql('DROP ROLE many_0400');
+run_sql(q{SELECT close_database('wiki')});
+like(refusal('wiki'), qr/^FATAL 57P03/, 'and when one has been dropped');
+run_sql(q{SELECT open_role(array_agg(rolname)) FROM pg_roles WHERE rolname LIKE 'many%'});
+run_sql(q{SELECT open_database(ARRAY['shop', 'wiki'])});
+
+# Those of others leave room for a superuser's.
+run_sql('CREATE ROLE manager LOGIN CREATEROLE');
+run_sql(q{DO $$ BEGIN FOR i IN 1 .. 769 LOOP EXECUTE format('CREATE ROLE own_%s', lpad(i::text, 3, '0')); END LOOP; END $$}, 'postgres', '-U', 'manager');
+$close_some = q{SELECT close_role(array_agg(rolname)) IS NOT NULL FROM pg_roles WHERE rolname LIKE 'own%' AND rolname};
+is(run_sql("$close_some < 'own_769'", 'postgres', '-U', 'manager'), 't', 'who is no superuser can close many');
+my (undef, undef, $too_many) = $node->psql('postgres', q{SELECT close_role('own_769')}, extra_params => [ '-U', 'manager' ]);
+like($too_many, qr/ERROR:  too many databases and roles are closed\nDETAIL:  There can be 1024 at a time, 768 of them closed by others than superusers\.$/m,
+	'but not as many as can be');
+is(run_sql(q{SELECT close_role('own_769') IS NOT NULL}), 't', 'a superuser closes what it cannot');
 $node->stop;
 
 # --- not preloaded -------------------------------------------------------------------
