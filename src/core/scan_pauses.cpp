@@ -21,7 +21,7 @@ pause_for(Limit limit, Duration threshold)
 	 * Whatever happens meanwhile, two readings are needed to act; and what is left of memory is
 	 * read apart from the sessions, as newcomers say themselves that too few connections are free.
 	 */
-	if (limit == Limit::HorizonAge || is_of_server(limit))
+	if (limit == Limit::HorizonAge || bounds_what_is_left(limit))
 		return threshold == 0 ? 0 : longest_memory_pause;
 	/* Whoever was idle then, and has grown since, is not near its limit yet. */
 	if (limit == Limit::Memory)

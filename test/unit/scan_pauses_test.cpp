@@ -69,6 +69,7 @@ TEST(ShortestPause, IsHalfTheThresholdOfWhatMayWaitAndLeavesTheIdleTimeToBeStill
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Transaction, minute)), minute / 2);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Maintenance, minute)), minute / 2);
 	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::Session, minute)), minute);
+	EXPECT_EQ(shortest_pause(PolicyBuilder().limit(Limit::DeadClient, second)), second);
 }
 
 TEST(ShortestPause, IsTheShortestOfAll)
