@@ -126,7 +126,7 @@ refuse_if_closed()
 
 	if (!OidIsValid(MyDatabaseId) || !is_closed_for_me(now) || may_enter_closed())
 		return;
-	if (!is_nothing_closed() && refuse_by_closing(MyDatabaseId, GetSessionUserId(), now, closing))
+	if (refuse_by_closing(MyDatabaseId, GetSessionUserId(), now, closing))
 		refuse(OidIsValid(closing.object.database) ? Source::Database : Source::Role,
 		       detail_of(closing, now),
 		       "Connect again later, or ask the administrator to open it.");

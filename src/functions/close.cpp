@@ -15,6 +15,14 @@ namespace session_guard
 namespace
 {
 
+void
+report_change(const char *change, const char *name, const Request &request)
+{
+	ereport(LOG_SERVER_ONLY, (errmsg_internal("%s %s to new connections: requested by %s", change,
+	                                          name, request.origin.in_log),
+	                          errhidestmt(true), errhidecontext(true)));
+}
+
 /* Nobody can open what has no name any more. */
 void
 forget_dropped()
@@ -90,6 +98,12 @@ is_dropped(const ClosedObject &object)
 }
 
 void
+report_opening(const char *name, const Request &request)
+{
+	report_change("opening", name, request);
+}
+
+void
 close_object(const ClosedObject &object, const Request &request, Instant until, int drained_by,
              std::uint64_t &number)
 {
@@ -117,9 +131,7 @@ close_object(const ClosedObject &object, const Request &request, Instant until, 
 		     errmsg("too many databases and roles are closed"),
 		     errdetail("There can be %d at a time, %d of them closed by others than superusers.",
 		               max_closings, max_closings_of_others)));
-	ereport(LOG_SERVER_ONLY, (errmsg_internal("closing %s to new connections: requested by %s",
-	                                          name, request.origin.in_log),
-	                          errhidestmt(true), errhidecontext(true)));
+	report_change("closing", name, request);
 }
 
 } // namespace session_guard

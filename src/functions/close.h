@@ -49,6 +49,9 @@ Duration time_to_close(Arguments &arguments, const char *name);
  */
 void check_may_close(const ClosedObjects &objects);
 
+/* Say in the log that what is called so is opened for a request.  Reads no catalog. */
+void report_opening(const char *name, const Request &request);
+
 /*
  * Close an object until then, by the monotonic clock, for a request, and say so in the log.  An
  * error if no more can be closed.  "drained_by" is the process that drains it, or 0.  The number

@@ -82,10 +82,7 @@ open_all(const Arguments &arguments, const ClosedObjects &objects)
 		ClosedObject object = objects.at(i);
 
 		if (remove_closings_of(object, monotonic_now()))
-			ereport(LOG_SERVER_ONLY,
-			        (errmsg_internal("opening %s to new connections: requested by %s",
-			                         name_of(object), request.origin.in_log),
-			         errhidestmt(true), errhidecontext(true)));
+			report_opening(name_of(object), request);
 		else
 		{
 			were_closed = false;
@@ -119,9 +116,8 @@ session_guard_close_database(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 	Arguments arguments(fcinfo);
-	ClosedObjects databases = databases_of(arguments);
 
-	return close_all(arguments, databases);
+	return close_all(arguments, databases_of(arguments));
 }
 
 /* close_role(username, reason, for_time) */
@@ -130,9 +126,8 @@ session_guard_close_role(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 	Arguments arguments(fcinfo);
-	ClosedObjects roles = roles_of(arguments);
 
-	return close_all(arguments, roles);
+	return close_all(arguments, roles_of(arguments));
 }
 
 /* open_database(dbname) */
@@ -141,9 +136,8 @@ session_guard_open_database(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 	Arguments arguments(fcinfo);
-	ClosedObjects databases = databases_of(arguments);
 
-	return open_all(arguments, databases);
+	return open_all(arguments, databases_of(arguments));
 }
 
 /* open_role(username) */
@@ -152,7 +146,6 @@ session_guard_open_role(PG_FUNCTION_ARGS)
 {
 	using namespace session_guard;
 	Arguments arguments(fcinfo);
-	ClosedObjects roles = roles_of(arguments);
 
-	return open_all(arguments, roles);
+	return open_all(arguments, roles_of(arguments));
 }

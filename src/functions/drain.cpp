@@ -145,11 +145,12 @@ void
 terminate_all(Drain &drain, FilterMatcher &matcher)
 {
 	for (Target &target : drain.targets.all())
+	{
 		if (target.is_awaited() && target.is_asked)
 			terminate(drain, matcher, target);
-	for (Target &target : drain.targets.all())
-		if (!target.outcome && !target.is_signaled)
+		else if (!target.outcome && !target.is_signaled)
 			target.is_asked = false;
+	}
 	signal_targets(drain.request, matcher, drain.targets, drain.request.deadline);
 }
 
@@ -296,21 +297,13 @@ warn_of_what_is_left(const Drain &drain, const Connecting &connecting)
 	return is_in_use || (drain.objects.databases.empty() && warn_of_sessions(drain));
 }
 
-void
-report_opening(const Drain &drain, std::size_t i)
-{
-	ereport(LOG_SERVER_ONLY, (errmsg_internal("opening %s to new connections: requested by %s",
-	                                          drain.names[i], drain.request.origin.in_log),
-	                          errhidestmt(true), errhidecontext(true)));
-}
-
 /* Also when there is no transaction any more. */
 void
 open_all(const Drain &drain)
 {
 	for (std::size_t i = 0; i < drain.closings.size(); i++)
 		if (remove_closing(drain.closings[i]))
-			report_opening(drain, i);
+			report_opening(drain.names[i], drain.request);
 }
 
 void
