@@ -55,17 +55,16 @@ to_keep_free()
 bool
 is_ending(int slot)
 {
-	Instant now = monotonic_now();
-
 	return std::ranges::any_of(awaited_signals(),
-	                           [slot, now](const Followed &followed)
+	                           [slot](const Followed &followed)
 	                           {
 		                           const SentSignal &signal = followed.signal;
 
 		                           return signal.backend.slot == slot &&
 		                                  signal.backend.id.pid == pid_in_slot(slot) &&
 		                                  signal.action == Action::Terminate && !followed.is_done &&
-		                                  !followed.has_survived && now - signal.sent_at < survival;
+		                                  !followed.has_survived &&
+		                                  monotonic_now() - signal.sent_at < survival;
 	                           });
 }
 
