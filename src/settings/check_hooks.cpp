@@ -116,13 +116,7 @@ check_headroom(double *value, void **, GucSource source)
 }
 
 bool
-check_age(double *value, void **, GucSource)
-{
-	return check_number(*value, smallest_in(second), " s");
-}
-
-bool
-check_keepalive(double *value, void **, GucSource)
+check_whole_seconds(double *value, void **, GucSource)
 {
 	return check_number(*value, smallest_in(second), " s");
 }

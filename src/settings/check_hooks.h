@@ -24,8 +24,7 @@ bool check_accept_connections(bool *value, void **extra, GucSource source);
 Source last_checked_source();
 
 /* Check hooks of other settings. */
-bool check_age(double *value, void **extra, GucSource source);
-bool check_keepalive(double *value, void **extra, GucSource source);
+bool check_whole_seconds(double *value, void **extra, GucSource source);
 bool check_retention(double *value, void **extra, GucSource source);
 bool check_actions(double *value, void **extra, GucSource source);
 bool check_database(char **value, void **extra, GucSource source);

@@ -88,9 +88,8 @@ inline constexpr std::array<LimitSetting, limit_count> limit_settings{{
     {"pg_session_guard.connection_headroom",
      "Sets how many connections are to be free for newcomers, or idle sessions are ended.",
      "0 disables the limit. While fewer are free, of those that are not reserved, the sessions "
-     "that "
-     "have been idle outside a transaction for longest are terminated, if that is for longer than "
-     "pg_session_guard.headroom_min_idle.",
+     "that have been idle outside a transaction for longest are terminated, if that is for longer "
+     "than pg_session_guard.headroom_min_idle.",
      0, 1, 1, check_headroom},
 }};
 

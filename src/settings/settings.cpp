@@ -97,7 +97,7 @@ define_workers()
 	    "Sets the age from which on prepared transactions are named in the log.",
 	    "0 disables the limit. No prepared transaction is ever finished for it.",
 	    &max_prepared_age_seconds, max_prepared_age_seconds, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S,
-	    check_age, nullptr, nullptr);
+	    check_whole_seconds, nullptr, nullptr);
 	DefineCustomStringVariable(
 	    "pg_session_guard.background_workers",
 	    "Sets the types of background workers that are guarded like the sessions of clients.",
@@ -162,7 +162,7 @@ define_connections()
 	    "0 leaves that to tcp_keepalives_idle. A session whose connection is cut ends after twice "
 	    "the time, whatever it has set itself.",
 	    &keepalive_idle_seconds, keepalive_idle_seconds, 0, longest_keepalive, PGC_SIGHUP,
-	    GUC_UNIT_S, check_keepalive, nullptr, nullptr);
+	    GUC_UNIT_S, check_whole_seconds, nullptr, nullptr);
 }
 
 /* Define who is spared, and what counts, unless configured otherwise. */
