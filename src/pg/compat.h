@@ -53,6 +53,13 @@ own_status_slot()
 #endif
 }
 
+/* Has this process a place there that belongs to a client backend or a worker? */
+inline bool
+has_own_status_slot()
+{
+	return MyBEEntry != nullptr && own_status_slot() >= 0 && own_status_slot() < MaxBackends;
+}
+
 /*
  * Have the session in a place of the backend-status array catch up with what others have changed in
  * the catalogs, as soon as it waits for its client outside of a transaction; false if another

@@ -1,9 +1,6 @@
 /*
  * The socket by which each session talks to its client, as the session knows it: what the
  * kernel can be asked by whether the client is still there.
- *
- * One for each place in the backend-status array, written by the session in that place only.
- * What a session leaves behind counts for nobody: it carries the session's start.
  */
 #pragma once
 

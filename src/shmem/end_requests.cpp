@@ -62,8 +62,7 @@ withdraw_end(int slot, const SessionId &session)
 bool
 is_end_requested()
 {
-	return requests != nullptr && MyBEEntry != nullptr && own_status_slot() >= 0 &&
-	       own_status_slot() < MaxBackends &&
+	return requests != nullptr && has_own_status_slot() &&
 	       pg_atomic_read_u64(&requests[own_status_slot()]) ==
 	           static_cast<uint64>(MyStartTimestamp);
 }

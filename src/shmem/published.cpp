@@ -3,9 +3,7 @@
  */
 #include "shmem/published.h"
 
-#include "pg/compat.h"
-
-#include "shmem/shared_value.h"
+#include "shmem/session_values.h"
 
 namespace session_guard
 {
@@ -13,46 +11,32 @@ namespace session_guard
 namespace
 {
 
-using PublishedSlot = SharedValue<Published>;
-
-PublishedSlot *slots = nullptr;
+SessionValues<Published> values;
 
 } // namespace
 
 Size
 published_size()
 {
-	return mul_size(sizeof(PublishedSlot), static_cast<Size>(MaxBackends));
+	return values.size();
 }
 
 void
 published_init(void *memory, bool found)
 {
-	slots = static_cast<PublishedSlot *>(memory);
-	if (found)
-		return;
-	for (int slot = 0; slot < MaxBackends; slot++)
-		slots[slot].init({});
+	values.init(memory, found);
 }
 
 void
-publish(Published value)
+publish(const Published &value)
 {
-	if (slots == nullptr || MyBEEntry == nullptr || own_status_slot() < 0 ||
-	    own_status_slot() >= MaxBackends)
-		return;
-	value.backend_start = MyStartTimestamp;
-	slots[own_status_slot()].write(value);
+	values.publish(value);
 }
 
 bool
 read_published(int slot, Timestamp backend_start, Published &published)
 {
-	if (!slots[slot].read(published))
-		return false;
-	if (published.backend_start != backend_start)
-		published = {};
-	return true;
+	return values.read(slot, backend_start, published);
 }
 
 } // namespace session_guard

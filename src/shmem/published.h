@@ -2,10 +2,6 @@
  * What each session publishes of itself in shared memory, because nobody can
  * see it from outside: the utility command that runs, and when its last
  * transaction failed.
- *
- * One value for each place in the backend-status array, written by the session
- * in that place only.  What a session leaves behind counts for nobody: it carries
- * the session's start.
  */
 #pragma once
 
@@ -20,8 +16,6 @@ namespace session_guard
 
 struct Published
 {
-	/* Whose it is: backend_start. */
-	Timestamp backend_start;
 	/* COPY from or to the client runs. */
 	bool copying;
 	Maintenance maintenance;
@@ -34,7 +28,7 @@ Size published_size();
 void published_init(void *memory, bool found);
 
 /* Write what this session publishes.  Cannot fail; nothing happens without shared memory. */
-void publish(Published value);
+void publish(const Published &value);
 
 /*
  * Read what the session in a place that has this start has published, which may
