@@ -45,7 +45,7 @@ $keeper->query('SELECT pg_advisory_lock(7)');
 sub start_dump
 {
 	my ($role) = @_;
-	my %dump = (file => "${PostgreSQL::Test::Utils::tmp_check}/dump_$role", out => '', err => '');
+	my %dump = (file => PostgreSQL::Test::Utils::tempdir() . "/$role", out => '', err => '');
 
 	$dump{run} = IPC::Run::start(
 		[

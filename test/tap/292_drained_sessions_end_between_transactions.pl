@@ -144,7 +144,7 @@ wait_for_outcome($node, 'event', $pid{late}, 'terminated', q{outcome = 'terminat
 is($node->safe_psql('shop', 'SELECT count(*) FROM orders WHERE n = 8'), 0, 'what was not committed by then is rolled back');
 
 # Transactions with no pause between them.
-my $script = "$PostgreSQL::Test::Utils::tmp_check/script";
+my $script = PostgreSQL::Test::Utils::tempdir() . "/script";
 append_to_file("$script.one", "BEGIN;\nINSERT INTO orders VALUES (10);\nCOMMIT;\n");
 # Several transactions in one message, the last one short.
 append_to_file("$script.several",
