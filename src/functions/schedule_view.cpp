@@ -254,7 +254,7 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	TrackingState tracking = read_tracking(snapshot.backend.slot);
 	Superuser superuser = superuser_now(snapshot.role);
 	Entry entry{.snapshot = snapshot,
-	            .policy = policies.policy_of(superuser, snapshot.role, snapshot.database),
+	            .policy = policies.policy_of(superuser, bound_of(snapshot)),
 	            .names = names_of(snapshot),
 	            .clock = present.clock,
 	            .waits_for =
@@ -288,8 +288,8 @@ may_end(const HorizonHolder &holder, const PresentPolicies &policies)
 
 	session.state = holder.is_tracked ? State::Active : State::Disabled;
 	session.superuser = superuser_now(holder.role);
-	return may_end_for_horizon(session,
-	                           policies.policy_of(session.superuser, holder.role, holder.database));
+	return may_end_for_horizon(
+	    session, policies.policy_of(session.superuser, bound_of(holder, Patience::Unlimited)));
 }
 
 /* Who waits for whom, as the guard sees it. */
@@ -313,7 +313,7 @@ read_waits(const PresentPolicies &policies)
 		    snapshot.session.superuser = superuser_now(snapshot.role);
 		    return may_end_for_blocking(
 		        snapshot.session,
-		        policies.policy_of(snapshot.session.superuser, snapshot.role, snapshot.database));
+		        policies.policy_of(snapshot.session.superuser, bound_of(snapshot)));
 	    });
 	return graph;
 }

@@ -71,7 +71,7 @@ Sparing::why_spared(Condition condition, Duration longer_than,
 	Session session = snapshot.session;
 
 	session.superuser = superuser_now(snapshot.role);
-	Policy policy = policies_->policy_of(session.superuser, snapshot.role, snapshot.database);
+	Policy policy = policies_->policy_of(session.superuser, bound_of(snapshot));
 	TrackingState tracking = tracking_with(session, snapshot.backend.slot);
 	/* A wait for a standby does not spare here, nor does its time: there is an argument for that.
 	 */

@@ -58,8 +58,8 @@ may_end(const WaitNode &root)
 	if (!read_session_of(root, snapshot, Patience::None))
 		return false;
 	snapshot.session.superuser = superuser_of_session(snapshot.role);
-	return may_end_for_blocking(
-	    snapshot.session, policy_of(snapshot.session.superuser, snapshot.role, snapshot.database));
+	return may_end_for_blocking(snapshot.session,
+	                            policy_of(snapshot.session.superuser, bound_of(snapshot)));
 }
 
 void

@@ -84,8 +84,7 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 
 	Session &session = evaluation.snapshot.session;
 	session.superuser = superuser_of_session(evaluation.snapshot.role);
-	evaluation.policy =
-	    policy_of(session.superuser, evaluation.snapshot.role, evaluation.snapshot.database);
+	evaluation.policy = policy_of(session.superuser, bound_of(evaluation.snapshot));
 	if (measures_blocking(limit))
 	{
 		note_blocking(session, slot);

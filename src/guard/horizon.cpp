@@ -58,7 +58,8 @@ may_end(const HorizonHolder &holder)
 
 	session.state = holder.is_tracked ? State::Active : State::Disabled;
 	session.superuser = superuser_of_session(holder.role);
-	return may_end_for_horizon(session, policy_of(session.superuser, holder.role, holder.database));
+	return may_end_for_horizon(session,
+	                           policy_of(session.superuser, bound_of(holder, Patience::None)));
 }
 
 void

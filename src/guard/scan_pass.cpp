@@ -63,7 +63,7 @@ plan_limits(const Scanned &found, const TrackingState &tracking, const Policy &p
 		     decision, tracking, now);
 		census.add(limit, decision, session, tracking, policy);
 		if (limit == Limit::HorizonAge)
-			name_horizon_holder(decision, session, found.database, tracking, now);
+			name_horizon_holder(decision, session, found.bound.database, tracking, now);
 	}
 }
 
@@ -72,9 +72,9 @@ void
 plan_session(Scanned &found, bool is_compared, Instant now, LimitCensus &census)
 {
 	Session &session = found.session;
-	Policy policy = policy_of(session.superuser, found.role, found.database);
+	Policy policy = policy_of(session.superuser, found.bound);
 	note_blocking(session, found.slot);
-	note_horizon(session, found.slot, found.database, policy);
+	note_horizon(session, found.slot, found.bound.database, policy);
 	if (is_compared)
 		read_memory(session, found.slot);
 	note_shortage(session);

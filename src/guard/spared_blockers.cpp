@@ -35,7 +35,7 @@ NamedOnce named{"session guard named blockers"};
 bool
 is_bound_by_none(const BackendSnapshot &session)
 {
-	Policy policy = policy_of(superuser_of_session(session.role), session.role, session.database);
+	Policy policy = policy_of(superuser_of_session(session.role), bound_of(session));
 
 	return !is_bound_for_blocking(session.session, policy);
 }

@@ -270,15 +270,17 @@ policies_are_in_doubt()
 }
 
 Policy
-policy_of(Superuser superuser, Oid role, Oid database)
+policy_of(Superuser superuser, const Bound &bound)
 {
+	Oid role = bound.role;
+
 	if (superuser == Superuser::Dropped)
 		role = InvalidOid;
 	/* What was resolved for roles that are gone must not pile up. */
 	if (hash_get_num_entries(resolved) >= most_resolved)
 		forget_resolved();
 
-	Resolved::Key key{.role = role, .database = database};
+	Resolved::Key key{.role = role, .database = bound.database};
 	bool found;
 	auto entry = static_cast<Resolved *>(hash_search(resolved, &key, HASH_ENTER, &found));
 
@@ -288,7 +290,7 @@ policy_of(Superuser superuser, Oid role, Oid database)
 		/* It is not known yet which policy binds whom: in doubt, spare. */
 		if (!was_read)
 			entry->policy.mode = Mode::Off;
-		apply_role_database_settings(last_reading, role, database, entry->policy);
+		apply_role_database_settings(last_reading, role, bound.database, entry->policy);
 	}
 	return entry->policy;
 }

@@ -13,6 +13,8 @@
 
 #include "pg/pg.h"
 
+#include "status/bound.h"
+
 namespace session_guard
 {
 
@@ -42,8 +44,8 @@ Duration pause_before_reading();
  */
 bool policies_are_in_doubt();
 
-/* What binds the sessions of a role in a database; a role that was dropped has no settings. */
-Policy policy_of(Superuser superuser, Oid role, Oid database);
+/* What binds a session; a role that was dropped has no settings. */
+Policy policy_of(Superuser superuser, const Bound &bound);
 
 /* Is the limit set anywhere? */
 bool is_in_force(Limit limit);

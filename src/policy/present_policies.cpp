@@ -101,13 +101,14 @@ PresentPolicies::refresh()
 }
 
 Policy
-PresentPolicies::policy_of(Superuser superuser, Oid role, Oid database) const
+PresentPolicies::policy_of(Superuser superuser, const Bound &bound) const
 {
 	Policy policy = configured_;
 
 	/* A role that was dropped has no settings. */
-	apply_role_database_settings(reading_, superuser == Superuser::Dropped ? InvalidOid : role,
-	                             database, policy);
+	apply_role_database_settings(reading_,
+	                             superuser == Superuser::Dropped ? InvalidOid : bound.role,
+	                             bound.database, policy);
 	return policy;
 }
 

@@ -7,6 +7,8 @@
 
 #include "core/session.h"
 
+#include "status/bound.h"
+
 #include "policy/role_database_settings.h"
 
 namespace session_guard
@@ -24,7 +26,7 @@ class PresentPolicies
 	/* Read it again if anything may have changed: an exemption may have been committed. */
 	void refresh();
 
-	Policy policy_of(Superuser superuser, Oid role, Oid database) const;
+	Policy policy_of(Superuser superuser, const Bound &bound) const;
 
 	/* What the configuration file says, which the guard has published. */
 	const Policy &

@@ -261,6 +261,18 @@ is_horizon_held_by_sessions()
 	return !RecoveryInProgress() || hot_standby_feedback;
 }
 
+Bound
+bound_of(const HorizonHolder &holder, Patience patience)
+{
+	BackendSnapshot snapshot;
+
+	if (holder.slot >= 0 &&
+	    read_backend_in_slot(holder.slot, snapshot, patience) == ReadResult::Read &&
+	    snapshot.backend.id.pid == holder.pid)
+		return bound_of(snapshot);
+	return {.role = holder.role, .database = holder.database};
+}
+
 bool
 is_this_process(const HorizonHolder &holder)
 {

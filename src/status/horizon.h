@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "status/backend_status.h"
+#include "status/bound.h"
 
 #include <algorithm>
 #include <functional>
@@ -80,6 +80,9 @@ std::optional<std::int32_t> horizon_age(const BackendSnapshot &snapshot);
 
 /* Not on a standby that does not tell the primary what its queries need. */
 bool is_horizon_held_by_sessions();
+
+/* What binds a holder that is a session. */
+Bound bound_of(const HorizonHolder &holder, Patience patience);
 
 bool is_this_process(const HorizonHolder &holder);
 

@@ -82,10 +82,8 @@ scan_slot(int slot)
 	    !is_guarded(snapshot) || scanned_count == static_cast<std::size_t>(slot_count()))
 		return;
 	snapshot.session.superuser = superuser_of(snapshot.role);
-	scanned[scanned_count++] = {.session = snapshot.session,
-	                            .slot = slot,
-	                            .role = snapshot.role,
-	                            .database = snapshot.database};
+	scanned[scanned_count++] = {
+	    .session = snapshot.session, .slot = slot, .bound = bound_of(snapshot)};
 }
 
 /* Prepare the query once, at the first scan that no lock is in the way of. */
@@ -139,13 +137,13 @@ void
 settle_unknown_roles(std::span<Scanned> sessions)
 {
 	auto is_unknown = [](const Scanned &one)
-	{ return one.session.superuser == Superuser::Unknown && one.role != InvalidOid; };
+	{ return one.session.superuser == Superuser::Unknown && one.bound.role != InvalidOid; };
 
 	if (std::ranges::none_of(sessions, is_unknown) || !read_roles_again())
 		return;
 	for (Scanned &one : sessions)
 		if (is_unknown(one))
-			one.session.superuser = superuser_or_dropped(one.role);
+			one.session.superuser = superuser_or_dropped(one.bound.role);
 }
 
 template <typename T>

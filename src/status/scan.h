@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "status/backend_status.h"
+#include "status/bound.h"
 
 #include <span>
 
@@ -16,8 +16,7 @@ struct Scanned
 	Session session;
 	/* Its place in the backend-status array. */
 	int slot;
-	Oid role;
-	Oid database;
+	Bound bound;
 };
 
 /* How a scan learns which processes there are. */
