@@ -68,7 +68,8 @@ server_packages() {
 		[ -n "$(apt-cache madison postgresql 2>/dev/null)" ] || as_root apt-get update -qq
 		version=$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p')
 	fi
-	echo "postgresql-$version postgresql-server-dev-$version"
+	# The headers of a server with GSSAPI need those of Kerberos, which no package of it asks for.
+	echo "postgresql-$version postgresql-server-dev-$version libkrb5-dev"
 }
 
 # The server that is built against and started: PG_CONFIG, or the newest that can be built for.

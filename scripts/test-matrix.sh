@@ -92,7 +92,7 @@ setup() {
 				>"$1/etc/apt/preferences.d/server"')
 	sources_of "$suite" | mmdebstrap --quiet --mode=root --variant=apt \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
-		--include="postgresql-$version,g++,make,libpq-dev,libipc-run-perl" \
+		--include="postgresql-$version,g++,make,libpq-dev,libkrb5-dev,libipc-run-perl" \
 		"${pin[@]}" \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
