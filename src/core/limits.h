@@ -214,8 +214,9 @@ is_stricter(Limit limit, std::int64_t now, std::int64_t before)
 inline constexpr Duration smallest_threshold = 100 * millisecond;
 
 /*
- * Where a setting was made, from the most general to the most special: the
- * order of the server (postinit.c, process_settings()).
+ * Where a setting was made: first what binds a session from its start, from the most general to
+ * the most special, the order of the server (postinit.c, process_settings()); then what takes the
+ * place of that.
  */
 enum class Source : std::uint8_t
 {
@@ -224,13 +225,22 @@ enum class Source : std::uint8_t
 	Database,
 	Role,
 	RoleInDatabase,
+	/* A rule, which is given with it. */
+	Rule,
+	/* Stored for a role that the session has taken on by SET ROLE. */
+	TakenRole,
+	TakenRoleInDatabase,
 };
+
+inline constexpr std::int32_t no_rule = -1;
 
 struct Threshold
 {
 	/* As the limit measures; 0 means off. */
 	std::int64_t value;
 	Source source;
+	/* If a rule is the source: which of those in force, by its index. */
+	std::int32_t rule = no_rule;
 };
 using Thresholds = std::array<Threshold, limit_count>;
 

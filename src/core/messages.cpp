@@ -174,6 +174,21 @@ append_census_of_spared(Text &text, const Census &census)
 	text.append(")");
 }
 
+void
+append_rule(Text &text, std::string_view name)
+{
+	if (name.empty())
+		text.append("a rule");
+	else
+		text.append("rule ").append_quoted(name);
+}
+
+void
+append_taken_role(Text &text, std::string_view name)
+{
+	text.append("role ").append_quoted(name).append(" taken by SET ROLE");
+}
+
 } // namespace
 
 void
@@ -195,6 +210,16 @@ append_source(Text &text, Source source, const Names &names)
 			return;
 		case Source::RoleInDatabase:
 			text.append("role ").append_quoted(names.role);
+			text.append(" in database ").append_quoted(names.database);
+			return;
+		case Source::Rule:
+			append_rule(text, names.rule);
+			return;
+		case Source::TakenRole:
+			append_taken_role(text, names.taken_role);
+			return;
+		case Source::TakenRoleInDatabase:
+			append_taken_role(text, names.taken_role);
 			text.append(" in database ").append_quoted(names.database);
 			return;
 	}

@@ -16,11 +16,15 @@
 namespace session_guard
 {
 
-/* What a session's role and database are called. */
+/* What a session's role and database are called, and what else can have set a limit for it. */
 struct Names
 {
 	std::string_view role;
 	std::string_view database;
+	/* Of the rule that is the source; empty if that is not known any more. */
+	std::string_view rule = {};
+	/* Of the role taken on by SET ROLE. */
+	std::string_view taken_role = {};
 };
 
 /* Where a setting was made: "configuration file", role "app" in database "shop". */

@@ -49,6 +49,20 @@ apply(const RoleDatabaseSettings &stored, Source source, Policy &policy)
 			policy.limits[index_of(limit)] = {.value = *value, .source = source};
 }
 
+void
+tighten(const RoleDatabaseSettings &stored, Source source, Policy &policy)
+{
+	if (stored.cancel_grace && is_shorter_grace(*stored.cancel_grace, policy.cancel_grace))
+		policy.cancel_grace = *stored.cancel_grace;
+	for (Limit limit : all_limits)
+	{
+		std::int64_t value = stored.limits[index_of(limit)].value_or(0);
+
+		if (is_stricter(limit, value, threshold_of(policy.limits, limit).value))
+			policy.limits[index_of(limit)] = {.value = value, .source = source};
+	}
+}
+
 bool
 comes_into_force(const Policy &now, const Policy &before, Limit limit, bool is_stored)
 {

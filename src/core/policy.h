@@ -1,6 +1,6 @@
 /*
- * What binds a session: the settings of the server, and what is stored for its
- * role and its database.
+ * What binds a session: the settings of the server, what is stored for its role and its
+ * database, and what rules make of that (core/rule.h).
  */
 #pragma once
 
@@ -25,6 +25,8 @@ struct Exemption
 {
 	bool value;
 	Source source;
+	/* As of a threshold. */
+	std::int32_t rule = no_rule;
 
 	friend bool operator==(const Exemption &, const Exemption &) = default;
 };
@@ -48,6 +50,10 @@ struct Policy
 	/* How long a session must have been idle before it makes room for new connections. */
 	Duration headroom_min_idle;
 	Thresholds limits;
+	/* What rules that only log would put in the place of limits; 0: nothing. */
+	Thresholds trials;
+	/* Does it hold such a one, to be logged only? */
+	bool is_trial;
 };
 static_assert(std::is_trivially_copyable_v<Policy>);
 static_assert(std::is_trivially_destructible_v<Policy>);
@@ -57,6 +63,19 @@ constexpr bool
 is_set(const Policy &policy, Limit limit)
 {
 	return policy.mode != Mode::Off && threshold_of(policy.limits, limit).value != 0;
+}
+
+/* The policy by which what would be done for a trial of a limit is logged. */
+constexpr Policy
+trial_of(const Policy &policy, Limit limit)
+{
+	Policy trial = policy;
+
+	if (trial.mode != Mode::Off)
+		trial.mode = Mode::Log;
+	trial.is_trial = true;
+	trial.limits[index_of(limit)] = threshold_of(policy.trials, limit);
+	return trial;
 }
 
 /* The longest that any session may outlive its limit; how long one may is in core/jitter.h. */
@@ -81,6 +100,12 @@ static_assert(std::is_trivially_destructible_v<RoleDatabaseSettings>);
 
 /* Let what is stored at a source replace what more general sources say. */
 void apply(const RoleDatabaseSettings &stored, Source source, Policy &policy);
+
+/*
+ * Let what is stored for a role that a session has taken on bind it, too.  That only adds: nobody
+ * gets away from a limit by SET ROLE, and an exemption stays as it is.
+ */
+void tighten(const RoleDatabaseSettings &stored, Source source, Policy &policy);
 
 /*
  * Does a limit come into force with a new policy: does it bind sessions that it

@@ -70,6 +70,20 @@ shortest_of(const RoleDatabaseSettings &stored, MakePause make)
 	return shortest;
 }
 
+Duration
+shortest_of(const Rule &rule, MakePause make)
+{
+	Duration shortest = 0;
+
+	if (!rule.is_enabled)
+		return 0;
+	for (Limit limit : all_limits)
+		if (!is_of_server(limit))
+			shortest =
+			    shorter_pause(shortest, make(limit, rule.limits[index_of(limit)].value_or(0)));
+	return shortest;
+}
+
 } // namespace
 
 Duration
@@ -100,6 +114,12 @@ shortest_pause(const RoleDatabaseSettings &stored)
 }
 
 Duration
+shortest_pause(const Rule &rule)
+{
+	return shortest_of(rule, pause_for);
+}
+
+Duration
 shortest_blocking(const Policy &policy)
 {
 	return shortest_of(policy, only_blocking);
@@ -109,6 +129,12 @@ Duration
 shortest_blocking(const RoleDatabaseSettings &stored)
 {
 	return shortest_of(stored, only_blocking);
+}
+
+Duration
+shortest_blocking(const Rule &rule)
+{
+	return shortest_of(rule, only_blocking);
 }
 
 Duration
@@ -127,6 +153,12 @@ Duration
 shortest_with_waits(const RoleDatabaseSettings &stored)
 {
 	return shortest_of(stored, only_with_waits);
+}
+
+Duration
+shortest_with_waits(const Rule &rule)
+{
+	return shortest_of(rule, only_with_waits);
 }
 
 } // namespace session_guard

@@ -5,6 +5,7 @@
 
 #include "core/limits.h"
 #include "core/policy.h"
+#include "core/rule.h"
 
 #include <algorithm>
 
@@ -13,14 +14,17 @@ namespace session_guard
 
 /*
  * The longest pause after which a scan still finds each episode that began after
- * the scan before in time for its deadline; 0 if no limit is set.
+ * the scan before in time for its deadline; 0 if no limit is set.  Here and below, a rule
+ * counts as if it meant a session, even if it only logs.
  */
 Duration shortest_pause(const Policy &policy);
 Duration shortest_pause(const RoleDatabaseSettings &stored);
+Duration shortest_pause(const Rule &rule);
 
 /* The shortest threshold of the limits on blocking; 0 if none is set. */
 Duration shortest_blocking(const Policy &policy);
 Duration shortest_blocking(const RoleDatabaseSettings &stored);
+Duration shortest_blocking(const Rule &rule);
 
 /*
  * How long somebody must have waited before it is looked who is in the way, for a
@@ -35,6 +39,7 @@ Duration wait_before_looking(Duration threshold);
  */
 Duration shortest_with_waits(const Policy &policy);
 Duration shortest_with_waits(const RoleDatabaseSettings &stored);
+Duration shortest_with_waits(const Rule &rule);
 
 /* What goes on in the server that a limit for which waits are sampled depends on. */
 enum class Pace : std::uint8_t

@@ -243,7 +243,9 @@ configured_policy()
 	              .session_timeout_jitter = session_timeout_jitter,
 	              .background_workers = hash_of_worker_types(),
 	              .headroom_min_idle = headroom_min_idle_ms * millisecond,
-	              .limits = {}};
+	              .limits = {},
+	              .trials = {},
+	              .is_trial = false};
 
 	for (std::size_t i = 0; i < limit_count; i++)
 		policy.limits[i] = {.value = duration_of(limit_values[i], limit_settings[i].unit),

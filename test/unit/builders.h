@@ -409,7 +409,9 @@ class PolicyBuilder
 	               .session_timeout_jitter = 0,
 	               .background_workers = 0,
 	               .headroom_min_idle = 30 * second,
-	               .limits = {}};
+	               .limits = {},
+	               .trials = {},
+	               .is_trial = false};
 };
 
 /* The tracking state of a session of which only that is known that it is in the way of others. */
