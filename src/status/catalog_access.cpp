@@ -30,6 +30,7 @@ constexpr CatalogRelation needed[] = {
     /* What is read by the guard itself. */
     {AuthIdRelationId, "pg_authid"},
     {DatabaseRelationId, "pg_database"},
+    {AuthMemRelationId, "pg_auth_members"},
     /* The server's lookup of a role. */
     {AuthIdOidIndexId, "pg_authid_oid_index"},
     /* What the relation cache is made from. */

@@ -4,43 +4,41 @@
 #include "status/catalogs.h"
 
 #include "pg/compat.h"
-#include "pg/growing_array.h"
 #include "pg/monotonic_clock.h"
+
+#include "status/catalog_reading.h"
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace session_guard
-{
-
-namespace
 {
 
 struct NamedObject
 {
 	Oid oid;
 	bool superuser;
+	/* Of a database. */
+	int encoding;
 	NameData name;
+
+	friend bool
+	operator<(const NamedObject &a, const NamedObject &b)
+	{
+		return a.oid < b.oid;
+	}
 };
 
-/* One shared catalog: what was read of it, sorted by oid. */
-struct Reading
+namespace
 {
-	Oid relation;
-	NamedObject (*read)(HeapTuple);
-	CatalogWork work;
-	bool is_stale;
-	/* nullptr if nothing was ever read. */
-	MemoryContext context;
-	GrowingArray<NamedObject> objects;
-};
 
 NamedObject
 read_role(HeapTuple tuple)
 {
 	auto form = reinterpret_cast<Form_pg_authid>(GETSTRUCT(tuple));
 
-	return {.oid = form->oid, .superuser = form->rolsuper, .name = form->rolname};
+	return {.oid = form->oid, .superuser = form->rolsuper, .encoding = 0, .name = form->rolname};
 }
 
 NamedObject
@@ -48,21 +46,15 @@ read_database(HeapTuple tuple)
 {
 	auto form = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
 
-	return {.oid = form->oid, .superuser = false, .name = form->datname};
+	return {
+	    .oid = form->oid, .superuser = false, .encoding = form->encoding, .name = form->datname};
 }
 
-Reading roles{.relation = AuthIdRelationId,
-              .read = read_role,
-              .work = {.what = "read the catalog of roles", .has_failed = false},
-              .is_stale = true,
-              .context = nullptr,
-              .objects = {}};
-Reading databases{.relation = DatabaseRelationId,
-                  .read = read_database,
-                  .work = {.what = "read the catalog of databases", .has_failed = false},
-                  .is_stale = true,
-                  .context = nullptr,
-                  .objects = {}};
+CatalogReading<NamedObject> roles{AuthIdRelationId, read_role, "read the catalog of roles"};
+CatalogReading<NamedObject> databases{DatabaseRelationId, read_database,
+                                      "read the catalog of databases"};
+CatalogReading<Membership> members{AuthMemRelationId, membership_of,
+                                   "read the catalog of memberships"};
 
 /*
  * Roles that were found to be dropped while they had sessions; the oldest gives
@@ -85,77 +77,49 @@ note_dropped(Oid role)
 	next_dropped = (next_dropped + 1) % dropped.size();
 }
 
-void
-mark_stale(Datum reading, CacheId, uint32)
-{
-	reinterpret_cast<Reading *>(DatumGetPointer(reading))->is_stale = true;
-}
-
-/* Read all rows, by a sequential scan: an index may be corrupt while its table is not. */
-void
-read_rows(Reading &reading)
-{
-	MemoryContext caller = CurrentMemoryContext;
-
-	reading.context =
-	    AllocSetContextCreate(caller, "session guard catalog", ALLOCSET_DEFAULT_SIZES);
-	reading.objects = {};
-	/* A change can be visible before the message about it has come. */
-	InvalidateCatalogSnapshot();
-
-	Relation relation = table_open(reading.relation, NoLock);
-	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
-	while (HeapTuple tuple = systable_getnext(scan))
-	{
-		NamedObject object = reading.read(tuple);
-
-		MemoryContextSwitchTo(reading.context);
-		reading.objects.add(object);
-		MemoryContextSwitchTo(caller);
-	}
-	systable_endscan(scan);
-	table_close(relation, NoLock);
-	std::ranges::sort(reading.objects.all(), {}, &NamedObject::oid);
-}
-
-/* Since when roles are known to have changed that could not be read; 0 if there are none. */
+/* Since when roles or memberships are known to have changed that could not be read; 0 if none have.
+ */
 Instant roles_in_doubt_since = 0;
 
-/* Read a catalog anew; if that fails, what was read before stays. */
-bool
-read_anew(Reading &reading)
-{
-	Reading fresh = reading;
-
-	/* A change that comes in while we read makes the reading stale again. */
-	reading.is_stale = false;
-	if (!with_catalogs(reading.work, [&] { read_rows(fresh); }))
-	{
-		reading.is_stale = true;
-		return false;
-	}
-	if (reading.context != nullptr)
-		MemoryContextDelete(reading.context);
-	MemoryContextSetParent(fresh.context, TopMemoryContext);
-	reading.context = fresh.context;
-	reading.objects = fresh.objects;
-	return true;
-}
-
 /* Read a catalog if it may have changed; false if it cannot be read now. */
+template <typename T>
 bool
-bring_up_to_date(Reading &reading)
+bring_up_to_date(CatalogReading<T> &reading)
 {
-	return !reading.is_stale || (catalogs_can_be_read() && read_anew(reading));
+	return !reading.is_stale() || (catalogs_can_be_read() && reading.read_anew());
 }
 
 const NamedObject *
-find(const Reading &reading, Oid oid)
+find(const CatalogReading<NamedObject> &reading, Oid oid)
 {
-	std::span<NamedObject> all = reading.objects.all();
+	std::span<NamedObject> all = reading.rows();
 	auto found = std::ranges::lower_bound(all, oid, {}, &NamedObject::oid);
 
 	return found != all.end() && found->oid == oid ? &*found : nullptr;
+}
+
+/* All by name. */
+std::span<const NamedObject *>
+by_name(std::span<const NamedObject> all)
+{
+	auto index =
+	    static_cast<const NamedObject **>(palloc((all.size() + 1) * sizeof(NamedObject *)));
+
+	std::ranges::transform(all, index, [](const NamedObject &one) { return &one; });
+	std::span sorted(index, all.size());
+	std::ranges::sort(sorted, [](const NamedObject *a, const NamedObject *b)
+	                  { return strcmp(NameStr(a->name), NameStr(b->name)) < 0; });
+	return sorted;
+}
+
+Oid
+find(std::span<const NamedObject *const> by_name, const char *name)
+{
+	auto found = std::ranges::partition_point(by_name, [&](const NamedObject *one)
+	                                          { return strcmp(NameStr(one->name), name) < 0; });
+
+	return found != by_name.end() && strcmp(NameStr((*found)->name), name) == 0 ? (*found)->oid
+	                                                                            : InvalidOid;
 }
 
 } // namespace
@@ -163,15 +127,16 @@ find(const Reading &reading, Oid oid)
 void
 watch_catalogs()
 {
-	CacheRegisterSyscacheCallback(AUTHOID, mark_stale, PointerGetDatum(&roles));
-	CacheRegisterSyscacheCallback(DATABASEOID, mark_stale, PointerGetDatum(&databases));
+	roles.watch(AUTHOID);
+	databases.watch(DATABASEOID);
+	members.watch(AUTHMEMROLEMEM);
 }
 
 void
 refresh_catalogs()
 {
 	AcceptInvalidationMessages();
-	if (bring_up_to_date(roles))
+	if (bring_up_to_date(roles) && bring_up_to_date(members))
 		roles_in_doubt_since = 0;
 	else if (roles_in_doubt_since == 0)
 		roles_in_doubt_since = monotonic_now();
@@ -187,7 +152,7 @@ roles_are_in_doubt()
 bool
 catalogs_can_be_read()
 {
-	return lock_catalogs(roles.context != nullptr);
+	return lock_catalogs(roles.was_read());
 }
 
 Superuser
@@ -203,7 +168,7 @@ superuser_of(Oid role)
 bool
 read_roles_again()
 {
-	return catalogs_can_be_read() && read_anew(roles);
+	return catalogs_can_be_read() && roles.read_anew();
 }
 
 Superuser
@@ -242,6 +207,42 @@ database_name(Oid database)
 	const NamedObject *found = find(databases, database);
 
 	return found ? NameStr(found->name) : "?";
+}
+
+int
+database_encoding(Oid database)
+{
+	const NamedObject *found = find(databases, database);
+
+	return found ? found->encoding : -1;
+}
+
+std::span<const Membership>
+memberships()
+{
+	return members.rows();
+}
+
+std::uint64_t
+catalog_readings()
+{
+	return roles.readings() + databases.readings() + members.readings();
+}
+
+CatalogNames::CatalogNames() : roles_(by_name(roles.rows())), databases_(by_name(databases.rows()))
+{
+}
+
+Oid
+CatalogNames::role(const char *name) const
+{
+	return find(roles_, name);
+}
+
+Oid
+CatalogNames::database(const char *name) const
+{
+	return find(databases_, name);
 }
 
 } // namespace session_guard

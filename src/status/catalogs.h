@@ -1,5 +1,5 @@
 /*
- * What the catalogs say of roles and databases, without ever waiting for them.
+ * What the catalogs say of roles, their memberships and databases, without ever waiting for them.
  *
  * The shared catalogs are read as a whole when the server says that they have
  * changed, and only if their locks are free.  While a session holds such a lock
@@ -12,6 +12,7 @@
 #include "pg/pg.h"
 
 #include "status/catalog_access.h"
+#include "status/memberships.h"
 
 namespace session_guard
 {
@@ -32,7 +33,7 @@ void refresh_catalogs();
  */
 inline constexpr Duration patience_in_doubt = 10 * second;
 
-/* Are roles known to have changed that could not be read, since less than that? */
+/* Are roles or memberships known to have changed that could not be read, since less than that? */
 bool roles_are_in_doubt();
 
 /*
@@ -62,5 +63,30 @@ Superuser superuser_of_session(Oid role);
 /* For people; "?" where the name is not known. */
 const char *role_name(Oid role);
 const char *database_name(Oid database);
+
+/* The encoding of a database; -1 where it is not known. */
+int database_encoding(Oid database);
+
+/* The memberships of all roles. */
+std::span<const Membership> memberships();
+
+/* Changes with each reading of one of the catalogs. */
+std::uint64_t catalog_readings();
+
+/* To look up many roles and databases by their names, until one of the catalogs is read anew; in
+ * the current memory context. */
+class CatalogNames
+{
+  public:
+	CatalogNames();
+
+	/* InvalidOid if there is none. */
+	Oid role(const char *name) const;
+	Oid database(const char *name) const;
+
+  private:
+	std::span<const struct NamedObject *const> roles_;
+	std::span<const struct NamedObject *const> databases_;
+};
 
 } // namespace session_guard

@@ -270,7 +270,7 @@ bound_of(const HorizonHolder &holder, Patience patience)
 	    read_backend_in_slot(holder.slot, snapshot, patience) == ReadResult::Read &&
 	    snapshot.backend.id.pid == holder.pid)
 		return bound_of(snapshot);
-	return {.role = holder.role, .database = holder.database};
+	return bound_of(holder.role, holder.database);
 }
 
 bool
