@@ -81,7 +81,9 @@ source_value(const Event &event)
 	Text source(buffer);
 
 	append_source(source, event.threshold.source,
-	              {.role = event.subject.user.data(), .database = event.subject.database.data()});
+	              {.role = event.subject.user.data(),
+	               .database = event.subject.database.data(),
+	               .rule = event.rule.data()});
 	return found_value(buffer);
 }
 

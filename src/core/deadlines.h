@@ -26,6 +26,8 @@ struct Deadline
 	/* Where the session stands in the backend-status array. */
 	std::int32_t slot;
 	Limit limit;
+	/* It is one of what a rule that only logs would put in the limit's place. */
+	bool is_trial = false;
 };
 static_assert(std::is_trivially_copyable_v<Deadline>);
 

@@ -90,8 +90,10 @@ decide_step(const Decision &due, const Session &session, const TrackingState &tr
             const Policy &policy, Instant now)
 {
 	if (policy.mode == Mode::Log)
-		return tracking.logged[index_of(due.verdict.limit)] == due.verdict.episode.stamp ? nothing
-		                                                                                 : due;
+		return tracking.logged[logged_index(due.verdict.limit, policy.is_trial)] ==
+		               due.verdict.episode.stamp
+		           ? nothing
+		           : due;
 	bool is_for_this = is_canceled_for_this(due.verdict, session, tracking, now);
 	bool is_same_statement = is_escalating(tracking.escalation, running_statement(session));
 	if (!is_for_this && !is_same_statement)

@@ -273,18 +273,33 @@ lateness_of(const Verdict &verdict, const Policy &policy)
 	                                       (verdict.due - verdict.deadline);
 }
 
+namespace
+{
+
 void
-append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored, const Census &census,
-                std::int64_t catch_up_rate)
+append_set_for_some(Text &text, bool is_set_for_all, const SetForSome &set_for)
+{
+	if (!set_for.roles_or_databases && !set_for.rules)
+		return;
+	text.append(is_set_for_all ? ", otherwise" : "");
+	if (set_for.roles_or_databases)
+		text.append(" for some roles or databases");
+	if (set_for.rules)
+		text.append(set_for.roles_or_databases ? " and by rules" : " by rules");
+}
+
+} // namespace
+
+void
+append_in_force(Text &text, Limit limit, const Policy &policy, const SetForSome &set_for,
+                const Census &census, std::int64_t catch_up_rate)
 {
 	std::int64_t value = threshold_of(policy.limits, limit).value;
 
 	append_setting(text, limit).append(" is in force");
 	if (value != 0)
 		append_amount(text.append(" at "), limit, value);
-	if (is_stored)
-		text.append(value != 0 ? ", otherwise for some roles or databases"
-		                       : " for some roles or databases");
+	append_set_for_some(text, value != 0, set_for);
 	text.append(", ")
 	    .append(census.over)
 	    .append(census.over == 1 ? " session is" : " sessions are")
@@ -341,7 +356,9 @@ append_spared(Text &text, Spared spared, const Policy &policy, const Names &name
 		if (words.spared == spared)
 			text.append(words.reason);
 	if (spared == Spared::Exempt)
-		append_source(text, policy.exempt.source, names);
+		append_source(
+		    text, policy.exempt.source,
+		    {.role = names.role, .database = names.database, .rule = names.exempting_rule});
 }
 
 void

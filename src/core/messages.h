@@ -25,6 +25,8 @@ struct Names
 	std::string_view rule = {};
 	/* Of the role taken on by SET ROLE. */
 	std::string_view taken_role = {};
+	/* Of the rule that exempts it. */
+	std::string_view exempting_rule = {};
 };
 
 /* Where a setting was made: "configuration file", role "app" in database "shop". */
@@ -48,11 +50,18 @@ void append_detail(Text &text, const Verdict &verdict, const Policy &policy, con
 /* How late an action is that is taken at the moment at which the verdict was measured. */
 Duration lateness_of(const Verdict &verdict, const Policy &policy);
 
+/* Where a limit is set for some sessions only. */
+struct SetForSome
+{
+	bool roles_or_databases;
+	bool rules;
+};
+
 /*
- * That a limit has come into force, perhaps for roles or databases only, how many
+ * That a limit has come into force, perhaps for some sessions only, how many
  * sessions exceed it, and how many are spared from it, by reason.
  */
-void append_in_force(Text &text, Limit limit, const Policy &policy, bool is_stored,
+void append_in_force(Text &text, Limit limit, const Policy &policy, const SetForSome &set_for,
                      const Census &census, std::int64_t catch_up_rate);
 
 /* What is left of memory: "the server has 180 MB left". */

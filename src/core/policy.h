@@ -78,6 +78,17 @@ trial_of(const Policy &policy, Limit limit)
 	return trial;
 }
 
+/* The policy by which sessions are sampled: the stricter of each limit and its trial. */
+constexpr Policy
+with_trials(Policy policy)
+{
+	for (Limit limit : all_limits)
+		if (is_stricter(limit, threshold_of(policy.trials, limit).value,
+		                threshold_of(policy.limits, limit).value))
+			policy.limits[index_of(limit)] = threshold_of(policy.trials, limit);
+	return policy;
+}
+
 /* The longest that any session may outlive its limit; how long one may is in core/jitter.h. */
 constexpr Duration
 longest_jitter(const Policy &policy, Limit limit)

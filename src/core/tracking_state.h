@@ -190,14 +190,21 @@ struct TrackingState
 	/* The episode in which it was found over a limit when that had just come into force, by limit.
 	 * Of limits that do not measure time. */
 	std::array<Timestamp, limit_count> over_when_new;
-	/* With mode = log: the episode that was last logged, by limit. */
-	std::array<Timestamp, limit_count> logged;
+	/* With mode = log: the episode that was last logged, by logged_index(). */
+	std::array<Timestamp, 2 * limit_count> logged;
 	/* The event about that episode while it lasts, and what was measured last; 0 if none. */
-	std::array<std::uint64_t, limit_count> logged_event;
-	std::array<Duration, limit_count> logged_for;
+	std::array<std::uint64_t, 2 * limit_count> logged_event;
+	std::array<Duration, 2 * limit_count> logged_for;
 };
 static_assert(std::is_trivially_copyable_v<TrackingState>);
 static_assert(std::is_trivially_destructible_v<TrackingState>);
+
+/* Where it is noted what was logged of a limit, or of what a rule would put in its place. */
+constexpr std::size_t
+logged_index(Limit limit, bool is_trial)
+{
+	return index_of(limit) + (is_trial ? limit_count : 0);
+}
 
 /*
  * Place the stamps of a session that was read now (see time_of()), and keep them

@@ -39,7 +39,7 @@ still_matches(const Request &request, FilterMatcher &matcher, const Target &targ
 	if (request.filter.blocking_for && !request.filter.counts_advisory &&
 	    fresh.session.transaction != target.snapshot.session.transaction)
 		return false;
-	return request.pid || matcher.compare_again(fresh) == Match::Yes;
+	return request.pid || matcher.compare_again(fresh) == FilterMatch::Yes;
 }
 
 /* Does a request spare what the limit of its condition spares? */

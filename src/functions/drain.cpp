@@ -179,7 +179,7 @@ find_unsettled(FilterMatcher &matcher)
 
 		if (read_backend_in_slot(slot, snapshot, Patience::Unlimited) == ReadResult::Read &&
 		    is_client_backend(snapshot) && snapshot.session.state == State::Unknown &&
-		    matcher.compare(snapshot) == Match::Yes)
+		    matcher.compare(snapshot) == FilterMatch::Yes)
 			unsettled.add(snapshot.backend);
 	}
 	return unsettled;

@@ -176,7 +176,7 @@ check_patterns(const Filter &filter)
 	}
 }
 
-Match
+FilterMatch
 matches(const Filter &filter, const BackendSnapshot &snapshot, const char *query,
         const Present &present)
 {
@@ -184,16 +184,16 @@ matches(const Filter &filter, const BackendSnapshot &snapshot, const char *query
 	bool wants_activity = filter.states || filter.running || filter.longer_than > 0;
 
 	if (!passes_identity(filter, snapshot))
-		return Match::No;
+		return FilterMatch::No;
 	if (filter.blocking_for && !passes_blocking(filter, snapshot, present))
-		return Match::No;
+		return FilterMatch::No;
 	if ((wants_content && !may_see(snapshot.role)) ||
 	    (wants_activity && !may_see_activity_of(snapshot.role)))
-		return Match::Hidden;
+		return FilterMatch::Hidden;
 	return passes_activity(filter, snapshot.session, present) &&
 	               passes_content(filter, snapshot, query)
-	           ? Match::Yes
-	           : Match::No;
+	           ? FilterMatch::Yes
+	           : FilterMatch::No;
 }
 
 } // namespace session_guard

@@ -59,7 +59,7 @@ struct Present
 	WaitGraph graph;
 };
 
-enum class Match
+enum class FilterMatch
 {
 	No,
 	Yes,
@@ -80,7 +80,7 @@ std::uint32_t states_named(std::span<const Datum> names);
 void check_patterns(const Filter &filter);
 
 /* Does a session pass?  The text of its query is used only if the filter is about it. */
-Match matches(const Filter &filter, const BackendSnapshot &snapshot, const char *query,
-              const Present &present);
+FilterMatch matches(const Filter &filter, const BackendSnapshot &snapshot, const char *query,
+                    const Present &present);
 
 } // namespace session_guard

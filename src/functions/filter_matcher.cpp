@@ -53,18 +53,18 @@ FilterMatcher::present()
 	return present_;
 }
 
-Match
+FilterMatch
 FilterMatcher::compare(const BackendSnapshot &snapshot)
 {
 	MemoryContext caller = MemoryContextSwitchTo(scratch_);
-	Match match = matches(filter_, snapshot, query_, present());
+	FilterMatch match = matches(filter_, snapshot, query_, present());
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(scratch_);
 	return match;
 }
 
-Match
+FilterMatch
 FilterMatcher::compare_again(const BackendSnapshot &snapshot)
 {
 	if (filter_.counts_advisory)

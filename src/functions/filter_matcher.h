@@ -26,12 +26,12 @@ class FilterMatcher
 
 	/* Compare a session that was just read, with the text of its query, with the filter.
 	 */
-	Match compare(const BackendSnapshot &snapshot);
+	FilterMatch compare(const BackendSnapshot &snapshot);
 	/*
 	 * The same right before its signal.  An advisory lock may have been given up
 	 * since the lock table was read, without any other change.
 	 */
-	Match compare_again(const BackendSnapshot &snapshot);
+	FilterMatch compare_again(const BackendSnapshot &snapshot);
 
 	Sparing &
 	sparing()

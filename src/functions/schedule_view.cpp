@@ -85,6 +85,7 @@ struct Entry
 {
 	BackendSnapshot snapshot;
 	Policy policy;
+	const Rules &rules;
 	Names names;
 	/* To show when something was, or will be, by the wall clock. */
 	Clock clock;
@@ -93,12 +94,14 @@ struct Entry
 };
 
 const char *
-source_text(const Entry &entry, Source source)
+source_text(const Entry &entry, const Threshold &threshold)
 {
 	std::array<char, 320> buffer;
 	Text text(buffer);
+	Names names = entry.names;
 
-	append_source(text, source, entry.names);
+	names.rule = rule_name(entry.rules, threshold.source, threshold.rule);
+	append_source(text, threshold.source, names);
 	return pstrdup(text.c_str());
 }
 
@@ -209,7 +212,7 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
 
 	row.set_text(LimitName, facts(limit).name.data());
 	set_amount(row, limit, ThresholdValue, ThresholdAmount, threshold.value);
-	row.set_text(SourceName, source_text(entry, threshold.source));
+	row.set_text(SourceName, source_text(entry, threshold));
 	if (!is_visible)
 		return row;
 	row.set_text(WaitsFor, entry.waits_for);
@@ -222,17 +225,17 @@ row_of(const Entry &entry, Limit limit, const Forecast &forecast)
  * snapshot counts is known to the guard.
  */
 void
-read_harm(Entry &entry, const TrackingState &tracking, const std::optional<HorizonReading> &reading,
-          Instant now)
+read_harm(Entry &entry, const Policy &policy, const TrackingState &tracking,
+          const std::optional<HorizonReading> &reading, Instant now)
 {
 	Session &session = entry.snapshot.session;
 	Horizon &horizon = session.horizon;
 	const TrackedHorizon &known = tracking.horizon;
 
-	if (is_set(entry.policy, Limit::HorizonAge) && reading)
+	if (is_set(policy, Limit::HorizonAge) && reading)
 	{
 		complete_horizon(horizon, entry.snapshot.database,
-		                 threshold_of(entry.policy.limits, Limit::HorizonAge).value, *reading);
+		                 threshold_of(policy.limits, Limit::HorizonAge).value, *reading);
 		bool is_known = is_kept_snapshot_known(session, tracking);
 		if (horizon.xmin != 0 && is_snapshot_kept(*reading, horizon.xmin))
 		{
@@ -240,12 +243,22 @@ read_harm(Entry &entry, const TrackingState &tracking, const std::optional<Horiz
 			horizon.kept_since = is_known ? known.snapshot.since : now;
 		}
 	}
-	if (threshold_of(entry.policy.limits, Limit::Memory).value != 0 ||
-	    threshold_of(entry.policy.limits, Limit::AvailableMemory).value != 0)
+	if (threshold_of(policy.limits, Limit::Memory).value != 0 ||
+	    threshold_of(policy.limits, Limit::AvailableMemory).value != 0)
 		session.memory = memory_of_session(entry.snapshot.backend).value_or(memory_unreadable);
 }
 
-/* Put a row for each limit that binds the session of this snapshot. */
+/* Put the row of a limit, if the session is bound by it. */
+void
+put_row(ReturnSetInfo &result, const Entry &entry, Limit limit, const TrackingState &tracking,
+        Instant now)
+{
+	if (threshold_of(entry.policy.limits, limit).value != 0)
+		row_of(entry, limit, forecast(limit, entry.snapshot.session, tracking, entry.policy, now))
+		    .put(result);
+}
+
+/* Put a row for each limit that binds the session of this snapshot, or that a rule only logs. */
 void
 put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPolicies &policies,
          Others &others)
@@ -255,30 +268,37 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
 	Superuser superuser = superuser_now(snapshot.role);
 	Entry entry{.snapshot = snapshot,
 	            .policy = policies.policy_of(superuser, bound_of(snapshot)),
+	            .rules = policies.rules(),
 	            .names = names_of(snapshot),
 	            .clock = present.clock,
 	            .waits_for =
 	                may_see(snapshot.role) ? roots_of(snapshot.backend.id.pid, others) : nullptr};
 
+	entry.names.exempting_rule =
+	    rule_name(entry.rules, entry.policy.exempt.source, entry.policy.exempt.rule);
 	entry.snapshot.session.superuser = superuser;
+	/* What only logs is measured as well. */
+	Policy sampled = with_trials(entry.policy);
 	entry.snapshot.session.blocking =
 	    blocking_in(others.graph, others.read_at, snapshot.session.id, tracking);
-	read_harm(entry, tracking, others.horizon, present.now);
+	read_harm(entry, sampled, tracking, others.horizon, present.now);
 	place(tracking, entry.snapshot.session, present.clock, present.now);
-	if (wants_switches(entry.snapshot.session, tracking, entry.policy, present.now,
-	                   Asker::Evaluation))
+	if (wants_switches(entry.snapshot.session, tracking, sampled, present.now, Asker::Evaluation))
 		read_switches(entry.snapshot.session);
 	observe(tracking, entry.snapshot.session, present.now);
 	observe_memory(tracking, entry.snapshot.session,
-	               threshold_of(entry.policy.limits, Limit::Memory).value, present.now);
+	               threshold_of(sampled.limits, Limit::Memory).value, present.now);
 	if (is_set(entry.policy, Limit::DeadClient) && is_running(entry.snapshot.session))
 		entry.snapshot.session.peer =
 		    read_peer(entry.snapshot.session, snapshot.backend.slot, tracking.peer).peer;
+	Policy policy = entry.policy;
 	for (Limit limit : all_limits)
-		if (threshold_of(entry.policy.limits, limit).value != 0)
-			row_of(entry, limit,
-			       forecast(limit, entry.snapshot.session, tracking, entry.policy, present.now))
-			    .put(result);
+	{
+		entry.policy = policy;
+		put_row(result, entry, limit, tracking, present.now);
+		entry.policy = trial_of(policy, limit);
+		put_row(result, entry, limit, tracking, present.now);
+	}
 }
 
 bool

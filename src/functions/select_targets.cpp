@@ -82,10 +82,10 @@ add_matching(const Request &request, FilterMatcher &matcher, Targets &targets, C
 		if (result != ReadResult::Read || !is_candidate(request, snapshot) || !condition(snapshot))
 			continue;
 
-		Match match = matcher.compare(snapshot);
-		if (match == Match::Yes)
+		FilterMatch match = matcher.compare(snapshot);
+		if (match == FilterMatch::Yes)
 			targets.add(target_of(request, snapshot, matcher.query()));
-		else if (match == Match::Hidden)
+		else if (match == FilterMatch::Hidden)
 			hidden++;
 	}
 	return hidden;

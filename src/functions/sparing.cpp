@@ -40,7 +40,7 @@ is_public(Spared spared)
 }
 
 const char *
-words_for(Spared spared, const BackendSnapshot &snapshot, const Policy &policy)
+words_for(Spared spared, const BackendSnapshot &snapshot, const Policy &policy, const Rules &rules)
 {
 	std::array<char, 256> buffer;
 	Text text(buffer);
@@ -49,7 +49,9 @@ words_for(Spared spared, const BackendSnapshot &snapshot, const Policy &policy)
 		return "spared as by the limit of this condition";
 	if (spared == Spared::Maintenance)
 		return name_of(snapshot.session.maintenance.command).data();
-	append_spared(text, spared, policy, names_of(snapshot));
+	Names names = names_of(snapshot);
+	names.exempting_rule = rule_name(rules, policy.exempt.source, policy.exempt.rule);
+	append_spared(text, spared, policy, names);
 	return pstrdup(converted_string(text.c_str()));
 }
 
@@ -82,7 +84,7 @@ Sparing::why_spared(Condition condition, Duration longer_than,
 	    spared_from_condition(condition, longer_than, session, tracking, policy, tracking.read_at);
 	if (spared == Spared::No || (spared == Spared::NotSoLong && waits_for_standby))
 		return nullptr;
-	return words_for(spared, snapshot, policy);
+	return words_for(spared, snapshot, policy, policies_->rules());
 }
 
 } // namespace session_guard

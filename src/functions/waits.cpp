@@ -110,7 +110,7 @@ exception_of(const Filter &filter, FilterMatcher &others, const BackendSnapshot 
 	std::array<char, 64> buffer;
 	Text duration(buffer);
 
-	if (others.compare(snapshot) != Match::Yes)
+	if (others.compare(snapshot) != FilterMatch::Yes)
 		return ", which is excepted";
 	if (*filter.blocking_for == 0)
 		return "";

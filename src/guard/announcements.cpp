@@ -71,7 +71,9 @@ LimitCensus::announce() const
 		else if (bounds_what_is_left(limit))
 			append_in_force_for_server(text, limit, base_policy(), memory_left());
 		else
-			append_in_force(text, limit, base_policy(), is_set_for_roles_or_databases(limit),
+			append_in_force(text, limit, base_policy(),
+			                {.roles_or_databases = is_set_for_roles_or_databases(limit),
+			                 .rules = is_set_by_rules(limit)},
 			                counts_[index_of(limit)], catch_up_rate());
 		ereport(LOG, (errmsg_internal("%s", text.c_str())));
 	}

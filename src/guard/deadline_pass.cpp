@@ -134,7 +134,8 @@ leave(const Deadline &deadline, const Evaluation &evaluation)
 {
 	std::int32_t times = times_spared(deadline, evaluation);
 
-	name_spared_blocker(evaluation);
+	if (!deadline.is_trial)
+		name_spared_blocker(evaluation);
 	plan_by(deadline, evaluation);
 	set_times_spared(deadline, evaluation.decision.outlook == Outlook::Spared ? times + 1 : 0);
 	if (deadline.limit == Limit::Headroom)
@@ -175,13 +176,14 @@ void
 evaluate_and_handle(const Deadline &deadline, bool was_throttled)
 {
 	Limit limit = deadline.limit;
-	Evaluation evaluation =
-	    evaluate(limit, deadline.slot, deadline.session, LockTable::AsReadLately);
+	Evaluation evaluation = evaluate(limit, deadline.slot, deadline.session,
+	                                 LockTable::AsReadLately, deadline.is_trial);
 	Duration wait = wait_for_another(limit, evaluation);
 
 	if (!evaluation.is_fresh && evaluation.decision.outlook == Outlook::Due && wait == 0)
 	{
-		evaluation = evaluate(limit, deadline.slot, deadline.session);
+		evaluation =
+		    evaluate(limit, deadline.slot, deadline.session, LockTable::AsOfNow, deadline.is_trial);
 		wait = wait_for_another(limit, evaluation);
 	}
 	count(shared_counters().evaluations);

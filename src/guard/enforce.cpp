@@ -22,6 +22,7 @@
 #include "guard/follow.h"
 #include "guard/logged_episodes.h"
 #include "guard/memory_shortage.h"
+#include "guard/verdict_counters.h"
 
 #include <algorithm>
 
@@ -31,17 +32,17 @@ namespace session_guard
 namespace
 {
 
-Names
-names_of(const BackendSnapshot &snapshot, Converter *shown)
-{
-	return {.role = shown(role_name(snapshot.role)),
-	        .database = shown(database_name(snapshot.database))};
-}
-
 LimitCounters &
 counters_of(const Verdict &verdict)
 {
 	return shared_counters().limits[index_of(verdict.limit)];
+}
+
+/* Count for the limit, and for the rule that decides it. */
+void
+count_verdict(const Evaluation &evaluation, pg_atomic_uint64 VerdictCounters::*counter)
+{
+	count_for(evaluation.decision.verdict.limit, evaluation.rule.data(), counter);
 }
 
 /* Does the log say already that this episode is to be ended? */
@@ -59,14 +60,14 @@ void
 write_line(const Evaluation &evaluation)
 {
 	const Verdict &verdict = evaluation.decision.verdict;
-	Names names = names_of(evaluation.snapshot, on_one_line);
+	Names names = names_of(evaluation, on_one_line);
 	std::array<char, 2048> buffer;
 	Text text(buffer);
 
 	text.append(announcement_of(verdict)).append(" ");
 	append_session(text, evaluation.snapshot, names);
 	append_reason(text.append(": "), verdict, evaluation.policy, names);
-	count(counters_of(verdict).deadlines_met);
+	count_verdict(evaluation, &VerdictCounters::deadlines_met);
 	ereport(LOG, (errmsg_internal("%s", text.c_str())));
 }
 
@@ -94,6 +95,7 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 	                           evaluation.query);
 	event.limit = verdict.limit;
 	event.threshold = verdict.threshold;
+	event.rule = evaluation.rule;
 	event.measured = verdict.measured;
 	event.action = verdict.action;
 	event.outcome = outcome;
@@ -201,7 +203,7 @@ class VerdictIntent
 		message.session = snapshot.backend.id;
 		message.action = verdict().action;
 		message.statement = statement_stamp(snapshot.session);
-		append_detail(detail, verdict(), asked_.policy, names_of(snapshot, as_ascii));
+		append_detail(detail, verdict(), asked_.policy, names_of(asked_, as_ascii));
 		detail.mark_cut();
 		hint.append(facts(verdict().limit).hint);
 		return message;
@@ -250,7 +252,8 @@ class VerdictIntent
 			    std::max<Duration>(0, lateness_of(last_due_.decision.verdict, last_due_.policy));
 			count_lateness(counters(), *event.late);
 		}
-		count(action() == Action::Cancel ? counters().cancels_sent : counters().terminates_sent);
+		count_verdict(asked_, action() == Action::Cancel ? &VerdictCounters::cancels_sent
+		                                                 : &VerdictCounters::terminates_sent);
 	}
 
 	/* A busy session may move on many times; once is enough to be said. */
@@ -259,12 +262,12 @@ class VerdictIntent
 	{
 		if (outcome == Outcome::Gone)
 		{
-			count(counters().gone);
+			count_verdict(asked_, &VerdictCounters::gone);
 			return {.end_of_line = "it has ended", .is_recorded = true};
 		}
 		if (!is_first_try_)
 			return {.end_of_line = nullptr, .is_recorded = false};
-		count(counters().raced);
+		count_verdict(asked_, &VerdictCounters::raced);
 		return {.end_of_line = "it has moved on", .is_recorded = true};
 	}
 
@@ -296,14 +299,17 @@ log_only(const Evaluation &evaluation)
 	const Verdict &verdict = evaluation.decision.verdict;
 	int slot = evaluation.snapshot.backend.slot;
 
-	if (!is_announced(evaluation))
+	bool is_trial = evaluation.policy.is_trial;
+
+	if (is_trial || !is_announced(evaluation))
 		write_line(evaluation);
-	change_tracking(slot, [&](TrackingState &tracking)
-	                { tracking.logged[index_of(verdict.limit)] = verdict.episode.stamp; });
-	count(counters_of(verdict).logged);
+	change_tracking(
+	    slot, [&](TrackingState &tracking)
+	    { tracking.logged[logged_index(verdict.limit, is_trial)] = verdict.episode.stamp; });
+	count_verdict(evaluation, &VerdictCounters::logged);
 	std::uint64_t event = record_event(event_of(evaluation, Outcome::DryRun));
 	change_tracking(slot, [&](TrackingState &tracking)
-	                { follow_logged(tracking, verdict.limit, event, verdict.measured); });
+	                { follow_logged(tracking, verdict.limit, is_trial, event, verdict.measured); });
 	return Outcome::DryRun;
 }
 

@@ -6,12 +6,14 @@
 #include "core/memory_sampling.h"
 #include "core/peer.h"
 
+#include "shmem/event.h"
 #include "shmem/present_time.h"
 #include "shmem/tracking.h"
 
 #include "status/catalogs.h"
 #include "status/switches.h"
 
+#include "policy/current_rules.h"
 #include "policy/policy_cache.h"
 
 #include "guard/headroom.h"
@@ -31,6 +33,17 @@ namespace
 char *query = nullptr;
 
 } // namespace
+
+Names
+names_of(const Evaluation &evaluation, Converter *shown)
+{
+	const BackendSnapshot &snapshot = evaluation.snapshot;
+
+	return {.role = shown(role_name(snapshot.role)),
+	        .database = shown(database_name(snapshot.database)),
+	        .rule = shown(evaluation.rule.data()),
+	        .exempting_rule = shown(evaluation.exempting_rule.data())};
+}
 
 void
 prepare_evaluation()
@@ -61,9 +74,9 @@ track(int slot, Session &session, const Policy &policy, Instant now, Asker asker
 }
 
 Evaluation
-evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
+evaluate(Limit limit, int slot, SessionId id, LockTable wanted, bool is_trial)
 {
-	Evaluation evaluation;
+	Evaluation evaluation{};
 
 	/* An exemption may have been committed meanwhile. */
 	refresh_policies();
@@ -84,7 +97,10 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 
 	Session &session = evaluation.snapshot.session;
 	session.superuser = superuser_of_session(evaluation.snapshot.role);
-	evaluation.policy = policy_of(session.superuser, bound_of(evaluation.snapshot));
+	evaluation.policy = policy_of(session.superuser, bound_of(evaluation.snapshot), query);
+	Policy sampled = with_trials(evaluation.policy);
+	if (is_trial)
+		evaluation.policy = trial_of(evaluation.policy, limit);
 	if (measures_blocking(limit))
 	{
 		note_blocking(session, slot);
@@ -93,7 +109,7 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 	if (limit == Limit::HorizonAge)
 	{
 		reread_horizon(evaluation.at);
-		note_horizon(session, slot, evaluation.snapshot.database, evaluation.policy);
+		note_horizon(session, slot, evaluation.snapshot.database, sampled);
 	}
 	if (limit == Limit::Memory)
 		read_memory(session, slot);
@@ -105,13 +121,16 @@ evaluate(Limit limit, int slot, SessionId id, LockTable wanted)
 		read_room(session);
 	else
 		note_room(session);
-	evaluation.tracking =
-	    &track(slot, session, evaluation.policy, evaluation.at, Asker::Evaluation);
+	evaluation.tracking = &track(slot, session, sampled, evaluation.at, Asker::Evaluation);
 	if (limit == Limit::DeadClient &&
 	    wants_peer(session, *evaluation.tracking, evaluation.policy, evaluation.at))
 		read_session_peer(session, slot, evaluation.at);
 	evaluation.decision =
 	    decide(limit, session, *evaluation.tracking, evaluation.policy, evaluation.at);
+	const Threshold &threshold = threshold_of(evaluation.policy.limits, limit);
+	const Exemption &exempt = evaluation.policy.exempt;
+	copy_text(evaluation.rule, rule_name(threshold.source, threshold.rule));
+	copy_text(evaluation.exempting_rule, rule_name(exempt.source, exempt.rule));
 	return evaluation;
 }
 

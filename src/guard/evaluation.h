@@ -5,11 +5,15 @@
 #pragma once
 
 #include "core/decision.h"
+#include "core/messages.h"
 #include "core/stillness.h"
 
 #include "status/backend_status.h"
+#include "status/sql_values.h"
 
 #include "guard/blockers.h"
+
+#include <array>
 
 namespace session_guard
 {
@@ -24,6 +28,9 @@ struct Evaluation
 	BackendSnapshot snapshot;
 	Policy policy;
 	Decision decision{};
+	/* The rules that decide the limit, and that exempt; empty if none does. */
+	std::array<char, NAMEDATALEN> rule;
+	std::array<char, NAMEDATALEN> exempting_rule;
 	/* What is tracked of the session, as it is now. */
 	const TrackingState *tracking;
 	/* The text of its query, until the next evaluation; empty if the session was not read. */
@@ -31,6 +38,9 @@ struct Evaluation
 	/* It is of the moment: what it depends on was not taken from an earlier reading. */
 	bool is_fresh;
 };
+
+/* What is to be said of where it was set that the session was to be ended, or not; shown so. */
+Names names_of(const Evaluation &evaluation, Converter *shown);
 
 /* Allocate the memory.  Once. */
 void prepare_evaluation();
@@ -43,9 +53,10 @@ const TrackingState &track(int slot, Session &session, const Policy &policy, Ins
                            Asker asker);
 
 /*
- * Evaluate a session because of a limit, in a transaction: bring the policies,
- * the time and the tracking up to date, and decide.
+ * Evaluate a session because of a limit, or of what a rule that only logs would put in its place,
+ * in a transaction: bring the policies, the time and the tracking up to date, and decide.
  */
-Evaluation evaluate(Limit limit, int slot, SessionId id, LockTable wanted = LockTable::AsOfNow);
+Evaluation evaluate(Limit limit, int slot, SessionId id, LockTable wanted = LockTable::AsOfNow,
+                    bool is_trial = false);
 
 } // namespace session_guard

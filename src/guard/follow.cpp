@@ -20,6 +20,8 @@
 #include "action/confirmation.h"
 #include "action/events.h"
 
+#include "guard/verdict_counters.h"
+
 #include <algorithm>
 #include <span>
 
@@ -42,10 +44,10 @@ all_followed()
 }
 
 void
-count_outcome(const Followed &followed, pg_atomic_uint64 LimitCounters::*counter)
+count_outcome(const Followed &followed, pg_atomic_uint64 VerdictCounters::*counter)
 {
 	if (followed.limit)
-		count(shared_counters().limits[index_of(*followed.limit)].*counter);
+		count_for(*followed.limit, followed.rule.data(), counter);
 }
 
 /* Note the end of it, unless the request's own call has found out before. */
@@ -55,9 +57,9 @@ settle(Followed &followed, Outcome outcome, const char *note = nullptr)
 	followed.is_done = true;
 	(void)conclude(followed.signal, outcome, note);
 	if (outcome == Outcome::Terminated)
-		count_outcome(followed, &LimitCounters::terminated);
+		count_outcome(followed, &VerdictCounters::terminated);
 	if (outcome == Outcome::Canceled)
-		count_outcome(followed, &LimitCounters::canceled);
+		count_outcome(followed, &VerdictCounters::canceled);
 }
 
 /* Settle by what was seen; of a cancel whose session is gone only if it is seen once more. */
@@ -85,7 +87,7 @@ give_up(Followed &followed, Instant now)
 	if (conclude_survived(followed.signal, waited, note) != Outcome::Survived)
 		return;
 	followed.has_survived = true;
-	count_outcome(followed, &LimitCounters::survived);
+	count_outcome(followed, &VerdictCounters::survived);
 }
 
 /* Does a call still wait for it?  Then that call says what becomes of it. */
@@ -153,7 +155,7 @@ settle_cancel(Followed &followed, bool goes_on)
 	followed.is_done = true;
 	conclude_cancel_before_terminate(followed.signal.event);
 	if (!followed.has_survived)
-		count_outcome(followed, &LimitCounters::survived);
+		count_outcome(followed, &VerdictCounters::survived);
 }
 
 /*
@@ -211,6 +213,7 @@ follow(const Event &event)
 	make_room();
 	memory[followed_count++] = {.signal = signal,
 	                            .limit = event.limit,
+	                            .rule = event.rule,
 	                            .waiter = event.waiter,
 	                            .has_survived = event.outcome == Outcome::Survived,
 	                            .was_gone = false,

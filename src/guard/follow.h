@@ -27,6 +27,8 @@ struct Followed
 	SentSignal signal;
 	/* Of the guard only. */
 	std::optional<Limit> limit;
+	/* The rule that decided it; empty if none did. */
+	std::array<char, NAMEDATALEN> rule;
 	Waiter waiter;
 	bool has_survived;
 	/* The session of a cancel was found gone once. */

@@ -16,6 +16,7 @@
 #include "status/entry_reader.h"
 #include "status/scan.h"
 
+#include "policy/current_rules.h"
 #include "policy/policy_cache.h"
 #include "policy/policy_changes.h"
 
@@ -92,6 +93,16 @@ is_anything_due(Instant now)
 	return next_wake() <= now || (policies_are_stale() && pause_before_reading() == 0);
 }
 
+/* May an episode be logged only? */
+bool
+is_logged(Limit limit, bool is_trial)
+{
+	Mode mode = base_policy().mode;
+
+	return is_trial ? mode != Mode::Off && is_tried_by_rules(limit)
+	                : mode == Mode::Log && is_in_force(limit);
+}
+
 /*
  * After a change of the policy: what was planned by the old one must not be
  * done by the new one.
@@ -103,7 +114,7 @@ plan_anew()
 
 	note_in_force(stricter, take_shorter_grace(), take_time().now);
 	note_new_limits(stricter);
-	leave_logged([](Limit limit) { return base_policy().mode == Mode::Log && is_in_force(limit); });
+	leave_logged(is_logged);
 	clear_plan();
 	ask_for_scan();
 	if (!scan_is_asked_for())
@@ -135,6 +146,7 @@ void
 read_catalogs()
 {
 	watch_catalogs();
+	watch_rules();
 	StartTransactionCommand();
 	refresh_policies();
 	CommitTransactionCommand();

@@ -166,6 +166,12 @@ begin_to_choose()
 		publish_nobody_to_go_before(beginning);
 }
 
+bool
+chooses_who_goes()
+{
+	return candidates.has_value();
+}
+
 void
 consider_to_go(const Scanned &found, const TrackingState &tracking, const Policy &policy,
                Instant now)

@@ -31,6 +31,9 @@ Room present_room();
 
 /* A scan begins: are sessions to be chosen that make room? */
 void begin_to_choose();
+
+/* Does this scan choose who makes room? */
+bool chooses_who_goes();
 /* See whether one of them that was read may go. */
 void consider_to_go(const Scanned &found, const TrackingState &tracking, const Policy &policy,
                     Instant now);

@@ -31,31 +31,53 @@ follows(const TrackingState &tracking)
 
 /* Bring the last measure to the event, which is not followed any more. */
 void
-complete(TrackingState &tracking, Limit limit)
+complete(TrackingState &tracking, std::size_t index)
 {
-	std::uint64_t &event = tracking.logged_event[index_of(limit)];
+	std::uint64_t &event = tracking.logged_event[index];
 
-	if (complete_event(event, tracking.logged_for[index_of(limit)]))
+	if (complete_event(event, tracking.logged_for[index]))
 		request_work(WorkerKind::History);
 	event = 0;
 }
 
 /* Have the event of an episode stay as it is. */
 void
-forget_logged(int slot, Limit limit)
+forget_logged(int slot, std::size_t index)
 {
-	if (tracking_of(slot).logged_event[index_of(limit)] != 0)
-		change_tracking(slot, [&](TrackingState &tracking)
-		                { tracking.logged_event[index_of(limit)] = 0; });
+	if (tracking_of(slot).logged_event[index] != 0)
+		change_tracking(slot, [&](TrackingState &tracking) { tracking.logged_event[index] = 0; });
+}
+
+/* Measure, or complete, what is followed of a limit under a policy that only logs it. */
+void
+measure(TrackingState &tracking, Limit limit, const Session &session, const Policy &policy,
+        Instant now)
+{
+	std::size_t index = logged_index(limit, policy.is_trial);
+
+	if (tracking.logged_event[index] == 0)
+		return;
+	/* The limit is not logged any more. */
+	if (policy.mode != Mode::Log || threshold_of(policy.limits, limit).value == 0)
+	{
+		tracking.logged_event[index] = 0;
+		return;
+	}
+	std::optional<Verdict> verdict = forecast(limit, session, tracking, policy, now).verdict;
+	if (verdict && verdict->episode.stamp == tracking.logged[index])
+		tracking.logged_for[index] = verdict->measured;
+	else
+		complete(tracking, index);
 }
 
 } // namespace
 
 void
-follow_logged(TrackingState &tracking, Limit limit, std::uint64_t event, Duration measured)
+follow_logged(TrackingState &tracking, Limit limit, bool is_trial, std::uint64_t event,
+              Duration measured)
 {
-	tracking.logged_event[index_of(limit)] = event;
-	tracking.logged_for[index_of(limit)] = measured;
+	tracking.logged_event[logged_index(limit, is_trial)] = event;
+	tracking.logged_for[logged_index(limit, is_trial)] = measured;
 	may_follow = true;
 }
 
@@ -64,39 +86,28 @@ measure_logged(TrackingState &tracking, const Session &session, const Policy &po
 {
 	for (Limit limit : all_limits)
 	{
-		std::uint64_t &event = tracking.logged_event[index_of(limit)];
-
-		if (event == 0)
-			continue;
-		/* The limit is not logged any more. */
-		if (policy.mode != Mode::Log || threshold_of(policy.limits, limit).value == 0)
-		{
-			event = 0;
-			continue;
-		}
-		std::optional<Verdict> verdict = forecast(limit, session, tracking, policy, now).verdict;
-		if (verdict && verdict->episode.stamp == tracking.logged[index_of(limit)])
-			tracking.logged_for[index_of(limit)] = verdict->measured;
-		else
-			complete(tracking, limit);
+		measure(tracking, limit, session, policy, now);
+		if (tracking.logged_event[logged_index(limit, true)] != 0)
+			measure(tracking, limit, session, trial_of(policy, limit), now);
 	}
 }
 
 void
-leave_logged(bool (*is_logged)(Limit limit))
+leave_logged(bool (*is_logged)(Limit limit, bool is_trial))
 {
 	for (int slot = 0; may_follow && slot < slot_count(); slot++)
 		for (Limit limit : all_limits)
-			if (!is_logged(limit))
-				forget_logged(slot, limit);
+			for (bool is_trial : {false, true})
+				if (!is_logged(limit, is_trial))
+					forget_logged(slot, logged_index(limit, is_trial));
 }
 
 void
 complete_logged(TrackingState &tracking)
 {
-	for (Limit limit : all_limits)
-		if (tracking.logged_event[index_of(limit)] != 0)
-			complete(tracking, limit);
+	for (std::size_t index = 0; index < tracking.logged_event.size(); index++)
+		if (tracking.logged_event[index] != 0)
+			complete(tracking, index);
 }
 
 void

@@ -1,5 +1,6 @@
 /*
- * With mode = log: how long the episodes lasted in the end that events tell of.
+ * With mode = log, of the server or of a rule: how long the episodes lasted in the end that events
+ * tell of.
  *
  * The duration is measured whenever the session is read, and written to the event
  * when the episode is found to be over: it is what the last reading before the end
@@ -16,7 +17,8 @@ namespace session_guard
 {
 
 /* Follow the episode that an event tells of. */
-void follow_logged(TrackingState &tracking, Limit limit, std::uint64_t event, Duration measured);
+void follow_logged(TrackingState &tracking, Limit limit, bool is_trial, std::uint64_t event,
+                   Duration measured);
 
 /* Measure, or complete, what a tracking follows, when it is up to date with its session. */
 void measure_logged(TrackingState &tracking, const Session &session, const Policy &policy,
@@ -24,7 +26,7 @@ void measure_logged(TrackingState &tracking, const Session &session, const Polic
 
 /* After a change of the policy: leave the events as they are that are about a limit of which this
  * does not hold any more. */
-void leave_logged(bool (*is_logged)(Limit limit));
+void leave_logged(bool (*is_logged)(Limit limit, bool is_trial));
 
 /* Complete the events of a session that has ended, before its tracking is another one's. */
 void complete_logged(TrackingState &tracking);

@@ -24,7 +24,7 @@ Deadlines pending;
 void
 prepare_plan()
 {
-	std::size_t most = static_cast<std::size_t>(slot_count()) * limit_count;
+	std::size_t most = static_cast<std::size_t>(slot_count()) * limit_count * 2;
 
 	pending = Deadlines(
 	    {static_cast<Deadline *>(MemoryContextAlloc(TopMemoryContext, most * sizeof(Deadline))),
@@ -54,7 +54,7 @@ plan(Deadline deadline, const Decision &decision, const TrackingState &tracking,
 			pending.push(deadline);
 			return;
 		case Outlook::Spared:
-			if (is_to_be_named(deadline.limit, decision, tracking))
+			if (!deadline.is_trial && is_to_be_named(deadline.limit, decision, tracking))
 				plan_reading(deadline, now);
 			else if (decision.spared == Spared::PeerThere)
 				plan_reading(deadline, decision.at);

@@ -28,6 +28,8 @@
 #include "guard/session_peer.h"
 #include "guard/spared_blockers.h"
 
+#include <algorithm>
+
 namespace session_guard
 {
 
@@ -44,6 +46,22 @@ note_over_when_new(int slot, const Decision &decision)
 	                { tracking.over_when_new[index_of(verdict.limit)] = verdict.episode.stamp; });
 }
 
+/* Plan what a rule that only logs would put in the place of a limit. */
+void
+plan_trial(Limit limit, const Scanned &found, const TrackingState &tracking, const Policy &policy,
+           Instant now)
+{
+	if (threshold_of(policy.trials, limit).value == 0)
+		return;
+	plan({.wake = now,
+	      .due = now,
+	      .session = found.session.id,
+	      .slot = found.slot,
+	      .limit = limit,
+	      .is_trial = true},
+	     decide(limit, found.session, tracking, trial_of(policy, limit), now), tracking, now);
+}
+
 /* Decide about the limits that a session has of its own, and plan its deadlines. */
 void
 plan_limits(const Scanned &found, const TrackingState &tracking, const Policy &policy, Instant now,
@@ -55,6 +73,7 @@ plan_limits(const Scanned &found, const TrackingState &tracking, const Policy &p
 	{
 		if (bounds_what_is_left(limit))
 			continue;
+		plan_trial(limit, found, tracking, policy, now);
 		Decision decision = decide(limit, session, tracking, policy, now);
 
 		if (is_new(limit) && !measures_time(limit) && decision.verdict.deadline != 0)
@@ -67,24 +86,50 @@ plan_limits(const Scanned &found, const TrackingState &tracking, const Policy &p
 	}
 }
 
+/* Is a session over a limit, or over what only logs? */
+bool
+is_over_any(const Session &session, const TrackingState &tracking, const Policy &policy,
+            Instant now)
+{
+	return std::ranges::any_of(
+	    all_limits, [&](Limit limit)
+	    { return decide(limit, session, tracking, policy, now).verdict.deadline != 0; });
+}
+
+/*
+ * What binds a session for a scan.  Its query is compared with expressions only if it is over
+ * something, or if it is to be told from others that may be ended for all.
+ */
+Policy
+settle(const PlannedPolicy &planned, const Policy &sampled, const Scanned &found,
+       const TrackingState &tracking, bool is_compared, Instant now)
+{
+	if (!planned.depends_on_query || (!is_compared && !chooses_who_goes() &&
+	                                  !is_over_any(found.session, tracking, sampled, now)))
+		return planned.policy;
+	return policy_of(found.session.superuser, found.bound);
+}
+
 /* Track a session that was found, and plan its deadlines. */
 void
 plan_session(Scanned &found, bool is_compared, Instant now, LimitCensus &census)
 {
 	Session &session = found.session;
-	Policy policy = policy_of(session.superuser, found.bound);
+	PlannedPolicy planned = planned_policy_of(session.superuser, found.bound);
+	Policy sampled = with_trials(planned.policy);
 	note_blocking(session, found.slot);
-	note_horizon(session, found.slot, found.bound.database, policy);
+	note_horizon(session, found.slot, found.bound.database, sampled);
 	if (is_compared)
 		read_memory(session, found.slot);
 	note_shortage(session);
 	note_room(session);
-	const TrackingState &tracking = track(found.slot, session, policy, now, Asker::Scan);
+	const TrackingState &tracking = track(found.slot, session, sampled, now, Asker::Scan);
+	Policy policy = settle(planned, sampled, found, tracking, is_compared, now);
 
 	/* Otherwise a scan does not ask: how many are over the limit is told once. */
 	if (is_new(Limit::DeadClient) && wants_peer(session, tracking, policy, now))
 		read_session_peer(session, found.slot, now);
-	note_pace(session, tracking, policy);
+	note_pace(session, tracking, sampled);
 	compare_memory(found, tracking, policy, now);
 	consider_to_go(found, tracking, policy, now);
 	plan_limits(found, tracking, policy, now, census);

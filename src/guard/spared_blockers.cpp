@@ -122,8 +122,7 @@ name_spared_blocker(const Evaluation &evaluation)
 		return;
 	std::array<char, 2048> buffer;
 	Text text(buffer);
-	Names names{.role = on_one_line(role_name(snapshot.role)),
-	            .database = on_one_line(database_name(snapshot.database))};
+	Names names = names_of(evaluation, on_one_line);
 
 	append_session(text.append("sparing session "), snapshot, names);
 	append_reason(text.append(": "), decision.verdict, evaluation.policy, names);

@@ -5,8 +5,6 @@
 
 #include "core/scan_pauses.h"
 
-#include "pg/monotonic_clock.h"
-
 #include "settings/settings.h"
 
 #include "shmem/counters.h"
@@ -14,10 +12,14 @@
 
 #include "status/catalogs.h"
 
+#include "policy/current_rules.h"
 #include "policy/policy_changes.h"
-#include "policy/role_database_settings.h"
+#include "policy/query_matches.h"
+#include "policy/rule_policy.h"
+#include "policy/stored_settings.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace session_guard
 {
@@ -26,45 +28,32 @@ namespace
 {
 
 Policy base;
-/* What the catalog of role and database settings said when it was last read. */
-RoleDatabaseReading last_reading;
-/* The shortest pause that follows from both. */
+/* What follows from base, settings and rules: the shortest pause, ... */
 Duration shortest = 0;
-/* The shortest threshold of a limit for which waits are sampled. */
+/* ... the shortest threshold of a limit for which waits are sampled, ... */
 Duration shortest_waits = 0;
-/* The shortest threshold of a limit on blocking. */
+/* ... and the shortest of a limit on blocking. */
 Duration shortest_blocked = 0;
 
-/* What was resolved since the last change, by role and database. */
+/* The limits that rules set, and those that rules set only to be logged; a bit for each. */
+std::uint32_t ruled_limits = 0;
+std::uint32_t tried_limits = 0;
+
+/* What was resolved since the last change, by all that policies are made by. */
 struct Resolved
 {
 	struct Key
 	{
 		Oid role;
 		Oid database;
+		Address client_address;
+		bool has_client_address;
+		char application_name[NAMEDATALEN];
 	} key;
-	Policy policy;
+	PlannedPolicy planned;
 };
 HTAB *resolved = nullptr;
 constexpr long most_resolved = 10000;
-
-/* What tells that the catalog may have changed since it was read. */
-bool was_read = false;
-std::uint64_t messages_at_reading;
-std::uint32_t changes_at_reading;
-/* By the monotonic clock: the last attempt, and how long it has taken. */
-Duration tried_at = 0;
-Duration attempt_took = 0;
-/* Since when a change is known that could not be read; 0 if there is none. */
-Duration in_doubt_since = 0;
-bool has_failed = false;
-bool said_locked = false;
-
-/* What is done about damaged rows, from the first reading that has failed on. */
-Damaged damaged_rows = Damaged::IsError;
-
-CatalogWork reading_work{.what = "read the catalog of settings for roles and databases",
-                         .has_failed = false};
 
 void
 forget_resolved()
@@ -80,144 +69,157 @@ forget_resolved()
 	    hash_create("session guard policies", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+/* Take in what is set somewhere: base, stored settings, or a rule. */
+template <typename Settings>
+void
+take_in_shortest(const Settings &settings)
+{
+	shortest = shorter_pause(shortest, shortest_pause(settings));
+	shortest_waits = shorter_pause(shortest_waits, shortest_with_waits(settings));
+	shortest_blocked = shorter_pause(shortest_blocked, shortest_blocking(settings));
+}
+
 void
 compute_shortest_pause()
 {
-	shortest = shortest_pause(base);
-	shortest_waits = shortest_with_waits(base);
-	shortest_blocked = shortest_blocking(base);
-	for (const RoleDatabaseSettingsRow &row : last_reading.rows)
-		if (base.mode != Mode::Off)
-		{
-			shortest = shorter_pause(shortest, shortest_pause(row.settings));
-			shortest_waits = shorter_pause(shortest_waits, shortest_with_waits(row.settings));
-			shortest_blocked = shorter_pause(shortest_blocked, shortest_blocking(row.settings));
-		}
+	shortest = shortest_waits = shortest_blocked = 0;
+	take_in_shortest(base);
+	if (base.mode == Mode::Off)
+		return;
+	for (const RoleDatabaseSettingsRow &row : stored_settings().rows)
+		take_in_shortest(row.settings);
+	for (const Rule &rule : current_rules().all())
+		if (has_effect(rule))
+			take_in_shortest(rule);
 }
 
-/* Take a reading over. */
 void
-adopt(const RoleDatabaseReading &fresh)
+collect_ruled_limits()
 {
-	MemoryContextSetParent(fresh.context, TopMemoryContext);
-	note_changed_settings(fresh, last_reading, base.cancel_grace);
-	if (last_reading.context != nullptr)
-		MemoryContextDelete(last_reading.context);
-	last_reading = fresh;
+	ruled_limits = tried_limits = 0;
+	for (const Rule &rule : current_rules().all())
+		for (Limit limit : all_limits)
+			if (has_effect(rule) && rule.limits[index_of(limit)].value_or(0) != 0)
+				(rule.only_logs ? tried_limits : ruled_limits) |= bit_of(limit);
+}
+
+/* Whatever was resolved does not hold any more. */
+void
+resolve_anew()
+{
+	collect_ruled_limits();
 	compute_shortest_pause();
 	forget_resolved();
 }
 
-/* The catalog, and what its longest rows are stored in. */
-constexpr Oid settings_relations[] = {DbRoleSettingRelationId, PgDbRoleSettingToastTable,
-                                      PgDbRoleSettingToastIndex};
-
-/* Lock them, if no other lock is in the way. */
 bool
-lock_settings()
+is_set_for_some(Limit limit)
 {
-	return std::ranges::all_of(settings_relations, [](Oid relation)
-	                           { return ConditionalLockRelationOid(relation, AccessShareLock); });
+	return is_set_for_roles_or_databases(limit) || is_set_by_rules(limit);
 }
+
+bool has_new_settings = false;
 
 void
-report_locked()
+note_new_settings(const RoleDatabaseReading &fresh)
 {
-	count(shared_counters().lock_skips);
-	if (!said_locked)
-		ereport(LOG,
-		        (errmsg("catalog of settings for roles and databases is locked"),
-		         was_read ? errdetail("The session guard goes on with what it read of it last.")
-		                  : errdetail("The session guard has not read it yet, and ends nobody.")));
-	said_locked = true;
+	note_changed_settings(fresh, stored_settings(), base.cancel_grace);
+	has_new_settings = true;
 }
 
-enum class Attempt
+/* What the settings say for a session. */
+Policy
+policy_by_settings(const Bound &bound)
 {
-	Read,
-	Locked,
-	Failed,
-};
+	Policy policy = base;
 
-/* Read the catalog unless a lock of it, or of a part of it, is in the way; no reading if it says
- * the same as before. */
-Attempt
-try_reading(std::optional<RoleDatabaseReading> &fresh)
+	/* It is not known yet which policy binds whom: in doubt, spare. */
+	if (!stored_settings_were_read() || !rules_were_read())
+		policy.mode = Mode::Off;
+	apply_role_database_settings(stored_settings(), bound.role, bound.database, policy);
+	return policy;
+}
+
+/* A role that was dropped has no settings. */
+Bound
+with_settings_of(Superuser superuser, Bound bound)
 {
-	bool is_locked = true;
-	auto read = [&]
+	if (superuser == Superuser::Dropped)
+		bound.role = InvalidOid;
+	return bound;
+}
+
+Resolved::Key
+key_of(const Bound &bound)
+{
+	const RulesNeed &need = current_rules().need();
+	Resolved::Key key;
+
+	/* Its padding counts. */
+	memset(static_cast<void *>(&key), 0, sizeof(key));
+	key.role = bound.role;
+	key.database = bound.database;
+	if (need.client_addr && bound.client_address)
 	{
-		is_locked = !lock_settings();
-		if (!is_locked)
-			fresh = read_role_database_settings(last_reading, LOG, damaged_rows);
+		key.has_client_address = true;
+		key.client_address = *bound.client_address;
+	}
+	if (need.application_name)
+		strlcpy(key.application_name, bound.application_name, sizeof(key.application_name));
+	return key;
+}
+
+Selected
+selected(const Bound &bound)
+{
+	return selected_by(bound, roles_of(bound.role, memberships()));
+}
+
+/* What may bind a session, without what is remembered. */
+PlannedPolicy
+plan_policy(const Bound &bound)
+{
+	PlannedPolicy planned{.policy = policy_by_settings(bound), .depends_on_query = false};
+
+	if (current_rules().all().empty())
+		return planned;
+	Selected session = selected(bound);
+	auto unknown = [](std::size_t) { return Match::Unknown; };
+
+	apply_rules_to(current_rules(), session, unknown, Doubt::Binds, planned.policy);
+	planned.depends_on_query = depends_on_query(current_rules(), session);
+	return planned;
+}
+
+/* Read the query of a session; nullptr if that cannot be done. */
+const char *
+read_query(const Bound &bound)
+{
+	BackendSnapshot snapshot;
+	auto query = static_cast<char *>(palloc(query_size()));
+
+	return bound.slot >= 0 && read_session(bound.slot, bound.session, snapshot, Patience::None,
+	                                       query) == ReadResult::Read
+	           ? query
+	           : nullptr;
+}
+
+/* What binds a session of which the query matters. */
+Policy
+policy_by_query(const Bound &bound, const char *query)
+{
+	Policy policy = policy_by_settings(bound);
+	QueryText text{.text = query != nullptr ? query : read_query(bound),
+	               .encoding = database_encoding(bound.database)};
+	auto match = [&](std::size_t index)
+	{
+		return text.text != nullptr
+		           ? remembered_match(current_rules(), rules_generation(), index, text)
+		           : Match::Unknown;
 	};
 
-	if (!catalogs_can_be_read() || !with_catalogs(reading_work, read))
-		return Attempt::Failed;
-	return is_locked ? Attempt::Locked : Attempt::Read;
-}
-
-/* Bring the settings of roles and databases up to date; false if they cannot be read now. */
-bool
-read_now()
-{
-	std::optional<RoleDatabaseReading> fresh;
-
-	tried_at = monotonic_now();
-	await_stored_changes();
-	/* Taken before the reading: what changes meanwhile is read again. */
-	std::uint64_t messages = SharedInvalidMessageCounter;
-	std::uint32_t changes = stored_change_count();
-
-	switch (try_reading(fresh))
-	{
-		case Attempt::Failed:
-			/* Once a row may be damaged, the others must not be lost for it. */
-			if (reading_work.has_failed)
-				damaged_rows = Damaged::IsSpared;
-			return false;
-		case Attempt::Locked:
-			report_locked();
-			return false;
-		case Attempt::Read:
-			break;
-	}
-	said_locked = false;
-	/* Before the first reading it was not known which policy binds whom. */
-	if (!was_read)
-		forget_resolved();
-	messages_at_reading = messages;
-	changes_at_reading = changes;
-	was_read = true;
-	if (fresh)
-		adopt(*fresh);
-	return true;
-}
-
-bool
-is_fresh()
-{
-	return !policies_are_stale() && messages_at_reading == SharedInvalidMessageCounter;
-}
-
-void
-refresh_settings()
-{
-	if (is_fresh())
-		has_failed = false;
-	else
-	{
-		has_failed = !read_now();
-		attempt_took = monotonic_now() - tried_at;
-	}
-	if (!has_failed)
-	{
-		in_doubt_since = 0;
-		pg_atomic_write_u64(&shared_gauges().policy_time,
-		                    static_cast<uint64>(GetCurrentTimestamp()));
-	}
-	else if (policies_are_stale() && in_doubt_since == 0)
-		in_doubt_since = tried_at;
+	apply_rules_to(current_rules(), selected(bound), match, Doubt::Spares, policy);
+	return policy;
 }
 
 } // namespace
@@ -228,10 +230,9 @@ adopt_configuration()
 	Policy before = base;
 
 	base = configured_policy();
-	note_changed_configuration(base, before, last_reading);
+	note_changed_configuration(base, before, is_set_for_some);
 	publish_configuration(base);
-	compute_shortest_pause();
-	forget_resolved();
+	resolve_anew();
 }
 
 const Policy &
@@ -244,68 +245,86 @@ void
 refresh_policies()
 {
 	refresh_catalogs();
-	refresh_settings();
+	refresh_stored_settings(note_new_settings);
+	/* Memberships change what rules select, and so does a role's name. */
+	bool has_new_rules = refresh_rules();
+	if (has_new_settings || has_new_rules)
+		resolve_anew();
+	has_new_settings = false;
+	if (stored_settings_are_up_to_date() && rules_are_up_to_date())
+		pg_atomic_write_u64(&shared_gauges().policy_time,
+		                    static_cast<uint64>(GetCurrentTimestamp()));
 }
 
 bool
 policies_are_stale()
 {
-	return !was_read || changes_at_reading != stored_change_count();
+	return stored_settings_are_stale() || rules_are_stale();
 }
 
 Duration
 pause_before_reading()
 {
-	/* Neither commits in a loop nor a lock that is held for long may keep the guard busy. */
-	Duration pause = has_failed ? second : std::clamp(10 * attempt_took, 10 * millisecond, second);
-
-	return std::max<Duration>(0, tried_at + pause - monotonic_now());
+	return std::max(stored_settings_are_stale() ? pause_before_reading_settings() : 0,
+	                rules_are_stale() ? pause_before_reading_rules() : 0);
 }
 
 bool
 policies_are_in_doubt()
 {
-	return roles_are_in_doubt() || (policies_are_stale() && in_doubt_since != 0 &&
-	                                monotonic_now() - in_doubt_since < patience_in_doubt);
+	return roles_are_in_doubt() || stored_settings_are_in_doubt() || rules_are_in_doubt();
 }
 
-Policy
-policy_of(Superuser superuser, const Bound &bound)
+PlannedPolicy
+planned_policy_of(Superuser superuser, const Bound &bound)
 {
-	Oid role = bound.role;
+	Bound counted = with_settings_of(superuser, bound);
+	Resolved::Key key = key_of(counted);
+	bool found;
 
-	if (superuser == Superuser::Dropped)
-		role = InvalidOid;
 	/* What was resolved for roles that are gone must not pile up. */
 	if (hash_get_num_entries(resolved) >= most_resolved)
 		forget_resolved();
+	auto known = static_cast<Resolved *>(hash_search(resolved, &key, HASH_FIND, &found));
+	if (found)
+		return known->planned;
+	PlannedPolicy planned = plan_policy(counted);
+	static_cast<Resolved *>(hash_search(resolved, &key, HASH_ENTER, nullptr))->planned = planned;
+	return planned;
+}
 
-	Resolved::Key key{.role = role, .database = bound.database};
-	bool found;
-	auto entry = static_cast<Resolved *>(hash_search(resolved, &key, HASH_ENTER, &found));
+Policy
+policy_of(Superuser superuser, const Bound &bound, const char *query)
+{
+	PlannedPolicy planned = planned_policy_of(superuser, bound);
 
-	if (!found)
-	{
-		entry->policy = base;
-		/* It is not known yet which policy binds whom: in doubt, spare. */
-		if (!was_read)
-			entry->policy.mode = Mode::Off;
-		apply_role_database_settings(last_reading, role, bound.database, entry->policy);
-	}
-	return entry->policy;
+	return planned.depends_on_query ? policy_by_query(with_settings_of(superuser, bound), query)
+	                                : planned.policy;
 }
 
 bool
 is_set_for_roles_or_databases(Limit limit)
 {
-	return sets(last_reading, limit);
+	return sets(stored_settings(), limit);
+}
+
+bool
+is_set_by_rules(Limit limit)
+{
+	return ((ruled_limits | tried_limits) & bit_of(limit)) != 0;
+}
+
+bool
+is_tried_by_rules(Limit limit)
+{
+	return (tried_limits & bit_of(limit)) != 0;
 }
 
 bool
 is_in_force(Limit limit)
 {
 	return base.mode != Mode::Off &&
-	       (threshold_of(base.limits, limit).value != 0 || is_set_for_roles_or_databases(limit));
+	       (threshold_of(base.limits, limit).value != 0 || is_set_for_some(limit));
 }
 
 Duration

@@ -33,12 +33,12 @@ note_place(const RoleDatabaseSettings &now, const RoleDatabaseSettings &before,
 
 void
 note_changed_configuration(const Policy &now, const Policy &before,
-                           const RoleDatabaseReading &reading)
+                           bool (*is_set_for_some)(Limit limit))
 {
 	if (is_shorter_grace(now.cancel_grace, before.cancel_grace))
 		grace_is_shorter = true;
 	for (Limit limit : all_limits)
-		if (comes_into_force(now, before, limit, sets(reading, limit)))
+		if (comes_into_force(now, before, limit, is_set_for_some(limit)))
 			changed_limits |= bit_of(limit);
 	has_changes = true;
 }
@@ -59,6 +59,13 @@ note_changed_settings(const RoleDatabaseReading &now, const RoleDatabaseReading 
 	for (const RoleDatabaseSettingsRow &row : before.rows)
 		if (role_database_settings_for(now, row.role, row.database) == nullptr)
 			note_place(nothing, row.settings, server_grace);
+	has_changes = true;
+}
+
+void
+note_changed_rules(std::uint32_t limits)
+{
+	changed_limits |= limits;
 	has_changes = true;
 }
 

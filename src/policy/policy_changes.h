@@ -11,14 +11,17 @@
 namespace session_guard
 {
 
-/* Note that the server's configuration is another one; the reading tells which limits are also set
- * for roles or databases. */
+/* Note that the server's configuration is another one.  Is a limit set for some sessions, too, by
+ * something else? */
 void note_changed_configuration(const Policy &now, const Policy &before,
-                                const RoleDatabaseReading &reading);
+                                bool (*is_set_for_some)(Limit limit));
 
 /* Note that role and database settings are others; the grace holds where they set none. */
 void note_changed_settings(const RoleDatabaseReading &now, const RoleDatabaseReading &before,
                            Duration server_grace);
+
+/* Note that the rules say something else about these limits; a bit for each. */
+void note_changed_rules(std::uint32_t limits);
 
 /* Has anything changed since take_changed_limits() was last called? */
 bool policies_have_changed();

@@ -6,7 +6,13 @@
 #include "settings/settings.h"
 
 #include "shmem/policy_state.h"
+#include "shmem/published_rules.h"
 #include "shmem/shared_memory.h"
+
+#include "policy/rule_policy.h"
+#include "policy/rule_table.h"
+
+#include <cstring>
 
 namespace session_guard
 {
@@ -67,6 +73,65 @@ configuration(const RoleDatabaseReading &reading)
 	return policy;
 }
 
+/* Is this the database of the workers? */
+bool
+has_rule_table()
+{
+	const char *database = get_database_name(MyDatabaseId);
+
+	return database != nullptr && strcmp(database, guard_database()) == 0;
+}
+
+/*
+ * The rows of the rules.  Who can read the table has what is committed now, unless somebody has
+ * locked it; the guard may not have read it yet.
+ */
+RuleImage
+rules_now()
+{
+	Oid table = has_rule_table() ? find_rule_table() : InvalidOid;
+
+	if (!OidIsValid(table) || !ConditionalLockRelationOid(table, AccessShareLock))
+		return copy_published_rules().image;
+	RuleImage image = read_rule_table(table);
+	UnlockRelationOid(table, AccessShareLock);
+	return image;
+}
+
+Rules
+read_rules_now()
+{
+	NameLookup lookup{.role = [](const char *name) { return get_role_oid(name, true); },
+	                  .database = [](const char *name) { return get_database_oid(name, true); }};
+
+	return Rules(rules_now(), lookup);
+}
+
+int
+encoding_of(Oid database)
+{
+	HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+
+	if (!HeapTupleIsValid(tuple))
+		return -1;
+	int encoding = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->encoding;
+	ReleaseSysCache(tuple);
+	return encoding;
+}
+
+/* The text of a session's query; nullptr if it cannot be read. */
+const char *
+read_query(const Bound &bound)
+{
+	BackendSnapshot snapshot;
+	auto query = static_cast<char *>(palloc(query_size()));
+
+	return bound.slot >= 0 && read_session(bound.slot, bound.session, snapshot, Patience::Unlimited,
+	                                       query) == ReadResult::Read
+	           ? query
+	           : nullptr;
+}
+
 } // namespace
 
 Superuser
@@ -79,7 +144,8 @@ superuser_now(Oid role)
 
 PresentPolicies::PresentPolicies()
     : context_(CurrentMemoryContext), messages_(SharedInvalidMessageCounter),
-      reading_(read_settings_now()), configured_(configuration(reading_))
+      reading_(read_settings_now()), configured_(configuration(reading_)),
+      memberships_(read_memberships()), rules_(read_rules_now())
 {
 }
 
@@ -95,21 +161,46 @@ PresentPolicies::refresh()
 		/* Taken before the reading: what changes meanwhile is read again. */
 		messages_ = SharedInvalidMessageCounter;
 		reading_ = read_settings_now();
+		memberships_ = read_memberships();
+		rules_.free();
+		rules_ = read_rules_now();
 		MemoryContextSwitchTo(caller);
 	}
 	configured_ = configuration(reading_);
 }
 
 Policy
-PresentPolicies::policy_of(Superuser superuser, const Bound &bound) const
+PresentPolicies::policy_of(Superuser superuser, const Bound &bound, const char *query) const
 {
 	Policy policy = configured_;
+	Bound counted = bound;
 
 	/* A role that was dropped has no settings. */
-	apply_role_database_settings(reading_,
-	                             superuser == Superuser::Dropped ? InvalidOid : bound.role,
-	                             bound.database, policy);
+	if (superuser == Superuser::Dropped)
+		counted.role = InvalidOid;
+	apply_role_database_settings(reading_, counted.role, counted.database, policy);
+	if (rules_.all().empty())
+		return policy;
+	Selected session = selected(counted);
+	QueryText text{.text = query, .encoding = encoding_of(bound.database)};
+	if (text.text == nullptr && depends_on_query(rules_, session))
+		text.text = read_query(bound);
+	auto match = [&](std::size_t index)
+	{ return text.text != nullptr ? rules_.match_query_of(index, text) : Match::Unknown; };
+	apply_rules_to(rules_, session, match, Doubt::Spares, policy);
 	return policy;
+}
+
+void
+PresentPolicies::suppose_in_force(std::size_t rule)
+{
+	rules_.suppose_in_force(rule);
+}
+
+Selected
+PresentPolicies::selected(const Bound &bound) const
+{
+	return selected_by(bound, roles_of(bound.role, memberships_));
 }
 
 } // namespace session_guard

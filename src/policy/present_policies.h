@@ -1,15 +1,20 @@
 /*
  * The policy of each session as any session can read it, without the guard: the
- * server's configuration, with the settings of the session's role and database.
- * The settings of the session that reads do not matter.
+ * server's configuration, with the settings of the session's role and database, and what the
+ * rules make of it.  The settings of the session that reads do not matter.
+ *
+ * The rules are read from their table by those who are connected to its database; others have what
+ * the guard has published.
  */
 #pragma once
 
 #include "core/session.h"
 
 #include "status/bound.h"
+#include "status/memberships.h"
 
 #include "policy/role_database_settings.h"
+#include "policy/rules.h"
 
 namespace session_guard
 {
@@ -26,7 +31,20 @@ class PresentPolicies
 	/* Read it again if anything may have changed: an exemption may have been committed. */
 	void refresh();
 
-	Policy policy_of(Superuser superuser, const Bound &bound) const;
+	/* The text of the session's query is read, if that matters and the caller has none. */
+	Policy policy_of(Superuser superuser, const Bound &bound, const char *query = nullptr) const;
+
+	/* From here on, suppose that a rule were enabled, and enforced. */
+	void suppose_in_force(std::size_t rule);
+
+	const Rules &
+	rules() const
+	{
+		return rules_;
+	}
+
+	/* What the rules select a session by. */
+	Selected selected(const Bound &bound) const;
 
 	/* What the configuration file says, which the guard has published. */
 	const Policy &
@@ -41,6 +59,8 @@ class PresentPolicies
 	uint64 messages_;
 	RoleDatabaseReading reading_;
 	Policy configured_;
+	std::span<const Membership> memberships_;
+	Rules rules_;
 };
 
 } // namespace session_guard

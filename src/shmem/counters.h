@@ -13,8 +13,8 @@
 namespace session_guard
 {
 
-/* What the guard has done for one limit. */
-struct LimitCounters
+/* What has become of verdicts. */
+struct VerdictCounters
 {
 	/* Verdicts whose deadline was met. */
 	pg_atomic_uint64 deadlines_met;
@@ -29,6 +29,11 @@ struct LimitCounters
 	pg_atomic_uint64 survived;
 	pg_atomic_uint64 gone;
 	pg_atomic_uint64 raced;
+};
+
+/* What the guard has done for one limit. */
+struct LimitCounters : VerdictCounters
+{
 	/* How late those were that nothing kept from being in time. */
 	std::array<pg_atomic_uint64, histogram_size> lateness;
 	pg_atomic_uint64 greatest_lateness;

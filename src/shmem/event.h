@@ -78,6 +78,8 @@ struct Event
 	/* Of the guard only. */
 	std::optional<Limit> limit;
 	Threshold threshold;
+	/* The rule that it is of; empty if it is of none. */
+	std::array<char, NAMEDATALEN> rule;
 	/* As the limit measures. */
 	std::int64_t measured;
 	/* None if nobody could have been in time. */

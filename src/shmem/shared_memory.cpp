@@ -16,6 +16,7 @@
 #include "shmem/policy_state.h"
 #include "shmem/present_time.h"
 #include "shmem/published.h"
+#include "shmem/published_rules.h"
 #include "shmem/tracking.h"
 #include "shmem/worker_slot.h"
 
@@ -39,7 +40,7 @@ constexpr Part parts[] = {
     {published_size, published_init},         {client_messages_size, client_messages_init},
     {event_ring_size, event_ring_init},       {closings_size, closings_init},
     {end_requests_size, end_requests_init},   {client_sockets_size, client_sockets_init},
-    {newcomers_size, newcomers_init},
+    {newcomers_size, newcomers_init},         {published_rules_size, published_rules_init},
 };
 
 bool is_there = false;

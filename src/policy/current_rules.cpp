@@ -1,0 +1,301 @@
+/*
+ * The rules, for the guard (see current_rules.h).
+ */
+#include "policy/current_rules.h"
+
+#include "pg/compat.h"
+#include "pg/growing_array.h"
+
+#include "settings/settings.h"
+
+#include "shmem/counters.h"
+#include "shmem/policy_state.h"
+#include "shmem/published_rules.h"
+
+#include "status/catalogs.h"
+#include "status/sql_values.h"
+
+#include "policy/policy_changes.h"
+#include "policy/reading_attempts.h"
+#include "policy/rule_changes.h"
+#include "policy/rule_table.h"
+
+#include <cstring>
+
+namespace session_guard
+{
+
+namespace
+{
+
+/* The rows as they were read last, in memory that lasts, and what was made of them. */
+std::span<std::byte> image;
+Rules rules;
+std::uint64_t generation = 0;
+std::uint64_t compiled_with_catalogs;
+
+ReadingAttempts attempts;
+bool said_locked = false;
+CatalogWork reading_work{.what = "read the rules", .has_failed = false};
+
+/* What tells that the table may have changed since it was read. */
+Oid table_read = InvalidOid;
+bool is_changed = true;
+std::uint32_t changes_at_reading;
+Duration read_at = 0;
+
+/* A table that is not there yet can come by any change. */
+void
+note_changed_relation(Datum, Oid relation)
+{
+	if (relation == table_read || relation == InvalidOid || table_read == InvalidOid)
+		is_changed = true;
+}
+
+void
+note_changed_namespace(Datum, CacheId, uint32)
+{
+	is_changed = true;
+}
+
+void
+report_locked()
+{
+	count(shared_counters().lock_skips);
+	if (!said_locked)
+		ereport(LOG, (errmsg("table \"session_guard.rule\" is locked"),
+		              attempts.was_read()
+		                  ? errdetail("The session guard goes on with what it read of it last.")
+		                  : errdetail("The session guard has not read it yet, and ends nobody.")));
+	said_locked = true;
+}
+
+/* What a reading has found: the table, none if there is none, and its rows. */
+struct Reading
+{
+	Oid table;
+	RuleImage image;
+};
+
+Attempt
+try_reading(Reading &reading)
+{
+	bool is_locked = false;
+	auto read = [&]
+	{
+		is_locked = !lock_for_rules();
+		if (is_locked)
+			return;
+		reading.table = find_rule_table();
+		is_locked = OidIsValid(reading.table) && !lock_rule_table(reading.table);
+		/* It may have been dropped before the lock. */
+		if (!is_locked && OidIsValid(reading.table) && find_rule_table() == reading.table)
+			reading.image = read_rule_table(reading.table);
+	};
+
+	if (!catalogs_can_be_read() || !with_catalogs(reading_work, read))
+		return Attempt::Failed;
+	return is_locked ? Attempt::Locked : Attempt::Read;
+}
+
+Attempt
+read_now(Reading &reading)
+{
+	await_stored_changes();
+	/* Taken before the reading: what changes meanwhile is read again. */
+	std::uint32_t changes = stored_change_count();
+	is_changed = false;
+	Attempt attempt = try_reading(reading);
+
+	if (attempt != Attempt::Read)
+		is_changed = true;
+	if (attempt == Attempt::Locked)
+		report_locked();
+	if (attempt != Attempt::Read)
+		return attempt;
+	said_locked = false;
+	table_read = reading.table;
+	changes_at_reading = changes;
+	read_at = monotonic_now();
+	return Attempt::Read;
+}
+
+/* Names of the catalogs that were read last, while rules are compiled. */
+const CatalogNames *names = nullptr;
+
+void
+compile(RuleImage fresh)
+{
+	CatalogNames present;
+	NameLookup lookup{.role = [](const char *name) { return names->role(name); },
+	                  .database = [](const char *name) { return names->database(name); }};
+
+	names = &present;
+	Rules compiled(fresh, lookup);
+	names = nullptr;
+	compiled.keep_in(TopMemoryContext);
+	rules.free();
+	rules = compiled;
+	compiled_with_catalogs = catalog_readings();
+	generation++;
+}
+
+/* Say which names of the rules do not exist. */
+void
+report_problems()
+{
+	for (std::size_t i = 0; i < rules.all().size(); i++)
+		if (rules.all()[i].is_enabled && rules.problem(i) != nullptr)
+			ereport(LOG, (errmsg("rule %s does not select as it was written: %s",
+			                     quoted(on_one_line(rules.row(i).name)), rules.problem(i)),
+			              rules.all()[i].has_unknown_exception
+			                  ? errdetail("It binds nobody whom the exception could mean.")
+			                  : errdetail("It selects nobody by that name.")));
+}
+
+/* Which of the rules before each of them was, by name. */
+std::span<const std::int32_t>
+predecessors(const RuleRows &before)
+{
+	GrowingArray<std::int32_t> found;
+
+	for (std::size_t i = 0; i < rules.all().size(); i++)
+	{
+		auto same = std::ranges::find_if(before.rows, [&](const RuleRow &row)
+		                                 { return strcmp(row.name, rules.row(i).name) == 0; });
+
+		found.add(same != before.rows.end() ? static_cast<std::int32_t>(same - before.rows.begin())
+		                                    : -1);
+	}
+	return found.all();
+}
+
+CatalogWork publishing_work{.what = "publish the rules to other sessions", .has_failed = false};
+
+/* Sessions of other databases see them so; the guard does not depend on that. */
+void
+publish()
+{
+	(void)with_catalogs(
+	    publishing_work,
+	    [] { publish_rules(image, predecessors(rows_of(copy_published_rules().image))); });
+}
+
+void
+adopt(RuleImage fresh)
+{
+	RuleRows before = rows_of(image);
+	RuleRows now = rows_of(fresh);
+
+	if (now.rows.empty() && !before.rows.empty())
+		ereport(LOG, (errmsg("there are no rules any more"),
+		              errdetail("Only settings bind sessions now.")));
+	note_changed_rules(limits_changed_by_rules(now, before));
+	auto copy = static_cast<std::byte *>(MemoryContextAlloc(TopMemoryContext, fresh.size() + 1));
+	memcpy(copy, fresh.data(), fresh.size());
+	if (image.data() != nullptr)
+		pfree(image.data());
+	image = {copy, fresh.size()};
+	compile(image);
+	publish();
+	report_problems();
+}
+
+/* Is the table to be read though no message has come?  One could have been kept from coming. */
+bool
+is_to_be_read()
+{
+	return rules_are_stale() || monotonic_now() - read_at >= naptime();
+}
+
+} // namespace
+
+void
+watch_rules()
+{
+	CacheRegisterRelcacheCallback(note_changed_relation, Datum{0});
+	CacheRegisterSyscacheCallback(NAMESPACEOID, note_changed_namespace, Datum{0});
+}
+
+const Rules &
+current_rules()
+{
+	return rules;
+}
+
+bool
+rules_were_read()
+{
+	return attempts.was_read();
+}
+
+bool
+refresh_rules()
+{
+	std::uint64_t before = generation;
+	Reading reading{.table = InvalidOid, .image = {}};
+
+	if (is_to_be_read())
+	{
+		if (attempts.attempt([&] { return read_now(reading); }))
+		{
+			attempts.note_fresh();
+			if (!is_alike(reading.image, image))
+				adopt(reading.image);
+		}
+		else if (rules_are_stale())
+			attempts.note_doubt();
+	}
+	else
+		attempts.note_fresh();
+	if (!rules.all().empty() && compiled_with_catalogs != catalog_readings())
+		compile(image);
+	return generation != before;
+}
+
+bool
+rules_are_stale()
+{
+	return is_changed || !attempts.was_read() || changes_at_reading != stored_change_count();
+}
+
+bool
+rules_are_up_to_date()
+{
+	return !attempts.has_failed();
+}
+
+Duration
+pause_before_reading_rules()
+{
+	return attempts.pause_before_next();
+}
+
+bool
+rules_are_in_doubt()
+{
+	return rules_are_stale() && attempts.is_in_doubt();
+}
+
+const char *
+rule_name(Source source, std::int32_t rule)
+{
+	return rule_name(rules, source, rule);
+}
+
+VerdictCounters *
+counters_of_rule(const char *name)
+{
+	std::optional<std::size_t> index = rules.find(name);
+	std::span<VerdictCounters> counters = rule_counters();
+
+	return index && *index < counters.size() ? &counters[*index] : nullptr;
+}
+
+std::uint64_t
+rules_generation()
+{
+	return generation;
+}
+
+} // namespace session_guard
