@@ -257,6 +257,159 @@ GRANT SELECT ON session_guard.history TO pg_monitor;
 COMMENT ON TABLE session_guard.history IS
 	'actions on sessions of the whole server, for as long as pg_session_guard.history_retention';
 
+-- Read by the guard, in the database that it connects to.  Whoever may write here may end anybody's
+-- session.
+CREATE TABLE session_guard.rule (
+	position integer NOT NULL UNIQUE DEFERRABLE,
+	name name PRIMARY KEY
+		CONSTRAINT name_is_not_empty CHECK (name <> ''),
+	enabled boolean NOT NULL DEFAULT true,
+	databases name[]
+		CONSTRAINT databases_is_a_list_of_names
+		CHECK (databases IS NULL
+			OR (pg_catalog.array_ndims(databases) = 1 AND '' <> ALL (databases)) IS TRUE),
+	roles name[]
+		CONSTRAINT roles_is_a_list_of_names
+		CHECK (roles IS NULL
+			OR (pg_catalog.array_ndims(roles) = 1 AND '' <> ALL (roles)) IS TRUE),
+	except_roles name[]
+		CONSTRAINT except_roles_is_a_list_of_names
+		CHECK (except_roles IS NULL
+			OR (pg_catalog.array_ndims(except_roles) = 1 AND '' <> ALL (except_roles)) IS TRUE),
+	application_name text
+		CONSTRAINT application_name_has_at_most_200_characters
+		CHECK (pg_catalog.length(application_name) <= 200)
+		CONSTRAINT application_name_does_not_end_in_an_escape
+		CHECK ((pg_catalog.length(application_name)
+			- pg_catalog.length(pg_catalog.rtrim(application_name, E'\\'))) % 2 = 0),
+	except_application_name text
+		CONSTRAINT except_application_name_has_at_most_200_characters
+		CHECK (pg_catalog.length(except_application_name) <= 200)
+		CONSTRAINT except_application_name_does_not_end_in_an_escape
+		CHECK ((pg_catalog.length(except_application_name)
+			- pg_catalog.length(pg_catalog.rtrim(except_application_name, E'\\'))) % 2 = 0),
+	client_addr cidr[]
+		CONSTRAINT client_addr_is_a_list_of_networks
+		CHECK (client_addr IS NULL
+			OR (pg_catalog.array_ndims(client_addr) = 1
+				AND pg_catalog.array_position(client_addr, NULL) IS NULL) IS TRUE),
+	-- An expression that is not valid is an error of the operator.
+	query text
+		CONSTRAINT query_is_an_expression_of_1_to_1000_characters
+		CHECK (query IS NULL
+			OR pg_catalog.length(query) BETWEEN 1 AND 1000 AND ('' ~ query) IS NOT NULL),
+	idle_session_timeout interval
+		CONSTRAINT idle_session_timeout_is_0_or_100ms_to_10000d
+		CHECK (idle_session_timeout = '0'
+			OR idle_session_timeout BETWEEN '100 ms' AND '10000 days'),
+	idle_in_transaction_session_timeout interval
+		CONSTRAINT idle_in_transaction_session_timeout_is_0_or_100ms_to_10000d
+		CHECK (idle_in_transaction_session_timeout = '0'
+			OR idle_in_transaction_session_timeout BETWEEN '100 ms' AND '10000 days'),
+	statement_timeout interval
+		CONSTRAINT statement_timeout_is_0_or_100ms_to_10000d
+		CHECK (statement_timeout = '0'
+			OR statement_timeout BETWEEN '100 ms' AND '10000 days'),
+	transaction_timeout interval
+		CONSTRAINT transaction_timeout_is_0_or_100ms_to_10000d
+		CHECK (transaction_timeout = '0'
+			OR transaction_timeout BETWEEN '100 ms' AND '10000 days'),
+	maintenance_timeout interval
+		CONSTRAINT maintenance_timeout_is_0_or_100ms_to_10000d
+		CHECK (maintenance_timeout = '0'
+			OR maintenance_timeout BETWEEN '100 ms' AND '10000 days'),
+	session_timeout interval
+		CONSTRAINT session_timeout_is_0_or_1s_to_10000d
+		CHECK (session_timeout = '0'
+			OR session_timeout BETWEEN '1 s' AND '10000 days'),
+	idle_blocker_timeout interval
+		CONSTRAINT idle_blocker_timeout_is_0_or_100ms_to_10000d
+		CHECK (idle_blocker_timeout = '0'
+			OR idle_blocker_timeout BETWEEN '100 ms' AND '10000 days'),
+	blocker_timeout interval
+		CONSTRAINT blocker_timeout_is_0_or_100ms_to_10000d
+		CHECK (blocker_timeout = '0'
+			OR blocker_timeout BETWEEN '100 ms' AND '10000 days'),
+	max_horizon_age bigint
+		CONSTRAINT max_horizon_age_is_0_or_1000_to_2000000000
+		CHECK (max_horizon_age = 0 OR max_horizon_age BETWEEN 1000 AND 2000000000),
+	-- A number of kilobytes, written by mistake, is too small for that.
+	max_memory bigint
+		CONSTRAINT max_memory_is_0_or_16mb_to_1pb_in_bytes
+		CHECK (max_memory = 0 OR max_memory BETWEEN 16777216 AND 1125899906842624),
+	exempt boolean,
+	mode text NOT NULL DEFAULT 'enforce'
+		CONSTRAINT mode_is_enforce_or_log CHECK (mode IN ('enforce', 'log')),
+	comment text,
+	CONSTRAINT rule_has_a_limit_or_exempt
+		CHECK (pg_catalog.num_nonnulls(
+			idle_session_timeout, idle_in_transaction_session_timeout,
+			statement_timeout, transaction_timeout, maintenance_timeout,
+			session_timeout, idle_blocker_timeout, blocker_timeout,
+			max_horizon_age, max_memory, exempt) > 0),
+	-- Names of applications and texts of queries are what the client says: nobody is to spare
+	-- himself by them.
+	CONSTRAINT exempt_or_off_selects_by_roles_client_addr_or_databases_only
+		CHECK (roles IS NOT NULL OR client_addr IS NOT NULL
+			OR databases IS NOT NULL
+				AND pg_catalog.num_nonnulls(application_name, except_application_name, query) = 0
+			OR NOT (exempt OR 0 IN (max_horizon_age, max_memory) OR interval '0' IN (
+			idle_session_timeout, idle_in_transaction_session_timeout,
+			statement_timeout, transaction_timeout, maintenance_timeout,
+			session_timeout, idle_blocker_timeout, blocker_timeout))),
+	-- It would do nothing, or more than to write a line.
+	CONSTRAINT mode_log_exempts_nobody_and_switches_nothing_off
+		CHECK (mode <> 'log' OR exempt IS NULL
+			AND NOT (0 IN (max_horizon_age, max_memory) OR interval '0' IN (
+			idle_session_timeout, idle_in_transaction_session_timeout,
+			statement_timeout, transaction_timeout, maintenance_timeout,
+			session_timeout, idle_blocker_timeout, blocker_timeout))));
+REVOKE ALL ON session_guard.rule FROM PUBLIC;
+GRANT SELECT ON session_guard.rule TO pg_monitor;
+SELECT pg_catalog.pg_extension_config_dump('session_guard.rule', '');
+COMMENT ON TABLE session_guard.rule IS
+	'limits of sessions that role and database do not select: of the rules that match a session and are not null in a limit, the first decides it, before any setting';
+COMMENT ON COLUMN session_guard.rule.position IS 'rules are looked at in this order';
+COMMENT ON COLUMN session_guard.rule.name IS
+	'what the log, the client and session_guard.schedule call the rule';
+COMMENT ON COLUMN session_guard.rule.enabled IS 'a rule that is not enabled is passed over';
+COMMENT ON COLUMN session_guard.rule.databases IS
+	'selects sessions in one of these databases; null selects all, as in each column that selects, and all of them must select a session';
+COMMENT ON COLUMN session_guard.rule.roles IS
+	'selects sessions of members of one of these roles, as +role in pg_hba.conf does';
+COMMENT ON COLUMN session_guard.rule.except_roles IS 'but for members of one of these';
+COMMENT ON COLUMN session_guard.rule.application_name IS
+	'selects by what the client calls itself: a pattern of LIKE; '''' is who gives no name';
+COMMENT ON COLUMN session_guard.rule.except_application_name IS
+	'but for who calls itself so: a pattern of LIKE';
+COMMENT ON COLUMN session_guard.rule.client_addr IS
+	'selects clients whose address is in one of these networks; none over a Unix-domain socket is';
+COMMENT ON COLUMN session_guard.rule.query IS
+	'selects by the text of the statement that runs, or ran last: a regular expression';
+COMMENT ON COLUMN session_guard.rule.idle_session_timeout IS
+	'longest time to be idle outside a transaction; in each limit, 0 switches it off and null leaves it to the next rule, or to the settings';
+COMMENT ON COLUMN session_guard.rule.idle_in_transaction_session_timeout IS
+	'longest time to be idle in a transaction';
+COMMENT ON COLUMN session_guard.rule.statement_timeout IS 'longest time for a statement to run';
+COMMENT ON COLUMN session_guard.rule.transaction_timeout IS
+	'longest time for a transaction to last';
+COMMENT ON COLUMN session_guard.rule.maintenance_timeout IS
+	'longest time of a statement for maintenance commands';
+COMMENT ON COLUMN session_guard.rule.session_timeout IS 'longest time for a session to last';
+COMMENT ON COLUMN session_guard.rule.idle_blocker_timeout IS
+	'longest time to be idle while others wait for its locks';
+COMMENT ON COLUMN session_guard.rule.blocker_timeout IS
+	'longest time to keep others waiting for its locks';
+COMMENT ON COLUMN session_guard.rule.max_horizon_age IS
+	'largest number of transactions to hold back vacuum by';
+COMMENT ON COLUMN session_guard.rule.max_memory IS
+	'most memory for a session to use for itself, in bytes; pg_size_bytes(''2GB'')';
+COMMENT ON COLUMN session_guard.rule.exempt IS
+	'true spares the session from all limits, false does not, whatever the settings say; null leaves it to the next rule, or to the settings';
+COMMENT ON COLUMN session_guard.rule.mode IS
+	'enforce, or log: what is over a limit of the rule is only written to the log and the history';
+COMMENT ON COLUMN session_guard.rule.comment IS 'for people';
+
 -- What the functions return: one row per session.
 CREATE TYPE session_guard.result AS (
 	pid integer,
