@@ -410,6 +410,37 @@ COMMENT ON COLUMN session_guard.rule.mode IS
 	'enforce, or log: what is over a limit of the rule is only written to the log and the history';
 COMMENT ON COLUMN session_guard.rule.comment IS 'for people';
 
+-- By rows, since the apply worker of logical replication fires no triggers by statements.
+CREATE FUNCTION session_guard.note_rule_change()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'session_guard_note_rule_change'
+LANGUAGE C;
+REVOKE ALL ON FUNCTION session_guard.note_rule_change() FROM PUBLIC;
+COMMENT ON FUNCTION session_guard.note_rule_change() IS
+	'trigger: the guard reads the rules again when the transaction is committed';
+CREATE TRIGGER change AFTER INSERT OR UPDATE OR DELETE ON session_guard.rule
+	FOR EACH ROW EXECUTE FUNCTION session_guard.note_rule_change();
+CREATE TRIGGER truncate AFTER TRUNCATE ON session_guard.rule
+	FOR EACH STATEMENT EXECUTE FUNCTION session_guard.note_rule_change();
+
+-- No error: rules are restored before their databases, and sometimes before their roles.
+CREATE FUNCTION session_guard.warn_of_unknown_names()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'session_guard_warn_of_unknown_names'
+LANGUAGE C;
+REVOKE ALL ON FUNCTION session_guard.warn_of_unknown_names() FROM PUBLIC;
+COMMENT ON FUNCTION session_guard.warn_of_unknown_names() IS
+	'trigger: warns of databases and roles that do not exist';
+CREATE TRIGGER unknown_names
+	AFTER INSERT OR UPDATE OF enabled, databases, roles, except_roles ON session_guard.rule
+	FOR EACH ROW EXECUTE FUNCTION session_guard.warn_of_unknown_names();
+
+-- In replicas, too.
+ALTER TABLE session_guard.rule
+	ENABLE ALWAYS TRIGGER change,
+	ENABLE ALWAYS TRIGGER truncate,
+	ENABLE ALWAYS TRIGGER unknown_names;
+
 -- What the functions return: one row per session.
 CREATE TYPE session_guard.result AS (
 	pid integer,

@@ -9,6 +9,7 @@
 #include "pg/pg.h"
 
 #include "shmem/client_message.h"
+#include "shmem/policy_state.h"
 
 #include "backend/client_message.h"
 #include "backend/client_socket.h"
@@ -75,7 +76,7 @@ end_transaction(XactEvent event, void *)
 		case XACT_EVENT_COMMIT:
 			settle_listening(true);
 			note_end_of_transaction(false);
-			note_end_of_setting_commands(true);
+			settle_uncommitted_change(true);
 			adopt_connection_settings();
 			end_if_requested();
 			return;
@@ -84,7 +85,7 @@ end_transaction(XactEvent event, void *)
 			settle_listening(false);
 			note_end_of_transaction(event == XACT_EVENT_ABORT);
 			withdraw_message();
-			note_end_of_setting_commands(false);
+			settle_uncommitted_change(false);
 			adopt_connection_settings();
 			end_if_requested();
 			return;

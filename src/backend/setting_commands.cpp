@@ -15,9 +15,6 @@ namespace session_guard
 namespace
 {
 
-/* This transaction has changed what is stored for a role or database. */
-bool stores_settings = false;
-
 /*
  * May this role store or remove a setting of this extension?  The server reports no
  * error if there is nothing to be removed.
@@ -38,24 +35,39 @@ can_change_setting(const VariableSetStmt &command)
 	return command.name != nullptr && is_our_setting(command.name) && may_store(command.name);
 }
 
-/*
- * Could a prepared transaction have stored a setting?  Such a transaction holds a
- * lock on the catalog until its end.  Which prepared transaction holds it is not
- * known.
- */
+/* Does a prepared transaction hold a lock of those that write to a table? */
 bool
-may_have_been_prepared()
+is_written_by_prepared(Oid database, Oid table)
 {
-	LOCKTAG catalog;
+	LOCKTAG tag;
 	int count;
 	bool have_more;
 
-	SET_LOCKTAG_RELATION(catalog, InvalidOid, DbRoleSettingRelationId);
-	const VirtualTransactionId *holders = GetLockConflicts(&catalog, ShareLock, &count);
+	SET_LOCKTAG_RELATION(tag, database, table);
+	const VirtualTransactionId *holders = GetLockConflicts(&tag, ShareLock, &count);
 	return std::any_of(
 	    holders, holders + count,
 	    [&](VirtualTransactionId holder)
 	    { return TransactionIdIsValid(TwoPhaseGetXidByVirtualXID(holder, &have_more)); });
+}
+
+/* The table of rules in this database, if there is one. */
+Oid
+table_of_rules()
+{
+	return get_relname_relid("rule", get_namespace_oid("session_guard", true));
+}
+
+/*
+ * Could a prepared transaction have stored a setting or a rule?  Such a transaction
+ * holds a lock on the catalog or the table until its end.  Which prepared transaction
+ * holds it is not known.
+ */
+bool
+may_have_been_prepared()
+{
+	return is_written_by_prepared(InvalidOid, DbRoleSettingRelationId) ||
+	       is_written_by_prepared(MyDatabaseId, table_of_rules());
 }
 
 SettingCommand
@@ -107,21 +119,13 @@ note_setting_command(const SettingCommand &command)
 		case SettingCommand::Kind::None:
 			return;
 		case SettingCommand::Kind::Stores:
-			stores_settings = true;
+			note_uncommitted_change();
 			if (command.unbound)
 				report_unbound_limit(*command.unbound);
 			return;
 		case SettingCommand::Kind::CommitsPrepared:
 			return note_stored_change();
 	}
-}
-
-void
-note_end_of_setting_commands(bool committed)
-{
-	if (committed && stores_settings)
-		note_stored_change();
-	stores_settings = false;
 }
 
 } // namespace session_guard

@@ -1,6 +1,7 @@
 /*
  * Commands that store settings of this extension for roles and databases: the
- * guard is to read them once they are committed.
+ * guard is to read them once they are committed.  And COMMIT PREPARED, by which other
+ * rules may come into force, too.
  */
 #pragma once
 
@@ -32,8 +33,5 @@ SettingCommand setting_command_of(Node *statement);
 
 /* Note a command that has succeeded. */
 void note_setting_command(const SettingCommand &command);
-
-/* Note the end of the transaction.  Cannot fail. */
-void note_end_of_setting_commands(bool committed);
 
 } // namespace session_guard

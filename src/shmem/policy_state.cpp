@@ -1,5 +1,5 @@
 /*
- * What the guard and the sessions tell each other of settings (see policy_state.h).
+ * What the guard and the sessions tell each other of policies (see policy_state.h).
  */
 #include "shmem/policy_state.h"
 
@@ -17,13 +17,16 @@ namespace
 struct PolicyState
 {
 	SharedValue<Policy> configured;
-	/* Grows with each commit of ALTER ROLE or ALTER DATABASE SET. */
+	/* Grows with each commit of ALTER ROLE or ALTER DATABASE SET, or of other rules. */
 	pg_atomic_uint32 stored_changes;
 	/* 1 from the call that wakes the guard for one of them until it reads. */
 	pg_atomic_uint32 guard_was_called;
 };
 
 PolicyState *state = nullptr;
+
+/* The transaction of this session has changed what is stored. */
+bool has_uncommitted_change = false;
 
 } // namespace
 
@@ -64,6 +67,20 @@ note_stored_change()
 	pg_atomic_fetch_add_u32(&state->stored_changes, 1);
 	/* Called once, the guard reads what comes before it begins to read. */
 	wake_once(WorkerKind::Guard, state->guard_was_called);
+}
+
+void
+note_uncommitted_change()
+{
+	has_uncommitted_change = true;
+}
+
+void
+settle_uncommitted_change(bool committed)
+{
+	if (committed && has_uncommitted_change)
+		note_stored_change();
+	has_uncommitted_change = false;
 }
 
 void

@@ -1,7 +1,7 @@
 /*
- * What the guard and the sessions tell each other of settings: the server's
- * configuration as the guard has read it, and that the settings stored for roles
- * and databases have changed.
+ * What the guard and the sessions tell each other of policies: the server's
+ * configuration as the guard has read it, and that what is stored has changed: the
+ * settings of roles and databases, or the rules.
  */
 #pragma once
 
@@ -24,10 +24,16 @@ void publish_configuration(const Policy &policy);
 Policy published_configuration();
 
 /*
- * Note that ALTER ROLE or ALTER DATABASE SET was committed, and wake the guard to
- * read it.  Does nothing without shared memory.
+ * Note that a change of what is stored was committed, and wake the guard to read it.
+ * Does nothing without shared memory.
  */
 void note_stored_change();
+
+/* Note that the transaction of this session makes such a change. */
+void note_uncommitted_change();
+
+/* Note the end of the transaction.  Cannot fail. */
+void settle_uncommitted_change(bool committed);
 
 /* For the guard, before it reads: from here on such a change wakes it again. */
 void await_stored_changes();
