@@ -83,7 +83,8 @@ source_value(const Event &event)
 	append_source(source, event.threshold.source,
 	              {.role = event.subject.user.data(),
 	               .database = event.subject.database.data(),
-	               .rule = event.rule.data()});
+	               .rule = event.rule.data(),
+	               .taken_role = event.subject.taken_role.data()});
 	return found_value(buffer);
 }
 

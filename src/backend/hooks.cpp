@@ -20,6 +20,7 @@
 #include "backend/listeners.h"
 #include "backend/running_command.h"
 #include "backend/setting_commands.h"
+#include "backend/taken_role.h"
 
 namespace session_guard
 {
@@ -135,6 +136,7 @@ install_hooks()
 	emit_log_hook = emit_log;
 	previous_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
+	watch_taken_role();
 	RegisterXactCallback(end_transaction, nullptr);
 	RegisterSubXactCallback(end_subtransaction, nullptr);
 }

@@ -1,7 +1,7 @@
 /*
- * What every session does for the guard: it publishes whether it listens and which
- * maintenance it runs, wakes the guard when it has stored settings for a role or
- * database, and tells its client why it is ended.
+ * What every session does for the guard: it publishes whether it listens, which
+ * maintenance it runs and which role it has taken on, wakes the guard when it has stored settings
+ * for a role or database, and tells its client why it is ended.
  */
 #pragma once
 

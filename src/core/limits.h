@@ -232,6 +232,13 @@ enum class Source : std::uint8_t
 	TakenRoleInDatabase,
 };
 
+/* Does it bind a session only for a role that it has taken on by SET ROLE? */
+constexpr bool
+is_of_taken_role(Source source)
+{
+	return source == Source::TakenRole || source == Source::TakenRoleInDatabase;
+}
+
 inline constexpr std::int32_t no_rule = -1;
 
 struct Threshold

@@ -10,7 +10,8 @@ Names
 names_of(const BackendSnapshot &snapshot)
 {
 	return {.role = name_or_mark(GetUserNameFromId(snapshot.role, true)),
-	        .database = name_or_mark(get_database_name(snapshot.database))};
+	        .database = name_or_mark(get_database_name(snapshot.database)),
+	        .taken_role = name_or_mark(GetUserNameFromId(snapshot.taken_role.role, true))};
 }
 
 Names
@@ -18,7 +19,9 @@ names_of(const BackendSnapshot &snapshot, Converter *shown)
 {
 	Names names = names_of(snapshot);
 
-	return {.role = shown(names.role.data()), .database = shown(names.database.data())};
+	return {.role = shown(names.role.data()),
+	        .database = shown(names.database.data()),
+	        .taken_role = shown(names.taken_role.data())};
 }
 
 } // namespace session_guard

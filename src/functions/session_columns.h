@@ -15,7 +15,7 @@
 namespace session_guard
 {
 
-/* What a session's role and database are called; as they are, or shown so. */
+/* What a session's roles and database are called; as they are, or shown so. */
 Names names_of(const BackendSnapshot &snapshot);
 Names names_of(const BackendSnapshot &snapshot, Converter *shown);
 

@@ -50,11 +50,21 @@ plan_by(const Deadline &deadline, const Evaluation &evaluation)
 	plan(deadline, evaluation.decision, *evaluation.tracking, evaluation.at);
 }
 
+/* Was the role whose limit it is taken on only after the deadline? */
+bool
+was_bound_too_late(const Evaluation &evaluation)
+{
+	const Verdict &verdict = evaluation.decision.verdict;
+
+	return is_of_taken_role(verdict.threshold.source) && verdict.since_cancel == 0 &&
+	       verdict.deadline < evaluation.snapshot.taken_role.since;
+}
+
 /* Did nothing delay the action beyond the deadline: no exemption, no earlier cancel? */
 bool
 was_in_time(const Deadline &deadline, const Evaluation &evaluation)
 {
-	return times_spared(deadline, evaluation) == 0 &&
+	return times_spared(deadline, evaluation) == 0 && !was_bound_too_late(evaluation) &&
 	       (evaluation.decision.verdict.since_cancel != 0 ||
 	        !is_escalating(evaluation.tracking->escalation,
 	                       running_statement(evaluation.snapshot.session)));

@@ -93,6 +93,7 @@ event_of(const Evaluation &evaluation, Outcome outcome)
 	event.actor.is_guard = true;
 	event.subject = subject_of(snapshot, role_name(snapshot.role), database_name(snapshot.database),
 	                           evaluation.query);
+	copy_text(event.subject.taken_role, role_name(snapshot.taken_role.role));
 	event.limit = verdict.limit;
 	event.threshold = verdict.threshold;
 	event.rule = evaluation.rule;

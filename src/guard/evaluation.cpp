@@ -20,6 +20,7 @@
 #include "guard/horizon.h"
 #include "guard/logged_episodes.h"
 #include "guard/memory_shortage.h"
+#include "guard/names.h"
 #include "guard/session_memory.h"
 #include "guard/session_peer.h"
 
@@ -37,12 +38,11 @@ char *query = nullptr;
 Names
 names_of(const Evaluation &evaluation, Converter *shown)
 {
-	const BackendSnapshot &snapshot = evaluation.snapshot;
+	Names names = known_names_of(evaluation.snapshot, shown);
 
-	return {.role = shown(role_name(snapshot.role)),
-	        .database = shown(database_name(snapshot.database)),
-	        .rule = shown(evaluation.rule.data()),
-	        .exempting_rule = shown(evaluation.exempting_rule.data())};
+	names.rule = shown(evaluation.rule.data());
+	names.exempting_rule = shown(evaluation.exempting_rule.data());
+	return names;
 }
 
 void

@@ -1,13 +1,10 @@
 /*
- * How the log names who is not ended (see names.h).
+ * What the guard's lines call those that they are about (see names.h).
  */
 #include "guard/names.h"
 
-#include "core/messages.h"
-
 #include "status/catalogs.h"
 #include "status/prepared_transactions.h"
-#include "status/sql_values.h"
 
 #include "action/signals.h"
 
@@ -26,6 +23,14 @@ struct Named
 };
 
 } // namespace
+
+Names
+known_names_of(const BackendSnapshot &snapshot, Converter *shown)
+{
+	return {.role = shown(role_name(snapshot.role)),
+	        .database = shown(database_name(snapshot.database)),
+	        .taken_role = shown(role_name(snapshot.taken_role.role))};
+}
 
 void
 append_prepared(Text &text, TransactionId xid)
@@ -48,9 +53,7 @@ append_process(Text &text, const BackendSnapshot &snapshot)
 		text.append(kind_of(snapshot)).append(" ").append(snapshot.backend.id.pid);
 		return;
 	}
-	append_session(text.append("session "), snapshot,
-	               {.role = on_one_line(role_name(snapshot.role)),
-	                .database = on_one_line(database_name(snapshot.database))});
+	append_session(text.append("session "), snapshot, known_names_of(snapshot, on_one_line));
 }
 
 bool

@@ -1,16 +1,22 @@
 /*
- * How the log names who is not ended though it does harm, and that it does so once.
+ * What the guard's lines call a session, and how they name who is not ended though it does harm,
+ * and that once.
  */
 #pragma once
 
+#include "core/messages.h"
 #include "core/text.h"
 
 #include "pg/pg.h"
 
 #include "status/backend_status.h"
+#include "status/sql_values.h"
 
 namespace session_guard
 {
+
+/* What a session's roles and database are called, as far as the guard knows it; shown so. */
+Names known_names_of(const BackendSnapshot &snapshot, Converter *shown);
 
 /* Append 'prepared transaction "lost"', or its ID if it cannot be read now what it is called. */
 void append_prepared(Text &text, TransactionId xid);

@@ -422,6 +422,33 @@ may_use_reserved_places(Oid role)
 #endif
 }
 
+/*
+ * Where the server keeps the function that puts a value of one of its own settings in force; the
+ * value must be a string.  nullptr if there is no such setting.  15 does not give out one
+ * setting, and 19 has no type of its own for those that are strings.
+ */
+inline GucStringAssignHook *
+assign_hook_of(const char *setting)
+{
+#if PG_VERSION_NUM >= 160000
+	config_generic *found = find_option(setting, false, true, DEBUG5);
+#else
+	config_generic **all = get_guc_variables();
+	config_generic *found = nullptr;
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+		if (strcmp(all[i]->name, setting) == 0)
+			found = all[i];
+#endif
+	if (found == nullptr || found->vartype != PGC_STRING)
+		return nullptr;
+#if PG_VERSION_NUM >= 190000
+	return &found->_string.assign_hook;
+#else
+	return &reinterpret_cast<config_string *>(found)->assign_hook;
+#endif
+}
+
 /* A tranche for LWLocks of our own; in the postmaster, from which all processes have its name. */
 inline int
 new_lwlock_tranche(const char *name)

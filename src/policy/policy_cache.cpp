@@ -45,6 +45,7 @@ struct Resolved
 	struct Key
 	{
 		Oid role;
+		Oid taken_role;
 		Oid database;
 		Address client_address;
 		bool has_client_address;
@@ -159,6 +160,7 @@ key_of(const Bound &bound)
 	memset(static_cast<void *>(&key), 0, sizeof(key));
 	key.role = bound.role;
 	key.database = bound.database;
+	key.taken_role = bound.taken_role;
 	if (need.client_addr && bound.client_address)
 	{
 		key.has_client_address = true;
@@ -181,13 +183,15 @@ plan_policy(const Bound &bound)
 {
 	PlannedPolicy planned{.policy = policy_by_settings(bound), .depends_on_query = false};
 
-	if (current_rules().all().empty())
-		return planned;
-	Selected session = selected(bound);
-	auto unknown = [](std::size_t) { return Match::Unknown; };
+	if (!current_rules().all().empty())
+	{
+		Selected session = selected(bound);
+		auto unknown = [](std::size_t) { return Match::Unknown; };
 
-	apply_rules_to(current_rules(), session, unknown, Doubt::Binds, planned.policy);
-	planned.depends_on_query = depends_on_query(current_rules(), session);
+		apply_rules_to(current_rules(), session, unknown, Doubt::Binds, planned.policy);
+		planned.depends_on_query = depends_on_query(current_rules(), session);
+	}
+	tighten_by_taken_role(stored_settings(), bound.taken_role, bound.database, planned.policy);
 	return planned;
 }
 
@@ -219,6 +223,7 @@ policy_by_query(const Bound &bound, const char *query)
 	};
 
 	apply_rules_to(current_rules(), selected(bound), match, Doubt::Spares, policy);
+	tighten_by_taken_role(stored_settings(), bound.taken_role, bound.database, policy);
 	return policy;
 }
 

@@ -179,16 +179,23 @@ PresentPolicies::policy_of(Superuser superuser, const Bound &bound, const char *
 	if (superuser == Superuser::Dropped)
 		counted.role = InvalidOid;
 	apply_role_database_settings(reading_, counted.role, counted.database, policy);
-	if (rules_.all().empty())
-		return policy;
-	Selected session = selected(counted);
+	if (!rules_.all().empty())
+		apply_rules(counted, query, policy);
+	tighten_by_taken_role(reading_, bound.taken_role, bound.database, policy);
+	return policy;
+}
+
+void
+PresentPolicies::apply_rules(const Bound &bound, const char *query, Policy &policy) const
+{
+	Selected session = selected(bound);
 	QueryText text{.text = query, .encoding = encoding_of(bound.database)};
+
 	if (text.text == nullptr && depends_on_query(rules_, session))
 		text.text = read_query(bound);
 	auto match = [&](std::size_t index)
 	{ return text.text != nullptr ? rules_.match_query_of(index, text) : Match::Unknown; };
 	apply_rules_to(rules_, session, match, Doubt::Spares, policy);
-	return policy;
 }
 
 void

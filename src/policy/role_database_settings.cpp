@@ -209,6 +209,20 @@ parse(const Draft &draft, const char *text_before, int elevel)
 	return rows.all();
 }
 
+/* What general settings say where more special ones say nothing. */
+RoleDatabaseSettings
+without(const RoleDatabaseSettings &general, const RoleDatabaseSettings &special)
+{
+	RoleDatabaseSettings rest = general;
+
+	if (special.cancel_grace)
+		rest.cancel_grace.reset();
+	for (std::size_t i = 0; i < limit_count; i++)
+		if (special.limits[i])
+			rest.limits[i].reset();
+	return rest;
+}
+
 } // namespace
 
 std::optional<RoleDatabaseReading>
@@ -269,6 +283,24 @@ apply_role_database_settings(const RoleDatabaseReading &reading, Oid role, Oid d
 		if (const RoleDatabaseSettings *settings =
 		        role_database_settings_for(reading, level.role, level.database))
 			apply(*settings, level.source, policy);
+}
+
+void
+tighten_by_taken_role(const RoleDatabaseReading &reading, Oid taken_role, Oid database,
+                      Policy &policy)
+{
+	/* InvalidOid would stand for all roles. */
+	if (taken_role == InvalidOid)
+		return;
+	const RoleDatabaseSettings *everywhere =
+	    role_database_settings_for(reading, taken_role, InvalidOid);
+	const RoleDatabaseSettings *here = role_database_settings_for(reading, taken_role, database);
+
+	if (everywhere != nullptr)
+		tighten(here != nullptr ? without(*everywhere, *here) : *everywhere, Source::TakenRole,
+		        policy);
+	if (here != nullptr)
+		tighten(*here, Source::TakenRoleInDatabase, policy);
 }
 
 } // namespace session_guard

@@ -61,4 +61,11 @@ bool sets(const RoleDatabaseReading &reading, Limit limit);
 void apply_role_database_settings(const RoleDatabaseReading &reading, Oid role, Oid database,
                                   Policy &policy);
 
+/*
+ * Let the limits for a role that the session has taken on bind it, too, if there is such a role.
+ * What is stored for it in the database takes the place of what is stored for it everywhere.
+ */
+void tighten_by_taken_role(const RoleDatabaseReading &reading, Oid taken_role, Oid database,
+                           Policy &policy);
+
 } // namespace session_guard

@@ -59,6 +59,8 @@ struct Subject
 	State state;
 	std::array<char, NAMEDATALEN> database;
 	std::array<char, NAMEDATALEN> user;
+	/* Taken on by SET ROLE; of the guard only. */
+	std::array<char, NAMEDATALEN> taken_role;
 	std::array<char, NAMEDATALEN> application;
 	SockAddr address;
 	std::array<char, 1024> query;

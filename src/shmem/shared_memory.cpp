@@ -17,6 +17,7 @@
 #include "shmem/present_time.h"
 #include "shmem/published.h"
 #include "shmem/published_rules.h"
+#include "shmem/taken_role.h"
 #include "shmem/tracking.h"
 #include "shmem/worker_slot.h"
 
@@ -41,6 +42,7 @@ constexpr Part parts[] = {
     {event_ring_size, event_ring_init},       {closings_size, closings_init},
     {end_requests_size, end_requests_init},   {client_sockets_size, client_sockets_init},
     {newcomers_size, newcomers_init},         {published_rules_size, published_rules_init},
+    {taken_roles_size, taken_roles_init},
 };
 
 bool is_there = false;

@@ -154,6 +154,7 @@ fill(BackendSnapshot &snapshot, int slot, const PgBackendStatus &entry, const Pu
 	snapshot.session = session_of(slot, entry, published, wait, process);
 	snapshot.backend = {.id = snapshot.session.id, .slot = slot, .process = process};
 	snapshot.role = entry.st_userid;
+	snapshot.taken_role = taken_role_of(slot, entry.st_proc_start_timestamp);
 	snapshot.database = entry.st_databaseid;
 	snapshot.kind = entry.st_backendType;
 	snapshot.is_guarded_worker = is_guarded_worker(process, entry.st_procpid, snapshot.kind);

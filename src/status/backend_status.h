@@ -12,6 +12,7 @@
 #include "pg/pg.h"
 
 #include "shmem/backend_ref.h"
+#include "shmem/taken_role.h"
 
 #include "status/process_horizon.h"
 #include "status/slots.h"
@@ -26,6 +27,7 @@ struct BackendSnapshot
 	/* Its id is that of the backend. */
 	Session session;
 	Oid role;
+	TakenRole taken_role;
 	Oid database;
 	BackendType kind;
 	/* It is a background worker that is guarded like a client's session. */

@@ -35,6 +35,7 @@ bound_of(const BackendSnapshot &snapshot)
 {
 	Bound bound = bound_of(snapshot.role, snapshot.database);
 
+	bound.taken_role = snapshot.taken_role.role;
 	strlcpy(bound.application_name, snapshot.application_name, sizeof(bound.application_name));
 	bound.client_address = address_of(snapshot.client_address);
 	bound.slot = snapshot.backend.slot;

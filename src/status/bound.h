@@ -15,6 +15,8 @@ namespace session_guard
 struct Bound
 {
 	Oid role;
+	/* Taken on by SET ROLE; InvalidOid if none was. */
+	Oid taken_role;
 	Oid database;
 	char application_name[NAMEDATALEN];
 	/* None: a Unix-domain socket, or no client. */
