@@ -1,5 +1,5 @@
--- A limit that is stored for a role and ends none of its sessions is stored all the same, and a
--- NOTICE says so; nobody is told of any other.
+-- A limit that is stored for a role and ends none of its sessions, or an exemption that spares none,
+-- is stored all the same, and a NOTICE says so; nobody is told of any other.
 CREATE ROLE regress_owner SUPERUSER LOGIN;
 CREATE ROLE regress_group;
 CREATE ROLE regress_web LOGIN IN ROLE regress_group;
@@ -9,6 +9,8 @@ CREATE ROLE regress_web LOGIN IN ROLE regress_group;
 ALTER ROLE regress_owner SET pg_session_guard.statement_timeout = '1min';
 ALTER ROLE regress_owner IN DATABASE postgres SET pg_session_guard.session_timeout TO 3600;
 ALTER USER regress_group SET PG_SESSION_GUARD.Idle_Session_Timeout = '1h';
+ALTER ROLE regress_group SET pg_session_guard.Exempt = on;
+ALTER ROLE regress_group IN DATABASE postgres SET pg_session_guard.exempt TO 'tr';
 -- Of a superuser who cannot log in that is what counts.
 ALTER ROLE regress_owner NOLOGIN;
 ALTER ROLE regress_owner SET pg_session_guard.transaction_timeout = '1min';
@@ -33,7 +35,8 @@ ALTER ROLE ALL RESET pg_session_guard.statement_timeout;
 ALTER DATABASE postgres SET pg_session_guard.statement_timeout = '1min';
 ALTER DATABASE postgres RESET pg_session_guard.statement_timeout;
 -- What is no limit, or none that is in force.
-ALTER ROLE regress_owner SET pg_session_guard.exempt = off;
+ALTER ROLE regress_owner SET pg_session_guard.exempt = on;
+ALTER ROLE regress_group SET pg_session_guard.exempt = off;
 ALTER ROLE regress_owner SET pg_session_guard.cancel_grace = '1min';
 ALTER ROLE regress_owner SET pg_session_guard.statement_timeout = 0;
 ALTER ROLE regress_owner SET pg_session_guard.statement_timeout FROM CURRENT;

@@ -1,5 +1,5 @@
 /*
- * Limits that bind no session (see unbound_limit.h).
+ * Settings that bind or spare no session (see unbound_limit.h).
  */
 #include "backend/unbound_limit.h"
 
@@ -11,6 +11,9 @@ namespace session_guard
 
 namespace
 {
+
+constexpr const char *hint_of_rules =
+    "Rules in session_guard.rule select sessions by the roles that they are members of.";
 
 /* The value that is to be stored; nullptr if there is none, or the server will reject it. */
 const char *
@@ -41,9 +44,15 @@ oid_of(const RoleSpec &role)
 	}
 }
 
-/* The limit that a command on a role puts in force for it; none if it does not. */
-std::optional<Limit>
-limit_of(const AlterRoleSetStmt &command)
+/* What is stored; none if it neither puts a limit in force nor exempts. */
+struct Stored
+{
+	/* None: it is the exemption. */
+	std::optional<Limit> limit;
+};
+
+std::optional<Stored>
+stored_by(const AlterRoleSetStmt &command)
 {
 	const char *name = command.setstmt->name;
 
@@ -51,7 +60,29 @@ limit_of(const AlterRoleSetStmt &command)
 	if (command.role == nullptr || name == nullptr || !is_our_setting(name))
 		return std::nullopt;
 	const char *value = value_of(*command.setstmt);
-	return value != nullptr ? limit_put_in_force(name, value) : std::nullopt;
+	if (value == nullptr)
+		return std::nullopt;
+	if (std::optional<Limit> limit = limit_put_in_force(name, value))
+		return Stored{.limit = limit};
+	return exempts(name, value) ? std::optional(Stored{.limit = std::nullopt}) : std::nullopt;
+}
+
+/* It cannot log in: a limit binds whoever takes it on, but an exemption cannot be taken on. */
+void
+report_cannot_log_in(const UnboundLimit &unbound)
+{
+	const char *role = NameStr(unbound.role);
+
+	if (unbound.limit)
+		ereport(NOTICE, (errmsg("role \"%s\" cannot log in, and its pg_session_guard.%s binds only "
+		                        "sessions that take it on by SET ROLE",
+		                        role, facts(*unbound.limit).name.data()),
+		                 errhint("%s", hint_of_rules)));
+	else
+		ereport(NOTICE, (errmsg("role \"%s\" cannot log in, and its pg_session_guard.exempt "
+		                        "spares no session",
+		                        role),
+		                 errhint("%s", hint_of_rules)));
 }
 
 } // namespace
@@ -59,17 +90,17 @@ limit_of(const AlterRoleSetStmt &command)
 std::optional<UnboundLimit>
 find_unbound_limit(const AlterRoleSetStmt &command)
 {
-	std::optional<Limit> limit = limit_of(command);
+	std::optional<Stored> stored = stored_by(command);
 
-	if (!limit)
+	if (!stored)
 		return std::nullopt;
 	HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(oid_of(*command.role)));
 	if (!HeapTupleIsValid(tuple))
 		return std::nullopt;
 	auto role = reinterpret_cast<Form_pg_authid>(GETSTRUCT(tuple));
 	UnboundLimit unbound{
-	    .limit = *limit, .cannot_log_in = !role->rolcanlogin, .role = role->rolname};
-	bool is_spared = role->rolsuper && configured_policy().exempt_superusers;
+	    .limit = stored->limit, .cannot_log_in = !role->rolcanlogin, .role = role->rolname};
+	bool is_spared = stored->limit && role->rolsuper && configured_policy().exempt_superusers;
 	ReleaseSysCache(tuple);
 	return unbound.cannot_log_in || is_spared ? std::optional(unbound) : std::nullopt;
 }
@@ -77,20 +108,12 @@ find_unbound_limit(const AlterRoleSetStmt &command)
 void
 report_unbound_limit(const UnboundLimit &unbound)
 {
-	const char *limit = facts(unbound.limit).name.data();
-	const char *role = NameStr(unbound.role);
-
 	if (unbound.cannot_log_in)
-		ereport(NOTICE,
-		        (errmsg("role \"%s\" cannot log in, and its members are not bound by its "
-		                "pg_session_guard.%s",
-		                role, limit),
-		         errdetail("A limit binds the sessions that have logged in as the role that it is "
-		                   "set for."),
-		         errhint("Set the limit for the roles that log in, or for a database.")));
+		report_cannot_log_in(unbound);
 	else
 		ereport(NOTICE,
-		        (errmsg("role \"%s\" is spared from its pg_session_guard.%s", role, limit),
+		        (errmsg("role \"%s\" is spared from its pg_session_guard.%s", NameStr(unbound.role),
+		                facts(*unbound.limit).name.data()),
 		         errdetail("It is a superuser, and pg_session_guard.exempt_superusers is on.")));
 }
 

@@ -77,6 +77,13 @@ limit_put_in_force(const char *name, const char *value)
 }
 
 bool
+exempts(const char *name, const char *value)
+{
+	return pg_strcasecmp(name, "pg_session_guard.exempt") == 0 &&
+	       parse_switch(value).value_or(false);
+}
+
+bool
 any_storable_setting(bool (*condition)(const char *name))
 {
 	return condition("pg_session_guard.exempt") || condition("pg_session_guard.cancel_grace") ||

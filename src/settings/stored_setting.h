@@ -30,6 +30,9 @@ bool is_our_setting(const char *name);
  */
 std::optional<Limit> limit_put_in_force(const char *name, const char *value);
 
+/* Is it the name of the exemption, in whatever case it is written, and does the value exempt? */
+bool exempts(const char *name, const char *value);
+
 /* Does a condition hold for the name of any setting that can be stored for roles and databases? */
 bool any_storable_setting(bool (*condition)(const char *name));
 

@@ -72,7 +72,7 @@ like($notices->(q{ALTER ROLE owner SET pg_session_guard.statement_timeout = '1h'
 set_limits($node, exempt_superusers => 'off', statement_timeout => '2h');
 is($notices->(q{ALTER ROLE owner SET pg_session_guard.statement_timeout = '1h'}), '', 'or is not');
 like($notices->(q{ALTER ROLE readers SET pg_session_guard.statement_timeout FROM CURRENT}),
-	qr/^NOTICE:  role "readers" cannot log in, and its members are not bound by its pg_session_guard\.statement_timeout$/m,
+	qr/^NOTICE:  role "readers" cannot log in, and its pg_session_guard\.statement_timeout binds only sessions that take it on by SET ROLE$/m,
 	'nobody logs in as a group');
 set_limits($node, statement_timeout => '0');
 is($notices->(q{ALTER ROLE readers SET pg_session_guard.statement_timeout FROM CURRENT}), '', 'unless it is off');
