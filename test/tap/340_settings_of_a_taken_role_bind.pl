@@ -55,12 +55,13 @@ my %roles = (
 	lax => { idle_session_timeout => '1h', cancel_grace => '1h' },
 	boundless => { idle_session_timeout => '0' });
 sql((map { "CREATE ROLE $_" } sort(keys %roles), 'vip', 'boss SUPERUSER'),
-	'CREATE ROLE app LOGIN NOINHERIT; CREATE ROLE strict LOGIN NOINHERIT; CREATE ROLE spared LOGIN; CREATE ROLE owner LOGIN SUPERUSER',
-	'GRANT ' . join(', ', sort(keys %roles), 'vip', 'boss') . ' TO app, strict, spared',
+	'CREATE ROLE app LOGIN NOINHERIT; CREATE ROLE strict LOGIN NOINHERIT; CREATE ROLE spared LOGIN; CREATE ROLE owner LOGIN SUPERUSER; CREATE ROLE starter LOGIN',
+	'GRANT ' . join(', ', sort(keys %roles), 'vip', 'boss') . ' TO app, strict, spared, starter', q{ALTER ROLE starter SET role = 'reader'},
 	q{CREATE FUNCTION rest() RETURNS void LANGUAGE plpgsql SET role = 'reader' AS 'BEGIN PERFORM pg_sleep(600); END'});
 my %session = (
 	idle => session('app', 'SET ROLE reader'),
 	in_transaction => session('app', 'BEGIN', 'SET LOCAL ROLE "an Editor"'),
+	started_with => session('starter'),
 	(map { $_ => session('app') } qw(statement function same_string prepared stubborn)),
 	# Nobody has more than its own by what it takes on.
 	(map { ("strict_$_" => session('strict', "SET ROLE $_")) } qw(lax boundless vip boss)),
@@ -102,6 +103,7 @@ $session{transaction}->run('SET LOCAL ROLE batch');
 
 my %ended = (
 	idle => 'role "reader" taken by SET ROLE',
+	started_with => 'role "reader" taken by SET ROLE',
 	in_transaction => 'role "an Editor" taken by SET ROLE in database "postgres"',
 	transaction => 'role "batch" taken by SET ROLE',
 	strict => 'role "strict"',
