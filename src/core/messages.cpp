@@ -279,13 +279,16 @@ namespace
 void
 append_set_for_some(Text &text, bool is_set_for_all, const SetForSome &set_for)
 {
-	if (!set_for.roles_or_databases && !set_for.rules)
-		return;
-	text.append(is_set_for_all ? ", otherwise" : "");
+	bool is_set = is_set_for_all || set_for.roles_or_databases || set_for.rules;
+
+	if (is_set_for_all && (set_for.roles_or_databases || set_for.rules))
+		text.append(", otherwise");
 	if (set_for.roles_or_databases)
 		text.append(" for some roles or databases");
 	if (set_for.rules)
 		text.append(set_for.roles_or_databases ? " and by rules" : " by rules");
+	if (set_for.trials)
+		text.append(is_set ? ", and logged by rules" : " to be logged by rules");
 }
 
 } // namespace

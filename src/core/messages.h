@@ -55,6 +55,8 @@ struct SetForSome
 {
 	bool roles_or_databases;
 	bool rules;
+	/* Rules set it, too, but only log. */
+	bool trials;
 };
 
 /*

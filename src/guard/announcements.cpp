@@ -73,7 +73,8 @@ LimitCensus::announce() const
 		else
 			append_in_force(text, limit, base_policy(),
 			                {.roles_or_databases = is_set_for_roles_or_databases(limit),
-			                 .rules = is_set_by_rules(limit)},
+			                 .rules = is_enforced_by_rules(limit),
+			                 .trials = is_tried_by_rules(limit)},
 			                counts_[index_of(limit)], catch_up_rate());
 		ereport(LOG, (errmsg_internal("%s", text.c_str())));
 	}

@@ -320,6 +320,12 @@ is_set_by_rules(Limit limit)
 }
 
 bool
+is_enforced_by_rules(Limit limit)
+{
+	return (ruled_limits & bit_of(limit)) != 0;
+}
+
+bool
 is_tried_by_rules(Limit limit)
 {
 	return (tried_limits & bit_of(limit)) != 0;

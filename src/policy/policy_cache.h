@@ -64,7 +64,8 @@ bool is_in_force(Limit limit);
 bool is_set_for_roles_or_databases(Limit limit);
 bool is_set_by_rules(Limit limit);
 
-/* Is it set to be logged only, by a rule? */
+/* Is it set by a rule that is enforced, or by one that only logs? */
+bool is_enforced_by_rules(Limit limit);
 bool is_tried_by_rules(Limit limit);
 
 /* The shortest pause after which an episode of anybody could be due; 0: no limit is set. */

@@ -65,7 +65,8 @@ in_force(Limit limit, const Policy &policy, const Census &census, std::int64_t r
 	std::array<char, 640> buffer;
 	Text text(buffer);
 
-	append_in_force(text, limit, policy, {.roles_or_databases = is_stored, .rules = false}, census,
+	append_in_force(text, limit, policy,
+	                {.roles_or_databases = is_stored, .rules = false, .trials = false}, census,
 	                rate);
 	return std::string(text.view());
 }
