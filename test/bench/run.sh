@@ -3,7 +3,7 @@
 #
 #   test/bench/run.sh [--rounds N] [--output DIR] [NAME...]
 #
-# Names: lateness edge quiet scan functions locks memory growth core connect busy; all if none is given, which
+# Names: lateness edge quiet scan rules functions locks memory growth core connect busy; all if none is given, which
 # takes some forty minutes.  With --output, DIR gets benchmarks.csv, machine.txt and, if gnuplot is there
 # and what they show was measured, lateness.svg and growth.svg.  Peers are measured too if they are
 # there: pgbouncer, pg_cron.
@@ -13,7 +13,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../../scripts/common.sh"
 
-all=(lateness edge quiet scan functions locks memory growth core connect busy)
+all=(lateness edge quiet scan rules functions locks memory growth core connect busy)
 work=
 rounds=5
 output=

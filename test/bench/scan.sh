@@ -79,6 +79,34 @@ bench_scan() {
 	remove_settings 100
 }
 
+# Make so many rules, that select by role, by name of the application, by address and by query.
+make_rules() {
+	sql 'TRUNCATE session_guard.rule'
+	sql "INSERT INTO session_guard.rule (position, name, roles, application_name, client_addr, query, statement_timeout)
+		SELECT i, 'rule ' || i, ARRAY['web'], CASE i % 4 WHEN 1 THEN 'app' || i || '%' END,
+			CASE i % 4 WHEN 2 THEN ARRAY[('10.' || i % 250 || '.0.0/16')::cidr] END,
+			CASE i % 4 WHEN 3 THEN 'job ' || i || '\\M' END, '1 h'
+		FROM generate_series(1, $1) i"
+	sleep 0.5
+}
+
+bench_rules() {
+	local sessions=1000 rules
+	heading "$sessions sessions of as many applications, and SELECT pid FROM pg_stat_get_activity(NULL)"
+	prepare_comparison
+	open_sessions $sessions "state = 'idle' AND application_name LIKE 'app%'" \
+		$'SET application_name = \'app:client_id\';\n\\sleep 1800 s'
+	for rules in 0 100 1000; do
+		make_rules $rules
+		full_scans
+		compare_scans "$sessions sessions and $rules rules" 'full scan'
+		scans_between
+		compare_scans "$sessions sessions and $rules rules" 'scan in between'
+	done
+	close_idle
+	sql 'TRUNCATE session_guard.rule'
+}
+
 # Signal all of a database's sessions, and wait until none is left.
 bare_signals="DO \$\$ BEGIN
 	PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shop';

@@ -14,7 +14,7 @@ use Test::More;
 my $readme = slurp_file("$FindBin::RealBin/../../README.md");
 my $node = guard_node('main');
 $node->safe_psql('postgres', $_)
-  for map({ "CREATE DATABASE $_" } 'wiki', 'shop'), map({ "CREATE ROLE $_ LOGIN" } 'app', 'reports', 'backup', 'authenticator', 'anon', 'authenticated');
+  for map({ "CREATE DATABASE $_" } 'wiki', 'shop'), map({ "CREATE ROLE $_ LOGIN" } 'app', 'reports', 'backup', 'authenticator', 'anon', 'authenticated', 'analysts', 'oncall', 'vault_users');
 $node->safe_psql('postgres', 'CREATE TABLE orders (id int)');
 
 # A block runs as a script.
