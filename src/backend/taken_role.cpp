@@ -21,7 +21,9 @@ GucStringAssignHook assign_session_authorization = nullptr;
 void
 publish_current_role()
 {
-	publish_taken_role({.role = GetCurrentRoleId(), .since = monotonic_now()});
+	Oid role = GetCurrentRoleId();
+
+	publish_taken_role({.role = role, .since = role != InvalidOid ? monotonic_now() : 0});
 }
 
 void

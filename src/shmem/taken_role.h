@@ -17,7 +17,7 @@ struct TakenRole
 {
 	/* InvalidOid if the session is the role that it has logged in as. */
 	Oid role;
-	/* When it was taken on. */
+	/* When it was taken on; 0 if none was. */
 	Instant since;
 };
 static_assert(std::is_trivially_copyable_v<TakenRole>);
