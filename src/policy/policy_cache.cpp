@@ -138,6 +138,7 @@ policy_by_settings(const Bound &bound)
 	if (!stored_settings_were_read() || !rules_were_read())
 		policy.mode = Mode::Off;
 	apply_role_database_settings(stored_settings(), bound.role, bound.database, policy);
+	tighten_by_taken_role(stored_settings(), bound.taken_role, bound.database, policy);
 	return policy;
 }
 
@@ -191,7 +192,6 @@ plan_policy(const Bound &bound)
 		apply_rules_to(current_rules(), session, unknown, Doubt::Binds, planned.policy);
 		planned.depends_on_query = depends_on_query(current_rules(), session);
 	}
-	tighten_by_taken_role(stored_settings(), bound.taken_role, bound.database, planned.policy);
 	return planned;
 }
 
@@ -223,7 +223,6 @@ policy_by_query(const Bound &bound, const char *query)
 	};
 
 	apply_rules_to(current_rules(), selected(bound), match, Doubt::Spares, policy);
-	tighten_by_taken_role(stored_settings(), bound.taken_role, bound.database, policy);
 	return policy;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The policy of each session, for the guard: the server's configuration, with
- * the settings of the session's role and database, what the rules make of it, and the settings of
- * the role that it has taken on.
+ * the settings of the session's role and database, those of the role that it has taken on, and what
+ * the rules make of all that.
  *
  * Settings and rules are read again when the server says that something has changed,
  * so cheaply that it can precede each evaluation: an exemption that was committed

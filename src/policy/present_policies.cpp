@@ -179,9 +179,9 @@ PresentPolicies::policy_of(Superuser superuser, const Bound &bound, const char *
 	if (superuser == Superuser::Dropped)
 		counted.role = InvalidOid;
 	apply_role_database_settings(reading_, counted.role, counted.database, policy);
+	tighten_by_taken_role(reading_, bound.taken_role, bound.database, policy);
 	if (!rules_.all().empty())
 		apply_rules(counted, query, policy);
-	tighten_by_taken_role(reading_, bound.taken_role, bound.database, policy);
 	return policy;
 }
 
