@@ -1,8 +1,8 @@
 /*
  * The policy of each session as any session can read it, without the guard: the
  * server's configuration, with the settings of the session's role and database, those of the role
- * that it has taken on, and what the rules make of all that.  The settings of the session that reads
- * do not matter.
+ * that it has taken on, and what the rules make of all that.  The settings of the session that
+ * reads do not matter.
  *
  * The rules are read from their table by those who are connected to its database; others have what
  * the guard has published.
