@@ -20,7 +20,9 @@
 #include "policy/rule_changes.h"
 #include "policy/rule_table.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace session_guard
 {
@@ -36,7 +38,7 @@ std::uint64_t compiled_with_catalogs;
 
 ReadingAttempts attempts;
 bool said_locked = false;
-CatalogWork reading_work{.what = "read the rules", .has_failed = false};
+bool said_failed = false;
 
 /* What tells that the table may have changed since it was read. */
 Oid table_read = InvalidOid;
@@ -77,9 +79,25 @@ struct Reading
 	RuleImage image;
 };
 
+/* A table that cannot be read is no reason to leave the other catalogs alone for a while. */
+void
+report_failed(const ErrorData &error)
+{
+	count(shared_counters().lock_skips);
+	if (said_failed)
+		return;
+	said_failed = true;
+	note_error(error.message);
+	ereport(LOG, (errcode(error.sqlerrcode), errmsg("could not read the rules: %s", error.message),
+	              attempts.was_read()
+	                  ? errdetail("The session guard goes on with what it read of them last.")
+	                  : errdetail("The session guard has not read them yet, and ends nobody.")));
+}
+
 Attempt
 try_reading(Reading &reading)
 {
+	ErrorData *error = nullptr;
 	bool is_locked = false;
 	auto read = [&]
 	{
@@ -93,9 +111,13 @@ try_reading(Reading &reading)
 			reading.image = read_rule_table(reading.table);
 	};
 
-	if (!catalogs_can_be_read() || !with_catalogs(reading_work, read))
+	if (!catalogs_can_be_read())
 		return Attempt::Failed;
-	return is_locked ? Attempt::Locked : Attempt::Read;
+	if (run_in_subtransaction(read, any_error, &error))
+		return is_locked ? Attempt::Locked : Attempt::Read;
+	report_failed(*error);
+	FreeErrorData(error);
+	return Attempt::Failed;
 }
 
 Attempt
@@ -104,16 +126,16 @@ read_now(Reading &reading)
 	await_stored_changes();
 	/* Taken before the reading: what changes meanwhile is read again. */
 	std::uint32_t changes = stored_change_count();
-	is_changed = false;
+	bool was_changed = std::exchange(is_changed, false);
 	Attempt attempt = try_reading(reading);
 
 	if (attempt != Attempt::Read)
-		is_changed = true;
+		is_changed |= was_changed;
 	if (attempt == Attempt::Locked)
 		report_locked();
 	if (attempt != Attempt::Read)
 		return attempt;
-	said_locked = false;
+	said_locked = said_failed = false;
 	table_read = reading.table;
 	changes_at_reading = changes;
 	read_at = monotonic_now();
@@ -201,10 +223,15 @@ adopt(RuleImage fresh)
 	report_problems();
 }
 
-/* Is the table to be read though no message has come?  One could have been kept from coming. */
+/*
+ * Is the table to be read, also though no message has come: one could have been kept from coming?
+ * One that could not be read is not tried at each evaluation.
+ */
 bool
 is_to_be_read()
 {
+	if (attempts.has_failed() && attempts.pause_before_next() > 0)
+		return false;
 	return rules_are_stale() || monotonic_now() - read_at >= naptime();
 }
 
@@ -246,7 +273,7 @@ refresh_rules()
 		else if (rules_are_stale())
 			attempts.note_doubt();
 	}
-	else
+	else if (!attempts.has_failed())
 		attempts.note_fresh();
 	if (!rules.all().empty() && compiled_with_catalogs != catalog_readings())
 		compile(image);

@@ -3,6 +3,8 @@
  */
 #include "policy/present_policies.h"
 
+#include "pg/subtransaction.h"
+
 #include "settings/settings.h"
 
 #include "shmem/policy_state.h"
@@ -83,19 +85,30 @@ has_rule_table()
 }
 
 /*
- * The rows of the rules.  Who can read the table has what is committed now, unless somebody has
- * locked it; the guard may not have read it yet.
+ * The rows of the rules.  Who can read the table has what is committed now; the guard may not have
+ * read it yet.  Locked, or not as the extension has made it, it stops the guard's reading as well.
  */
 RuleImage
 rules_now()
 {
-	Oid table = has_rule_table() ? find_rule_table() : InvalidOid;
+	RuleImage image;
+	ErrorData *error = nullptr;
+	bool is_read = false;
+	auto read = [&]
+	{
+		Oid table = has_rule_table() ? find_rule_table() : InvalidOid;
 
-	if (!OidIsValid(table) || !ConditionalLockRelationOid(table, AccessShareLock))
-		return copy_published_rules().image;
-	RuleImage image = read_rule_table(table);
-	UnlockRelationOid(table, AccessShareLock);
-	return image;
+		if (!OidIsValid(table) || !ConditionalLockRelationOid(table, AccessShareLock))
+			return;
+		image = read_rule_table(table);
+		UnlockRelationOid(table, AccessShareLock);
+		is_read = true;
+	};
+
+	if (!run_in_subtransaction(read, any_error, &error) &&
+	    error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	return is_read ? image : copy_published_rules().image;
 }
 
 Rules
