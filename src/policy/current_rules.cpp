@@ -223,16 +223,19 @@ adopt(RuleImage fresh)
 	report_problems();
 }
 
-/*
- * Is the table to be read, also though no message has come: one could have been kept from coming?
- * One that could not be read is not tried at each evaluation.
+/* Is the table to be read, also though no message has come: one could have been kept from coming?
  */
 bool
 is_to_be_read()
 {
-	if (attempts.has_failed() && attempts.pause_before_next() > 0)
-		return false;
 	return rules_are_stale() || monotonic_now() - read_at >= naptime();
+}
+
+/* One that is not as it should be is not read at each evaluation. */
+bool
+may_be_tried()
+{
+	return !said_failed || attempts.pause_before_next() == 0;
 }
 
 } // namespace
@@ -264,7 +267,7 @@ refresh_rules()
 
 	if (is_to_be_read())
 	{
-		if (attempts.attempt([&] { return read_now(reading); }))
+		if (may_be_tried() && attempts.attempt([&] { return read_now(reading); }))
 		{
 			attempts.note_fresh();
 			if (!is_alike(reading.image, image))
