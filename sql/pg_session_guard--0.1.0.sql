@@ -297,7 +297,7 @@ CREATE TABLE session_guard.rule (
 	query text
 		CONSTRAINT query_is_an_expression_of_1_to_1000_characters
 		CHECK (query IS NULL
-			OR pg_catalog.length(query) BETWEEN 1 AND 1000 AND ('' ~ query) IS NOT NULL),
+			OR query <> '' AND pg_catalog.length(query) <= 1000 AND ('' ~ query) IS NOT NULL),
 	idle_session_timeout interval
 		CONSTRAINT idle_session_timeout_is_0_or_100ms_to_10000d
 		CHECK (idle_session_timeout = '0'
@@ -353,17 +353,19 @@ CREATE TABLE session_guard.rule (
 		CHECK (roles IS NOT NULL OR client_addr IS NOT NULL
 			OR databases IS NOT NULL
 				AND pg_catalog.num_nonnulls(application_name, except_application_name, query) = 0
-			OR NOT (exempt OR 0 IN (max_horizon_age, max_memory) OR interval '0' IN (
-			idle_session_timeout, idle_in_transaction_session_timeout,
-			statement_timeout, transaction_timeout, maintenance_timeout,
-			session_timeout, idle_blocker_timeout, blocker_timeout))),
+			OR NOT (exempt OR 0 = ANY (ARRAY[max_horizon_age, max_memory])
+				OR interval '0' = ANY (ARRAY[
+				idle_session_timeout, idle_in_transaction_session_timeout, statement_timeout,
+				transaction_timeout, maintenance_timeout, session_timeout, idle_blocker_timeout,
+				blocker_timeout]))),
 	-- It would do nothing, or more than to write a line.
 	CONSTRAINT mode_log_exempts_nobody_and_switches_nothing_off
 		CHECK (mode <> 'log' OR exempt IS NULL
-			AND NOT (0 IN (max_horizon_age, max_memory) OR interval '0' IN (
-			idle_session_timeout, idle_in_transaction_session_timeout,
-			statement_timeout, transaction_timeout, maintenance_timeout,
-			session_timeout, idle_blocker_timeout, blocker_timeout))));
+			AND NOT (0 = ANY (ARRAY[max_horizon_age, max_memory])
+				OR interval '0' = ANY (ARRAY[
+				idle_session_timeout, idle_in_transaction_session_timeout, statement_timeout,
+				transaction_timeout, maintenance_timeout, session_timeout, idle_blocker_timeout,
+				blocker_timeout]))));
 REVOKE ALL ON session_guard.rule FROM PUBLIC;
 GRANT SELECT ON session_guard.rule TO pg_monitor;
 SELECT pg_catalog.pg_extension_config_dump('session_guard.rule', '');

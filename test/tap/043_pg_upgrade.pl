@@ -1,5 +1,6 @@
 # pg_upgrade with the library preloaded on both sides, and with limits that its
-# own sessions would break: the guard keeps out of it, and works afterwards.
+# own sessions would break: the guard keeps out of it, and works afterwards.  Rules
+# and what watches over them are as they were.
 
 use strict;
 use warnings FATAL => 'all';
@@ -26,7 +27,26 @@ $old->append_conf('postgresql.conf', $settings);
 $old->start;
 $old->safe_psql('postgres', 'CREATE ROLE web LOGIN; CREATE EXTENSION pg_session_guard');
 wait_for_guard($old);
+$old->safe_psql(
+	'postgres', q{
+	INSERT INTO session_guard.rule (position, name, roles, except_roles, client_addr, query, transaction_timeout, enabled)
+	VALUES (1, 'one', '{web}', '{pg_monitor}', '{10.0.0.0/8,::1}', '^SELECT', '5 min', false)});
+my $rules = rules($old);
 $old->stop;
+
+# The rules, and the definition of their table.
+sub rules
+{
+	my ($node) = @_;
+
+	return $node->safe_psql(
+		'postgres', q{
+		TABLE session_guard.rule;
+		SELECT tgname, tgenabled FROM pg_trigger
+		WHERE tgrelid = 'session_guard.rule'::regclass AND NOT tgisinternal ORDER BY tgname;
+		SELECT conname, condeferrable, pg_get_constraintdef(oid) FROM pg_constraint
+		WHERE conrelid = 'session_guard.rule'::regclass ORDER BY conname});
+}
 
 my $new = PostgreSQL::Test::Cluster->new('new');
 $new->init;
@@ -54,6 +74,7 @@ unlike($log, qr/LOG:  (session guard started|terminating session)/, 'no guard ha
 $new->append_conf('postgresql.conf', 'pg_session_guard.exempt_superusers = on');
 $new->start;
 wait_for_guard($new);
+is(rules($new), $rules, 'the rules are as they were');
 my ($culprit, $in_transaction) = map { open_session($new) } 1 .. 2;
 # Each may be ended while it does nothing, so nothing is asked of the culprit.
 start_query($in_transaction, 'BEGIN; SELECT pg_sleep(600)');

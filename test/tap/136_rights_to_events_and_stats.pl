@@ -89,7 +89,7 @@ my @functions = split /\n/, $node->safe_psql(
 	FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
 	WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND p.pronargs = 0
 		AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_session_guard')
-		AND p.proname <> 'session_guard_reset_stats'});
+		AND p.proname <> 'session_guard_reset_stats' AND p.prorettype <> 'trigger'::regtype});
 
 for my $user ('web', 'janitor')
 {
