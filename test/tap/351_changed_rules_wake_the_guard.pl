@@ -14,7 +14,7 @@ use RawSession;
 use Test::More;
 
 # With such a naptime nothing else has the guard read within the time of this test.
-my %settings = ('pg_session_guard.naptime' => '1h', 'wal_level' => 'logical', 'max_prepared_transactions' => 2);
+my %settings = ('pg_session_guard.naptime' => '1h', allows_streaming => 'logical', 'max_prepared_transactions' => 2);
 my $node = guard_node('main', %settings);
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
 my $admin = RawSession->connect($node, user => $superuser);
