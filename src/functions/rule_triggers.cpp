@@ -149,8 +149,8 @@ session_guard_note_rule_change(PG_FUNCTION_ARGS)
 
 	CacheInvalidateRelcache(data.tg_relation);
 	note_uncommitted_change();
-	/* No null, which a trigger must not return. */
-	return PointerGetDatum(nullptr);
+	/* No row, but not the null that a trigger must not return. */
+	return Datum{0};
 }
 
 Datum
@@ -161,5 +161,5 @@ session_guard_warn_of_unknown_names(PG_FUNCTION_ARGS)
 	                                       brings_row, "AFTER ROW for INSERT or UPDATE");
 
 	warn_of_unknown_names(row_of(data));
-	return PointerGetDatum(nullptr);
+	return Datum{0};
 }
