@@ -21,7 +21,7 @@ enum class Spared : std::uint8_t
 	Unreadable,
 	SyncRep,
 	RoleUnknown,
-	/* By ALTER ROLE or ALTER DATABASE SET pg_session_guard.exempt. */
+	/* By the setting pg_session_guard.exempt, stored or not, or by a rule. */
 	Exempt,
 	Superuser,
 	/* A background worker has no client for which it could wait too long. */

@@ -16,7 +16,7 @@ namespace session_guard::test
 namespace
 {
 
-constexpr Names names{.role = "app", .database = "shop"};
+constexpr Names names{.role = "app", .database = "shop", .rule = "reports", .taken_role = "anon"};
 
 std::string
 reason(const Verdict &verdict, const Policy &policy = PolicyBuilder())
@@ -106,6 +106,25 @@ TEST(SourceText, NamesTheRoleAndTheDatabase)
 	EXPECT_EQ(source(Source::Role), "role \"app\"");
 	EXPECT_EQ(source(Source::RoleInDatabase), "role \"app\" in database \"shop\"");
 	EXPECT_EQ(source(static_cast<Source>(99)), "");
+}
+
+TEST(SourceText, NamesTheRule)
+{
+	EXPECT_EQ(source(Source::Rule), "rule \"reports\"");
+	EXPECT_EQ(source(Source::Rule, {.role = "", .database = "", .rule = "a\"b"}),
+	          "rule \"a\"\"b\"");
+	/* It has been deleted meanwhile. */
+	EXPECT_EQ(source(Source::Rule, {.role = "app", .database = "shop"}), "a rule");
+}
+
+TEST(SourceText, NamesTheRoleThatWasTaken)
+{
+	EXPECT_EQ(source(Source::TakenRole), "role \"anon\" taken by SET ROLE");
+	EXPECT_EQ(source(Source::TakenRoleInDatabase),
+	          "role \"anon\" taken by SET ROLE in database \"shop\"");
+	EXPECT_EQ(source(Source::TakenRoleInDatabase,
+	                 {.role = "", .database = "d\"", .rule = {}, .taken_role = "r\""}),
+	          "role \"r\"\"\" taken by SET ROLE in database \"d\"\"\"");
 }
 
 TEST(SourceText, TakesLongNamesWhole)
@@ -313,6 +332,7 @@ TEST(SparedText, SaysWhereTheExemptionWasMade)
 	EXPECT_EQ(exempt_by(Source::Database), "exempt by database \"shop\"");
 	EXPECT_EQ(exempt_by(Source::Role), "exempt by role \"app\"");
 	EXPECT_EQ(exempt_by(Source::RoleInDatabase), "exempt by role \"app\" in database \"shop\"");
+	EXPECT_EQ(exempt_by(Source::Rule), "exempt by rule \"reports\"");
 }
 
 std::string_view

@@ -6,6 +6,7 @@
 #include "core/scan_pauses.h"
 #include "core/stillness.h"
 
+#include "unit/rules.h"
 #include "unit/situation.h"
 
 #include <gtest/gtest.h>
@@ -198,6 +199,75 @@ TEST(ShortestWithWaits, IsNoneWithoutALimitAndInModeOff)
 	policy.all_limits_at(minute);
 	EXPECT_EQ(shortest_with_waits(policy.mode(Mode::Log)), minute);
 	EXPECT_EQ(shortest_with_waits(policy.mode(Mode::Off)), 0);
+}
+
+/* What a rule asks for, of each kind of pause. */
+struct Pauses
+{
+	Duration pause;
+	Duration blocking;
+	Duration with_waits;
+
+	explicit Pauses(const Rule &rule)
+	    : pause(shortest_pause(rule)), blocking(shortest_blocking(rule)),
+	      with_waits(shortest_with_waits(rule))
+	{
+	}
+	explicit Pauses(const RoleDatabaseSettings &stored)
+	    : pause(shortest_pause(stored)), blocking(shortest_blocking(stored)),
+	      with_waits(shortest_with_waits(stored))
+	{
+	}
+	friend bool operator==(const Pauses &, const Pauses &) = default;
+};
+
+TEST(PausesOfRules, AreThoseOfTheSameLimitsStored)
+{
+	Pauses none(RoleDatabaseSettings{});
+
+	for (Limit limit : all_limits)
+	{
+		RuleBuilder rule = RuleBuilder().limit(limit, minute);
+		RoleDatabaseSettings stored{};
+
+		stored.limits[index_of(limit)] = minute;
+		Pauses expected = is_of_server(limit) ? none : Pauses(stored);
+		EXPECT_EQ(Pauses(rule.rule()), expected) << facts(limit).name;
+		/* Whom it means and whether it is enforced does not count. */
+		EXPECT_EQ(Pauses(RuleBuilder(rule).roles({}).query().rule()), expected);
+		EXPECT_EQ(Pauses(RuleBuilder(rule).only_logs().rule()), expected);
+		EXPECT_EQ(Pauses(RuleBuilder(rule).disabled().rule()), none);
+	}
+}
+
+TEST(PausesOfRules, AreTheShortestOfAll)
+{
+	for (Limit shortest : all_limits)
+	{
+		RuleBuilder rule;
+		RoleDatabaseSettings stored{};
+
+		if (is_of_server(shortest))
+			continue;
+		for (Limit limit : all_limits)
+		{
+			Duration value = limit == shortest ? minute : value_at(limit, hour);
+
+			rule.limit(limit, is_of_server(limit) ? 1 : value);
+			stored.limits[index_of(limit)] = is_of_server(limit) ? 0 : value;
+		}
+		EXPECT_EQ(Pauses(rule.rule()), Pauses(stored));
+	}
+}
+
+TEST(PausesOfRules, AreNoneIfItSwitchesOffOrDoesNotSpeak)
+{
+	RuleBuilder off = RuleBuilder().exempt(true);
+
+	EXPECT_EQ(Pauses(off.rule()), Pauses(RoleDatabaseSettings{}));
+	for (Limit limit : all_limits)
+		off.limit(limit, 0);
+	EXPECT_EQ(Pauses(off.rule()), Pauses(RoleDatabaseSettings{}));
 }
 
 TEST(ShortestBlocking, IsOfTheLimitsOnBlockingOnly)
