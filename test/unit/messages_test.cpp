@@ -16,7 +16,11 @@ namespace session_guard::test
 namespace
 {
 
-constexpr Names names{.role = "app", .database = "shop", .rule = "reports", .taken_role = "anon"};
+constexpr Names names{.role = "app",
+                      .database = "shop",
+                      .rule = "reports",
+                      .taken_role = "anon",
+                      .exempting_rule = "backups"};
 
 std::string
 reason(const Verdict &verdict, const Policy &policy = PolicyBuilder())
@@ -332,7 +336,7 @@ TEST(SparedText, SaysWhereTheExemptionWasMade)
 	EXPECT_EQ(exempt_by(Source::Database), "exempt by database \"shop\"");
 	EXPECT_EQ(exempt_by(Source::Role), "exempt by role \"app\"");
 	EXPECT_EQ(exempt_by(Source::RoleInDatabase), "exempt by role \"app\" in database \"shop\"");
-	EXPECT_EQ(exempt_by(Source::Rule), "exempt by rule \"reports\"");
+	EXPECT_EQ(exempt_by(Source::Rule), "exempt by rule \"backups\"");
 }
 
 std::string_view
@@ -446,6 +450,29 @@ TEST(InForce, SaysThatItIsOtherwiseForSome)
 	    in_force(Limit::Statement, policy, 2, 10, true),
 	    "pg_session_guard.statement_timeout is in force at 1 min, otherwise for some roles or "
 	    "databases, 2 sessions are over it now, ending 10 per second");
+}
+
+TEST(InForce, SaysThatItIsOtherwiseByRules)
+{
+	auto set_for = [](Duration value, const SetForSome &some)
+	{
+		std::array<char, 300> buffer;
+		Text text(buffer);
+
+		append_in_force(text, Limit::Statement, PolicyBuilder().limit(Limit::Statement, value),
+		                some, {.over = 0, .spared = {}}, 10);
+		return std::string(text.view());
+	};
+	std::string start = "pg_session_guard.statement_timeout is in force";
+	std::string end = ", 0 sessions are over it now";
+
+	EXPECT_EQ(set_for(minute, {.roles_or_databases = false, .rules = true}),
+	          start + " at 1 min, otherwise by rules" + end);
+	EXPECT_EQ(set_for(minute, {.roles_or_databases = true, .rules = true}),
+	          start + " at 1 min, otherwise for some roles or databases and by rules" + end);
+	EXPECT_EQ(set_for(0, {.roles_or_databases = false, .rules = true}), start + " by rules" + end);
+	EXPECT_EQ(set_for(0, {.roles_or_databases = true, .rules = true}),
+	          start + " for some roles or databases and by rules" + end);
 }
 
 TEST(InForce, SaysThatItIsForSomeOnly)

@@ -168,6 +168,40 @@ TEST(TrialOf, LeavesTheOtherLimits)
 		          each == Limit::Statement ? minute : value_at(each, hour));
 }
 
+/* Whoever is logged has been sampled in time for that. */
+TEST(WithTrials, HasTheStricterOfALimitAndItsTrial)
+{
+	auto value = [](const Policy &policy)
+	{ return threshold_of(with_trials(policy).limits, Limit::Statement).value; };
+
+	EXPECT_EQ(value(under({tried(minute)}, settings())), minute);
+	EXPECT_EQ(value(under({tried(hour)}, settings())), 5 * minute);
+	EXPECT_EQ(value(under({tried(hour)}, settings(0))), hour);
+	EXPECT_EQ(value(settings()), 5 * minute);
+	EXPECT_EQ(value(settings(0)), 0);
+}
+
+/* With mode = log both are logged, each once. */
+TEST(TrialOf, IsLoggedApartFromTheLimit)
+{
+	Situation situation(Limit::Statement, SessionBuilder().running(noon));
+	Policy policy = under({tried(minute)}, situation.policy);
+	TrackingState &tracking = situation.tracking;
+	auto now = [&](bool is_trial)
+	{
+		situation.policy = is_trial ? trial_of(policy, Limit::Statement) : policy;
+		return situation.decide_at(over_limit);
+	};
+
+	policy.mode = Mode::Log;
+	expect_due(now(true), Action::Log);
+	tracking.logged[logged_index(Limit::Statement, true)] = noon;
+	expect_nothing(now(true));
+	expect_due(now(false), Action::Log);
+	tracking.logged[logged_index(Limit::Statement, false)] = noon;
+	expect_nothing(now(false));
+}
+
 TEST(TrialOf, IsOnlyLogged)
 {
 	Session session = SessionBuilder().running(noon);
