@@ -225,11 +225,11 @@ enum class Source : std::uint8_t
 	Database,
 	Role,
 	RoleInDatabase,
-	/* A rule, which is given with it. */
-	Rule,
 	/* Stored for a role that the session has taken on by SET ROLE. */
 	TakenRole,
 	TakenRoleInDatabase,
+	/* A rule, which is given with it. */
+	Rule,
 };
 
 /* Does it bind a session only for a role that it has taken on by SET ROLE? */
