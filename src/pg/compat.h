@@ -449,6 +449,17 @@ assign_hook_of(const char *setting)
 #endif
 }
 
+/* Begin to read a table from its start to its end; 19 also asks what is to be done on the way. */
+inline TableScanDesc
+begin_table_scan(Relation table, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_beginscan(table, snapshot, 0, nullptr, SO_NONE);
+#else
+	return table_beginscan(table, snapshot, 0, nullptr);
+#endif
+}
+
 /* A tranche for LWLocks of our own; in the postmaster, from which all processes have its name. */
 inline int
 new_lwlock_tranche(const char *name)

@@ -3,6 +3,7 @@
  */
 #include "policy/rule_table.h"
 
+#include "pg/compat.h"
 #include "pg/growing_array.h"
 
 #include "settings/limit_settings.h"
@@ -166,17 +167,16 @@ network_of(Datum value)
 	return network;
 }
 
-/* As intervals are compared: a month has 30 days, a day 24 hours. */
+/* As intervals are compared: a month has 30 days, a day 24 hours.  What is longer than any limit
+ * may be is cut, so that nothing overflows. */
 std::int64_t
 duration_of(const Interval &interval)
 {
 	constexpr std::int64_t most_days = 100000;
-	std::int64_t days = interval.month * std::int64_t{30} + interval.day;
+	std::int64_t days =
+	    interval.month * std::int64_t{30} + interval.day + interval.time / USECS_PER_DAY;
 
-	/* What is longer is refused below; here it must not overflow. */
-	return std::clamp(days, -most_days, most_days) * USECS_PER_DAY +
-	       std::clamp<std::int64_t>(interval.time, -most_days * USECS_PER_DAY,
-	                                most_days * USECS_PER_DAY);
+	return std::clamp(days, -most_days, most_days) * USECS_PER_DAY + interval.time % USECS_PER_DAY;
 }
 
 /* What a rule says of a limit; none if nothing. */
@@ -244,7 +244,7 @@ read_rows(Relation table)
 {
 	GrowingArray<RuleRow> rows;
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(table, snapshot, 0, nullptr);
+	TableScanDesc scan = begin_table_scan(table, snapshot);
 
 	while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection))
 		rows.add(row_of({.table = table, .tuple = tuple}));

@@ -60,7 +60,7 @@ template <typename T> class CatalogReading
 
 	/* Have it read anew when the server says that this cache may have changed. */
 	void
-	watch(int cache)
+	watch(CacheId cache)
 	{
 		CacheRegisterSyscacheCallback(cache, mark_stale, PointerGetDatum(this));
 	}
