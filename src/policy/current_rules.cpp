@@ -94,6 +94,19 @@ report_failed(const ErrorData &error)
 	                  : errdetail("The session guard has not read them yet, and ends nobody.")));
 }
 
+/* Find the table and lock it: what was found may have been replaced before the lock. */
+bool
+lock_present_table(Oid &table)
+{
+	do
+	{
+		table = find_rule_table();
+		if (OidIsValid(table) && !lock_rule_table(table))
+			return false;
+	} while (find_rule_table() != table);
+	return true;
+}
+
 Attempt
 try_reading(Reading &reading)
 {
@@ -101,13 +114,8 @@ try_reading(Reading &reading)
 	bool is_locked = false;
 	auto read = [&]
 	{
-		is_locked = !lock_for_rules();
-		if (is_locked)
-			return;
-		reading.table = find_rule_table();
-		is_locked = OidIsValid(reading.table) && !lock_rule_table(reading.table);
-		/* It may have been dropped before the lock. */
-		if (!is_locked && OidIsValid(reading.table) && find_rule_table() == reading.table)
+		is_locked = !lock_for_rules() || !lock_present_table(reading.table);
+		if (!is_locked && OidIsValid(reading.table))
 			reading.image = read_rule_table(reading.table);
 	};
 
