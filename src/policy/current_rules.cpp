@@ -153,6 +153,29 @@ read_now(Reading &reading)
 /* Names of the catalogs that were read last, while rules are compiled. */
 const CatalogNames *names = nullptr;
 
+/* Was what is wrong with the names of a rule so before? */
+bool
+was_said(const Rules &now, std::size_t index, const Rules &before)
+{
+	std::optional<std::size_t> old = before.find(now.row(index).name);
+
+	return old && before.all()[*old].is_enabled && before.problem(*old) != nullptr &&
+	       strcmp(before.problem(*old), now.problem(index)) == 0;
+}
+
+/* Say which names of the rules do not exist, unless that was so before. */
+void
+report_problems(const Rules &now, const Rules &before)
+{
+	for (std::size_t i = 0; i < now.all().size(); i++)
+		if (now.all()[i].is_enabled && now.problem(i) != nullptr && !was_said(now, i, before))
+			ereport(LOG, (errmsg("rule %s does not select as it was written: %s",
+			                     quoted(on_one_line(now.row(i).name)), now.problem(i)),
+			              now.all()[i].has_unknown_exception
+			                  ? errdetail("It binds nobody whom the exception could mean.")
+			                  : errdetail("It selects nobody by that name.")));
+}
+
 void
 compile(RuleImage fresh)
 {
@@ -164,23 +187,11 @@ compile(RuleImage fresh)
 	Rules compiled(fresh, lookup);
 	names = nullptr;
 	compiled.keep_in(TopMemoryContext);
+	report_problems(compiled, rules);
 	rules.free();
 	rules = compiled;
 	compiled_with_catalogs = catalog_readings();
 	generation++;
-}
-
-/* Say which names of the rules do not exist. */
-void
-report_problems()
-{
-	for (std::size_t i = 0; i < rules.all().size(); i++)
-		if (rules.all()[i].is_enabled && rules.problem(i) != nullptr)
-			ereport(LOG, (errmsg("rule %s does not select as it was written: %s",
-			                     quoted(on_one_line(rules.row(i).name)), rules.problem(i)),
-			              rules.all()[i].has_unknown_exception
-			                  ? errdetail("It binds nobody whom the exception could mean.")
-			                  : errdetail("It selects nobody by that name.")));
 }
 
 /* Which of the rules before each of them was, by name. */
@@ -228,7 +239,6 @@ adopt(RuleImage fresh)
 	image = {copy, fresh.size()};
 	compile(image);
 	publish();
-	report_problems();
 }
 
 /* Is the table to be read, also though no message has come: one could have been kept from coming?
