@@ -234,10 +234,11 @@ adopt(RuleImage fresh)
 	note_changed_rules(limits_changed_by_rules(now, before));
 	auto copy = static_cast<std::byte *>(MemoryContextAlloc(TopMemoryContext, fresh.size() + 1));
 	memcpy(copy, fresh.data(), fresh.size());
-	if (image.data() != nullptr)
-		pfree(image.data());
-	image = {copy, fresh.size()};
+	/* The rules that are in force until they are compiled have their texts there. */
+	std::span<std::byte> old = std::exchange(image, {copy, fresh.size()});
 	compile(image);
+	if (old.data() != nullptr)
+		pfree(old.data());
 	publish();
 }
 
