@@ -34,10 +34,14 @@ roles_of(Oid role, std::span<const Membership> memberships)
 	roles.add(role);
 	/* Whatever is added is looked at in its turn. */
 	for (std::size_t i = 0; i < roles.count(); i++)
-		for (const Membership &one :
-		     std::ranges::equal_range(memberships, roles.all()[i], {}, &Membership::member))
-			if (std::ranges::find(roles.all(), one.role) == roles.all().end())
-				roles.add(one.role);
+	{
+		Oid member = roles.all()[i];
+		auto one = std::ranges::lower_bound(memberships, member, {}, &Membership::member);
+
+		for (; one != memberships.end() && one->member == member; ++one)
+			if (std::ranges::find(roles.all(), one->role) == roles.all().end())
+				roles.add(one->role);
+	}
 	std::ranges::sort(roles.all());
 	return roles.all();
 }
