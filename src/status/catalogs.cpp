@@ -4,6 +4,7 @@
 #include "status/catalogs.h"
 
 #include "pg/compat.h"
+#include "pg/growing_array.h"
 #include "pg/monotonic_clock.h"
 
 #include "status/catalog_reading.h"
@@ -102,14 +103,13 @@ find(const CatalogReading<NamedObject> &reading, Oid oid)
 std::span<const NamedObject *>
 by_name(std::span<const NamedObject> all)
 {
-	auto index =
-	    static_cast<const NamedObject **>(palloc((all.size() + 1) * sizeof(NamedObject *)));
+	GrowingArray<const NamedObject *> index;
 
-	std::ranges::transform(all, index, [](const NamedObject &one) { return &one; });
-	std::span sorted(index, all.size());
-	std::ranges::sort(sorted, [](const NamedObject *a, const NamedObject *b)
+	for (const NamedObject &one : all)
+		index.add(&one);
+	std::ranges::sort(index.all(), [](const NamedObject *a, const NamedObject *b)
 	                  { return strcmp(NameStr(a->name), NameStr(b->name)) < 0; });
-	return sorted;
+	return index.all();
 }
 
 Oid
