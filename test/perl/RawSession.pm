@@ -11,7 +11,7 @@ use warnings FATAL => 'all';
 
 use Errno qw(EAGAIN EINTR EWOULDBLOCK);
 use IO::Select;
-use IO::Socket::INET;
+use IO::Socket::IP;
 use IO::Socket::UNIX;
 use PostgreSQL::Test::Utils;
 use Socket qw(SOCK_STREAM);
@@ -24,7 +24,7 @@ sub open
 	my $path = $node->host . '/.s.PGSQL.' . $node->port;
 	my $socket =
 	  defined $params{host}
-	  ? IO::Socket::INET->new(PeerAddr => $params{host}, PeerPort => $node->port)
+	  ? IO::Socket::IP->new(PeerHost => $params{host}, PeerPort => $node->port)
 	  : IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path);
 
 	die 'could not connect to ' . ($params{host} // $path) . ": $!" if !$socket;
