@@ -157,13 +157,68 @@ COMMENT ON COLUMN session_guard.limit_stats.late_p50 IS
 COMMENT ON COLUMN session_guard.limit_stats.late_p99 IS 'how late 99 percent of them were at most';
 COMMENT ON COLUMN session_guard.limit_stats.late_max IS 'how late the latest was';
 
+CREATE FUNCTION session_guard.get_rule_stats(
+	OUT "position" integer,
+	OUT name name,
+	OUT enabled boolean,
+	OUT mode text,
+	OUT deadlines_met bigint,
+	OUT logged bigint,
+	OUT cancels_sent bigint,
+	OUT terminates_sent bigint,
+	OUT canceled bigint,
+	OUT terminated bigint,
+	OUT survived bigint,
+	OUT gone bigint,
+	OUT raced bigint,
+	OUT problem text,
+	OUT published_at timestamp with time zone)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_rule_stats'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION session_guard.get_rule_stats() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION session_guard.get_rule_stats() TO pg_monitor;
+COMMENT ON FUNCTION session_guard.get_rule_stats() IS 'what the guard has done, by rule';
+
+CREATE VIEW session_guard.rule_stats AS SELECT * FROM session_guard.get_rule_stats();
+REVOKE ALL ON session_guard.rule_stats FROM PUBLIC;
+GRANT SELECT ON session_guard.rule_stats TO pg_monitor;
+COMMENT ON VIEW session_guard.rule_stats IS
+	'the rules that the guard has read, in their order, and what it has done for each';
+COMMENT ON COLUMN session_guard.rule_stats.position IS 'rules are looked at in this order';
+COMMENT ON COLUMN session_guard.rule_stats.name IS
+	'the rule; its counters go on as long as there is one of that name';
+COMMENT ON COLUMN session_guard.rule_stats.enabled IS 'a rule that is not enabled is passed over';
+COMMENT ON COLUMN session_guard.rule_stats.mode IS 'enforce or log';
+COMMENT ON COLUMN session_guard.rule_stats.deadlines_met IS
+	'verdicts that the guard came to carry out';
+COMMENT ON COLUMN session_guard.rule_stats.logged IS
+	'lines written for it with mode = log, of the rule or of the guard';
+COMMENT ON COLUMN session_guard.rule_stats.cancels_sent IS
+	'cancels that the guard has sent';
+COMMENT ON COLUMN session_guard.rule_stats.terminates_sent IS
+	'terminates that the guard has sent';
+COMMENT ON COLUMN session_guard.rule_stats.canceled IS
+	'statements whose cancel by the guard is confirmed';
+COMMENT ON COLUMN session_guard.rule_stats.terminated IS
+	'sessions whose end by the guard is confirmed';
+COMMENT ON COLUMN session_guard.rule_stats.survived IS
+	'sessions and statements that were still there after the guard had waited for their end';
+COMMENT ON COLUMN session_guard.rule_stats.gone IS
+	'sessions that had ended before the guard''s signal';
+COMMENT ON COLUMN session_guard.rule_stats.raced IS
+	'sessions left alone since they had moved on between the decision and the signal';
+COMMENT ON COLUMN session_guard.rule_stats.problem IS
+	'why it does not select as it was written: names that do not exist, an expression that cannot be compared; null if there is nothing of the kind';
+COMMENT ON COLUMN session_guard.rule_stats.published_at IS 'when the guard has read the rules as they are here';
+
 CREATE FUNCTION session_guard.reset_stats()
 RETURNS void
 AS 'MODULE_PATHNAME', 'session_guard_reset_stats'
 LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION session_guard.reset_stats() FROM PUBLIC;
 COMMENT ON FUNCTION session_guard.reset_stats() IS
-	'set the counters of session_guard.stats and session_guard.limit_stats to 0';
+	'set the counters of session_guard.stats, session_guard.limit_stats and session_guard.rule_stats to 0';
 
 CREATE FUNCTION session_guard.get_events(
 	OUT server_start timestamp with time zone,
@@ -998,6 +1053,7 @@ COMMENT ON COLUMN session_guard.horizon.transaction_age IS
 	'how long its transaction has been open, or prepared';
 COMMENT ON COLUMN session_guard.horizon.query IS 'its statement, or the last one';
 
+-- A query that a rule selects by is compared in a subtransaction, which a parallel query cannot have.
 CREATE FUNCTION session_guard.get_schedule(
 	OUT pid integer,
 	OUT backend_start timestamp with time zone,
@@ -1018,7 +1074,7 @@ CREATE FUNCTION session_guard.get_schedule(
 	OUT waits_for text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'session_guard_schedule'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION session_guard.get_schedule() IS 'what the guard will do, if all goes on as it is';
 
 CREATE VIEW session_guard.schedule AS SELECT * FROM session_guard.get_schedule();
@@ -1049,6 +1105,50 @@ COMMENT ON COLUMN session_guard.schedule.action IS 'what is done then: cancel, t
 COMMENT ON COLUMN session_guard.schedule.spared IS 'why it is spared at this moment; null if it is not';
 COMMENT ON COLUMN session_guard.schedule.waits_for IS
 	'who is at the end of the chain of waits for locks that it is in; null if it waits for none';
+
+CREATE FUNCTION session_guard.rule_matches(
+	rule name,
+	OUT pid integer,
+	OUT backend_start timestamp with time zone,
+	OUT datname name,
+	OUT usename name,
+	OUT application_name text,
+	OUT state text,
+	OUT limit_name text,
+	OUT threshold interval,
+	OUT threshold_amount bigint,
+	OUT decides boolean,
+	OUT decided_by text,
+	OUT since timestamp with time zone,
+	OUT measured interval,
+	OUT measured_amount bigint,
+	OUT due_at timestamp with time zone,
+	OUT action text,
+	OUT spared text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_rule_matches'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_guard.rule_matches(name) IS
+	'which sessions a rule means now, and what would happen to them if it were enabled and enforced';
+
+CREATE FUNCTION session_guard.explain(
+	pid integer,
+	OUT limit_name text,
+	OUT step integer,
+	OUT source text,
+	OUT threshold interval,
+	OUT threshold_amount bigint,
+	OUT exempt boolean,
+	OUT decides boolean,
+	OUT note text,
+	OUT spared text,
+	OUT due_at timestamp with time zone,
+	OUT action text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'session_guard_explain'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_guard.explain(integer) IS
+	'of one session, limit by limit: which rule or setting decides, what else was considered, and why it does not';
 
 -- A function of the same name with better matching arguments would be called instead of ours, with
 -- the rights of whoever calls.

@@ -190,6 +190,12 @@ Arguments::pid(const char *name)
 	return DatumGetInt32(next(name));
 }
 
+const char *
+Arguments::rule(const char *name)
+{
+	return NameStr(*DatumGetName(next(name)));
+}
+
 Duration
 Arguments::duration(const char *name)
 {

@@ -34,6 +34,7 @@ class Arguments
 	std::span<const Oid> roles(const char *name);
 
 	int pid(const char *name);
+	const char *rule(const char *name);
 	Duration duration(const char *name);
 	/* How long somebody must have been at something; 0 is any time, and nothing to tell of. */
 	Duration longer_than(const char *name);

@@ -9,6 +9,7 @@
 #include "status/sql_values.h"
 
 #include "functions/check_target.h"
+#include "functions/process_notices.h"
 #include "functions/waits.h"
 
 #include <algorithm>
@@ -101,27 +102,6 @@ report_hidden(int hidden)
 		                 errhint("It is shown to members of role \"pg_read_all_stats\".")));
 }
 
-void
-notice_starting(int pid)
-{
-	ereport(NOTICE, (errmsg("process %d is still starting", pid)));
-}
-
-/* Tell a caller that may signal it what kind of process it is, as far as pg_stat_activity would. */
-void
-notice_kind(const BackendSnapshot &snapshot)
-{
-	if (snapshot.session.state == State::Starting)
-		notice_starting(snapshot.backend.id.pid);
-	else if (is_client_backend(snapshot))
-		return;
-	else if (may_see(snapshot.role))
-		ereport(NOTICE, (errmsg("process %d is no client session but: %s", snapshot.backend.id.pid,
-		                        kind_of(snapshot))));
-	else
-		ereport(NOTICE, (errmsg("process %d is no client session", snapshot.backend.id.pid)));
-}
-
 /* A target of which only the pid is known. */
 Target
 unknown(const Request &request, const PGPROC *process)
@@ -194,6 +174,7 @@ select_process(const Request &request, FilterMatcher &matcher)
 		return gone(request, "it has just ended");
 	if (request.backend_start && snapshot.backend.id.backend_start != *request.backend_start)
 		return gone(request, "the process ID belongs to another session now");
+	/* The caller may signal it. */
 	notice_kind(snapshot);
 	return target_of(request, snapshot, matcher.query());
 }

@@ -1,12 +1,13 @@
 /*
  * The functions behind session_guard.stats and session_guard.limit_stats, and
- * the one that sets their counters to 0.
+ * the one that sets these counters, and those of rules, to 0.
  */
 #include "pg/result_row.h"
 
 #include "settings/settings.h"
 
 #include "shmem/counters.h"
+#include "shmem/published_rules.h"
 #include "shmem/shared_memory.h"
 #include "shmem/worker_slot.h"
 
@@ -338,5 +339,6 @@ session_guard_reset_stats(PG_FUNCTION_ARGS)
 	(void)fcinfo;
 	require_shared_memory();
 	reset_counters();
+	reset_rule_counters();
 	PG_RETURN_VOID();
 }

@@ -89,7 +89,7 @@ has_rule_table()
  * read it yet.  Locked, or not as the extension has made it, it stops the guard's reading as well.
  */
 RuleImage
-rules_now()
+rules_now(bool &are_published)
 {
 	RuleImage image;
 	ErrorData *error = nullptr;
@@ -108,16 +108,14 @@ rules_now()
 	if (!run_in_subtransaction(read, any_error, &error) &&
 	    error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
+	are_published = !is_read;
 	return is_read ? image : copy_published_rules().image;
 }
 
 Rules
-read_rules_now()
+read_rules_now(bool &are_published)
 {
-	NameLookup lookup{.role = [](const char *name) { return get_role_oid(name, true); },
-	                  .database = [](const char *name) { return get_database_oid(name, true); }};
-
-	return Rules(rules_now(), lookup);
+	return Rules(rules_now(are_published), present_names);
 }
 
 int
@@ -145,7 +143,20 @@ read_query(const Bound &bound)
 	           : nullptr;
 }
 
+/* A role that was dropped has no settings. */
+Bound
+with_settings_of(Superuser superuser, Bound bound)
+{
+	if (superuser == Superuser::Dropped)
+		bound.role = InvalidOid;
+	return bound;
+}
+
 } // namespace
+
+constinit const NameLookup present_names{
+    .role = [](const char *name) { return get_role_oid(name, true); },
+    .database = [](const char *name) { return get_database_oid(name, true); }};
 
 Superuser
 superuser_now(Oid role)
@@ -158,7 +169,7 @@ superuser_now(Oid role)
 PresentPolicies::PresentPolicies()
     : context_(CurrentMemoryContext), messages_(SharedInvalidMessageCounter),
       reading_(read_settings_now()), configured_(configuration(reading_)),
-      memberships_(read_memberships()), rules_(read_rules_now())
+      memberships_(read_memberships()), rules_(read_rules_now(rules_are_published_))
 {
 }
 
@@ -176,7 +187,7 @@ PresentPolicies::refresh()
 		reading_ = read_settings_now();
 		memberships_ = read_memberships();
 		rules_.free();
-		rules_ = read_rules_now();
+		rules_ = read_rules_now(rules_are_published_);
 		MemoryContextSwitchTo(caller);
 	}
 	configured_ = configuration(reading_);
@@ -185,29 +196,61 @@ PresentPolicies::refresh()
 Policy
 PresentPolicies::policy_of(Superuser superuser, const Bound &bound, const char *query) const
 {
-	Policy policy = configured_;
-	Bound counted = bound;
+	Policy policy = policy_by_settings(superuser, bound);
 
-	/* A role that was dropped has no settings. */
-	if (superuser == Superuser::Dropped)
-		counted.role = InvalidOid;
+	if (!rules_.all().empty())
+		apply_rules(with_settings_of(superuser, bound), query, policy);
+	return policy;
+}
+
+Policy
+PresentPolicies::policy_by_settings(Superuser superuser, const Bound &bound) const
+{
+	Policy policy = configured_;
+	Bound counted = with_settings_of(superuser, bound);
+
 	apply_role_database_settings(reading_, counted.role, counted.database, policy);
 	tighten_by_taken_role(reading_, bound.taken_role, bound.database, policy);
-	if (!rules_.all().empty())
-		apply_rules(counted, query, policy);
 	return policy;
+}
+
+const RoleDatabaseSettings *
+PresentPolicies::stored_for(Source level, Superuser superuser, const Bound &bound) const
+{
+	Oid role = with_settings_of(superuser, bound).role;
+
+	/* InvalidOid would stand for all. */
+	auto stored = [&](Oid whose, Oid database)
+	{ return OidIsValid(whose) ? role_database_settings_for(reading_, whose, database) : nullptr; };
+	switch (level)
+	{
+		case Source::AllRoles:
+			return role_database_settings_for(reading_, InvalidOid, InvalidOid);
+		case Source::Database:
+			return role_database_settings_for(reading_, InvalidOid, bound.database);
+		case Source::Role:
+			return stored(role, InvalidOid);
+		case Source::RoleInDatabase:
+			return stored(role, bound.database);
+		case Source::TakenRole:
+			return stored(bound.taken_role, InvalidOid);
+		case Source::TakenRoleInDatabase:
+			return stored(bound.taken_role, bound.database);
+		case Source::ConfigurationFile:
+		case Source::Rule:
+			break;
+	}
+	return nullptr;
 }
 
 void
 PresentPolicies::apply_rules(const Bound &bound, const char *query, Policy &policy) const
 {
-	Selected session = selected(bound);
-	QueryText text{.text = query, .encoding = encoding_of(bound.database)};
+	Selected session = selected_by(bound, roles_of(bound.role, memberships_));
 
-	if (text.text == nullptr && depends_on_query(rules_, session))
-		text.text = read_query(bound);
-	auto match = [&](std::size_t index)
-	{ return text.text != nullptr ? rules_.match_query_of(index, text) : Match::Unknown; };
+	if (query == nullptr && depends_on_query(rules_, session))
+		query = read_query(bound);
+	auto match = [&](std::size_t index) { return match_query_of(index, bound, query); };
 	apply_rules_to(rules_, session, match, Doubt::Spares, policy);
 }
 
@@ -218,9 +261,29 @@ PresentPolicies::suppose_in_force(std::size_t rule)
 }
 
 Selected
-PresentPolicies::selected(const Bound &bound) const
+PresentPolicies::selected(Superuser superuser, const Bound &bound) const
 {
-	return selected_by(bound, roles_of(bound.role, memberships_));
+	Oid role = with_settings_of(superuser, bound).role;
+
+	return selected_by(bound, roles_of(role, memberships_));
+}
+
+Match
+PresentPolicies::match_of(std::size_t rule, const Selected &session, const Bound &bound,
+                          const char *query) const
+{
+	Match match = match_without_query(rules_.all()[rule], session);
+
+	return match == Match::Yes && rules_.all()[rule].has_query ? match_query_of(rule, bound, query)
+	                                                           : match;
+}
+
+Match
+PresentPolicies::match_query_of(std::size_t rule, const Bound &bound, const char *query) const
+{
+	return query != nullptr ? rules_.match_query_of(
+	                              rule, {.text = query, .encoding = encoding_of(bound.database)})
+	                        : Match::Unknown;
 }
 
 } // namespace session_guard

@@ -20,6 +20,9 @@
 namespace session_guard
 {
 
+/* How names are looked up by a session. */
+extern const NameLookup present_names;
+
 /* What pg_authid says of a role now, as the guard would read it. */
 Superuser superuser_now(Oid role);
 
@@ -35,6 +38,13 @@ class PresentPolicies
 	/* The text of the session's query is read, if that matters and the caller has none. */
 	Policy policy_of(Superuser superuser, const Bound &bound, const char *query = nullptr) const;
 
+	/* What it would be without rules. */
+	Policy policy_by_settings(Superuser superuser, const Bound &bound) const;
+
+	/* What is stored at a level of a session's settings; nullptr if nothing is. */
+	const RoleDatabaseSettings *stored_for(Source level, Superuser superuser,
+	                                       const Bound &bound) const;
+
 	/* From here on, suppose that a rule were enabled, and enforced. */
 	void suppose_in_force(std::size_t rule);
 
@@ -44,8 +54,19 @@ class PresentPolicies
 		return rules_;
 	}
 
+	/* Are the rules those that the guard has published, and not those of the table? */
+	bool
+	has_published_rules() const
+	{
+		return rules_are_published_;
+	}
+
 	/* What the rules select a session by. */
-	Selected selected(const Bound &bound) const;
+	Selected selected(Superuser superuser, const Bound &bound) const;
+
+	/* Does a rule mean a session that is selected by this, and has a query of this text? */
+	Match match_of(std::size_t rule, const Selected &session, const Bound &bound,
+	               const char *query) const;
 
 	/* What the configuration file says, which the guard has published. */
 	const Policy &
@@ -56,6 +77,8 @@ class PresentPolicies
 
   private:
 	void apply_rules(const Bound &bound, const char *query, Policy &policy) const;
+	/* Does a rule mean it by its query? */
+	Match match_query_of(std::size_t rule, const Bound &bound, const char *query) const;
 
 	MemoryContext context_;
 	/* How many invalidation messages had come before the reading. */
@@ -63,6 +86,7 @@ class PresentPolicies
 	RoleDatabaseReading reading_;
 	Policy configured_;
 	std::span<const Membership> memberships_;
+	bool rules_are_published_ = false;
 	Rules rules_;
 };
 

@@ -18,7 +18,7 @@ namespace
 
 /* A text of the table; it may be in the encoding of another database. */
 std::optional<std::string_view>
-pattern_of(const char *text)
+text_pattern(const char *text)
 {
 	return text != nullptr ? std::optional<std::string_view>(text) : std::nullopt;
 }
@@ -56,8 +56,8 @@ rule_of(const RuleRow &row, const NameLookup &lookup, StringInfoData &problems)
 	          .roles = numbers_of(row.roles, lookup.role, "role", problems),
 	          .except_roles = numbers_of(row.except_roles, lookup.role, "role", problems),
 	          .has_unknown_exception = false,
-	          .application_name = pattern_of(row.application_name),
-	          .except_application_name = pattern_of(row.except_application_name),
+	          .application_name = text_pattern(row.application_name),
+	          .except_application_name = text_pattern(row.except_application_name),
 	          .client_addr = row.client_addr,
 	          .has_query = row.query != nullptr,
 	          .exempt = row.exempt,
@@ -112,15 +112,29 @@ Rules::free()
 	*this = {};
 }
 
-Match
-Rules::match_query_of(std::size_t index, const QueryText &query) const
+regex_t *
+Rules::pattern_of(std::size_t index) const
 {
 	QueryPattern &pattern = patterns_[index];
 
 	if (!pattern.is_tried)
 		pattern = {.compiled = compile_query_pattern(rows_[index].query, encoding_, context_),
 		           .is_tried = true};
-	return pattern.compiled != nullptr ? match_query(pattern.compiled, query) : Match::Unknown;
+	return pattern.compiled;
+}
+
+Match
+Rules::match_query_of(std::size_t index, const QueryText &query) const
+{
+	regex_t *pattern = pattern_of(index);
+
+	return pattern != nullptr ? match_query(pattern, query) : Match::Unknown;
+}
+
+bool
+Rules::can_compare_query(std::size_t index) const
+{
+	return pattern_of(index) != nullptr;
 }
 
 std::optional<std::size_t>

@@ -77,6 +77,9 @@ class Rules
 	/* Compare the query of a rule that has one with that of a session. */
 	Match match_query_of(std::size_t index, const QueryText &query) const;
 
+	/* Can the expression of a rule that has one be compared with anything? */
+	bool can_compare_query(std::size_t index) const;
+
 	/* Which names of a rule do not exist, for people; nullptr if all do. */
 	const char *
 	problem(std::size_t index) const
@@ -93,7 +96,17 @@ class Rules
 	/* The rule of that name. */
 	std::optional<std::size_t> find(const char *name) const;
 
+	/* The encoding of what the rules say. */
+	int
+	encoding() const
+	{
+		return encoding_;
+	}
+
   private:
+	/* The expression of a rule, compiled if that can be done. */
+	regex_t *pattern_of(std::size_t index) const;
+
 	MemoryContext context_ = nullptr;
 	std::span<RuleRow> rows_{};
 	std::span<Rule> rules_{};

@@ -20,6 +20,8 @@ $node->safe_psql(
 	CREATE ROLE watcher LOGIN IN ROLE pg_monitor;
 	CREATE ROLE reader LOGIN;
 	CREATE ROLE limited LOGIN;
+	INSERT INTO session_guard.rule (position, name, query, max_memory) VALUES (1, 'bravo', 'bravo', pg_size_bytes('1 TB'));
+	INSERT INTO session_guard.rule (position, name, max_memory) VALUES (2, 'all', pg_size_bytes('1 TB'));
 	ALTER ROLE limited SET pg_session_guard.idle_in_transaction_session_timeout = '100ms';
 	GRANT SELECT ON session_guard.event TO reader;
 	GRANT EXECUTE ON FUNCTION session_guard.get_events() TO reader});
@@ -118,6 +120,14 @@ for my $user ('web', 'janitor')
 		$user eq 'web' ? 'web' : '', "$user: nor do the workers show any");
 	is(words_in(answer($user, 'SELECT query, note FROM terminate_all_sessions(dry_run => true)')),
 		$user eq 'web' ? 'web' : '', "$user: nor does a function");
+	is(answer($user, "SELECT count(*) FROM session_guard.explain(${\ $session{$_}->pid }) HAVING count(*) > 0"),
+		$user eq $_ ? answer($user, "SELECT count(*) FROM session_guard.explain(${\ $session{$_}->pid })") : '42501',
+		"$user: why $_ is bound as it is")
+	  for sort keys %session;
+	is(answer($user, q{SELECT string_agg(DISTINCT usename, ' ') FROM session_guard.rule_matches('bravo') WHERE pid <> pg_backend_pid()}),
+		$user eq 'web' ? 'web' : '', "$user is not told whom a rule means by a query that is not shown");
+	is( answer($user, "SELECT count(*), count(state) FROM session_guard.rule_matches('all') WHERE pid IN (${\ join ', ', map { $_->pid } values %session })"),
+		$user eq 'web' ? '2|1' : '2|0', "$user: of others it is told that they are bound, but not what they do");
 	is(answer($user, 'SELECT session_guard.reset_stats()'), '42501', "$user cannot reset the counters");
 	is(answer($user, 'DELETE FROM session_guard.history'), '42501', "$user cannot change the history");
 }
