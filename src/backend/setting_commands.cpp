@@ -99,6 +99,14 @@ setting_command_of(Node *statement)
 
 			return of_kind(can_change_setting(*command->setstmt) ? Stores : None);
 		}
+		/* Rules come and go with the extension. */
+		case T_CreateExtensionStmt:
+		case T_AlterExtensionContentsStmt:
+			return of_kind(Stores);
+		case T_DropStmt:
+			return of_kind(reinterpret_cast<DropStmt *>(statement)->removeType == OBJECT_EXTENSION
+			                   ? Stores
+			                   : None);
 		case T_TransactionStmt:
 		{
 			auto command = reinterpret_cast<TransactionStmt *>(statement);

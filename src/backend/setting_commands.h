@@ -1,7 +1,7 @@
 /*
- * Commands that store settings of this extension for roles and databases: the
- * guard is to read them once they are committed.  And COMMIT PREPARED, by which other
- * rules may come into force, too.
+ * Commands that store settings of this extension for roles and databases, or that bring and take
+ * away the table of rules: the guard is to read them once they are committed.  And COMMIT PREPARED,
+ * by which other rules may come into force, too.
  */
 #pragma once
 

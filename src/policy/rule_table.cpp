@@ -294,8 +294,11 @@ lock_rule_table(Oid table)
 RuleImage
 read_rule_table(Oid table)
 {
-	Relation relation = table_open(table, AccessShareLock);
+	Relation relation = try_table_open(table, AccessShareLock);
 
+	/* It has just been dropped, and the message about it has not come yet. */
+	if (relation == nullptr)
+		return {};
 	if (relation->rd_rel->relam != HEAP_TABLE_AM_OID)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 		                errmsg("table \"session_guard.rule\" must be a heap table")));
