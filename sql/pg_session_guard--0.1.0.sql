@@ -1080,7 +1080,7 @@ COMMENT ON FUNCTION session_guard.get_schedule() IS 'what the guard will do, if 
 CREATE VIEW session_guard.schedule AS SELECT * FROM session_guard.get_schedule();
 GRANT SELECT ON session_guard.schedule TO PUBLIC;
 COMMENT ON VIEW session_guard.schedule IS
-	'who would be ended, when and why: one row per session and limit in force';
+	'who would be ended, when and why: one row per session and limit in force; of a session whose activity the caller may not see, only what the settings of its role and database say';
 COMMENT ON COLUMN session_guard.schedule.pid IS 'process ID';
 COMMENT ON COLUMN session_guard.schedule.backend_start IS
 	'when it connected; with the pid it names the session';

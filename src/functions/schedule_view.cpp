@@ -91,10 +91,12 @@ put_rows(ReturnSetInfo &result, const BackendSnapshot &snapshot, const PresentPo
          Others &others)
 {
 	PresentSession present = present_session(snapshot, policies, others);
-	/* Who waits for whom is a part of what the session does. */
-	const char *waits_for =
-	    may_see(snapshot.role) ? roots_of(snapshot.backend.id.pid, others) : nullptr;
-	Policy policy = present.policy;
+	/* Who waits for whom is a part of what the session does, and so is what selects it by that. */
+	bool is_visible = may_see(snapshot.role);
+	const char *waits_for = is_visible ? roots_of(snapshot.backend.id.pid, others) : nullptr;
+	Policy policy = is_visible ? present.policy
+	                           : policies.public_policy_of(present.snapshot.session.superuser,
+	                                                       bound_of(snapshot));
 
 	for (Limit limit : all_limits)
 		for (bool is_trial : {false, true})

@@ -34,9 +34,10 @@ tracking_with(Session &session, int slot)
 
 /* Is it by what the catalogs show to everybody, and not by what the session does? */
 bool
-is_public(Spared spared)
+is_public(Spared spared, const Policy &policy)
 {
-	return spared == Spared::Exempt || spared == Spared::Superuser;
+	return (spared == Spared::Exempt && policy.exempt.source != Source::Rule) ||
+	       spared == Spared::Superuser;
 }
 
 const char *
@@ -45,7 +46,7 @@ words_for(Spared spared, const BackendSnapshot &snapshot, const Policy &policy, 
 	std::array<char, 256> buffer;
 	Text text(buffer);
 
-	if (!is_public(spared) && !may_see(snapshot.role))
+	if (!is_public(spared, policy) && !may_see(snapshot.role))
 		return "spared as by the limit of this condition";
 	if (spared == Spared::Maintenance)
 		return name_of(snapshot.session.maintenance.command).data();

@@ -214,6 +214,15 @@ PresentPolicies::policy_by_settings(Superuser superuser, const Bound &bound) con
 	return policy;
 }
 
+Policy
+PresentPolicies::public_policy_of(Superuser superuser, const Bound &bound) const
+{
+	Bound known = bound;
+
+	known.taken_role = InvalidOid;
+	return policy_by_settings(superuser, known);
+}
+
 const RoleDatabaseSettings *
 PresentPolicies::stored_for(Source level, Superuser superuser, const Bound &bound) const
 {

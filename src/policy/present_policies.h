@@ -45,6 +45,12 @@ class PresentPolicies
 	const RoleDatabaseSettings *stored_for(Source level, Superuser superuser,
 	                                       const Bound &bound) const;
 
+	/*
+	 * What the catalogs tell everybody of that: without the rules, and without the role that the
+	 * session has taken on, which tell of its address, its query and its transactions.
+	 */
+	Policy public_policy_of(Superuser superuser, const Bound &bound) const;
+
 	/* From here on, suppose that a rule were enabled, and enforced. */
 	void suppose_in_force(std::size_t rule);
 
