@@ -62,22 +62,13 @@ constexpr Counted all_counted[] = {
     {Raced, &VerdictCounters::raced},
 };
 
-/* Is it known that the query of a rule can be compared with nothing?  In another encoding it is
- * not known here. */
-bool
-has_unusable_query(const Rules &rules, std::size_t rule)
-{
-	return rules.all()[rule].has_query && rules.encoding() == GetDatabaseEncoding() &&
-	       !rules.can_compare_query(rule);
-}
-
 /* Why a rule does not select as it was written; nullptr if it does. */
 const char *
 problem_of(const Rules &rules, std::size_t rule)
 {
 	const char *names = rules.problem(rule);
 
-	if (!has_unusable_query(rules, rule))
+	if (!rules.all()[rule].has_query || rules.can_compare_query(rule))
 		return names;
 	return psprintf("%s%squery cannot be compared", names != nullptr ? names : "",
 	                names != nullptr ? "; " : "");

@@ -73,31 +73,30 @@ run_bounded(Work work, int milliseconds)
 }
 
 bool
-is_ascii(std::span<const char> text)
+is_ascii(const char *text)
 {
-	return std::ranges::none_of(text, [](char c) { return IS_HIGHBIT_SET(c); });
+	return std::ranges::none_of(std::span(text, strnlen(text, longest_text)),
+	                            [](char c) { return IS_HIGHBIT_SET(c); });
 }
 
 /*
- * The characters of a text, if it can be understood in the encoding of this database; one that was
- * cut inside a character ends before that.
+ * The characters of a text in this encoding, if it is valid in that; one that was cut inside a
+ * character ends before that.  Who compares may be in a database of another encoding.
  */
 std::optional<std::span<pg_wchar>>
 characters_of(const char *text, int encoding)
 {
 	int length = static_cast<int>(strnlen(text, longest_text));
 
-	if (!is_ascii({text, static_cast<std::size_t>(length)}))
+	if (!is_ascii(text))
 	{
-		if (encoding != GetDatabaseEncoding())
-			return std::nullopt;
-		length = pg_mbcliplen(text, length, length);
+		length = pg_encoding_mbcliplen(encoding, text, length, length);
 		if (!pg_verify_mbstr(encoding, text, length, true))
 			return std::nullopt;
 	}
 	auto characters =
 	    static_cast<pg_wchar *>(palloc((static_cast<Size>(length) + 1) * sizeof(pg_wchar)));
-	int count = pg_mb2wchar_with_len(text, characters, length);
+	int count = pg_encoding_mb2wchar_with_len(encoding, text, characters, length);
 	return std::span(characters, static_cast<std::size_t>(count));
 }
 
@@ -126,14 +125,15 @@ compile_query_pattern(const char *text, int encoding, MemoryContext context)
 }
 
 Match
-match_query(regex_t *pattern, const QueryText &query)
+match_query(regex_t *pattern, int encoding, const QueryText &query)
 {
 	int result = REG_INVARG;
 
+	if (query.encoding != encoding && !is_ascii(query.text))
+		return Match::Unknown;
 	auto compare = [&]
 	{
-		if (std::optional<std::span<pg_wchar>> characters =
-		        characters_of(query.text, query.encoding))
+		if (std::optional<std::span<pg_wchar>> characters = characters_of(query.text, encoding))
 			result = pg_regexec(pattern, characters->data(), characters->size(), 0, nullptr, 0,
 			                    nullptr, 0);
 	};

@@ -30,7 +30,10 @@ struct QueryText
 	int encoding;
 };
 
-/* Compare them.  Takes a subtransaction and a bounded time. */
-Match match_query(regex_t *pattern, const QueryText &query);
+/*
+ * Compare it with an expression of this encoding; if it has another one, only ASCII can be
+ * compared. Takes a subtransaction and a bounded time.
+ */
+Match match_query(regex_t *pattern, int encoding, const QueryText &query);
 
 } // namespace session_guard

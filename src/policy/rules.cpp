@@ -128,7 +128,7 @@ Rules::match_query_of(std::size_t index, const QueryText &query) const
 {
 	regex_t *pattern = pattern_of(index);
 
-	return pattern != nullptr ? match_query(pattern, query) : Match::Unknown;
+	return pattern != nullptr ? match_query(pattern, encoding_, query) : Match::Unknown;
 }
 
 bool

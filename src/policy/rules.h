@@ -96,13 +96,6 @@ class Rules
 	/* The rule of that name. */
 	std::optional<std::size_t> find(const char *name) const;
 
-	/* The encoding of what the rules say. */
-	int
-	encoding() const
-	{
-		return encoding_;
-	}
-
   private:
 	/* The expression of a rule, compiled if that can be done. */
 	regex_t *pattern_of(std::size_t index) const;

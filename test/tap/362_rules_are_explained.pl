@@ -124,7 +124,30 @@ for my $name ([ latin => $odd ], [ utf => $shown ])
 		"bad|t\nidler|t\nrunner|t\nweb|t",
 		"$dbname: whom it means");
 }
-$_->quit for values %session;
+
+# Whether a query can be compared does not hang on who asks, and where.
+my %other = (
+	latin => RawSession->connect($node, user => 'web', dbname => 'latin', parameters => { client_encoding => 'LATIN1' }),
+	utf => RawSession->connect($node, user => 'web', dbname => 'utf', parameters => { client_encoding => 'UTF8' }));
+$other{latin}->query("SELECT 1 AS \xe9");
+$other{utf}->query("SELECT 1 AS \xc3\xa9");
+{
+	local $ENV{PGCLIENTENCODING} = 'LATIN1';
+	$node->safe_psql('latin', "INSERT INTO session_guard.rule (position, name, query, session_timeout) VALUES (2, 'query', '\xe9', '1 h')");
+}
+$node->poll_query_until('utf', q{SELECT count(*) = 1 FROM session_guard.rule_stats WHERE name = 'query' AND problem IS NULL}) or die 'the rule is not read';
+for my $dbname ('latin', 'utf')
+{
+	for my $name ([ latin => 't|' ], [ utf => 'f|its query could not be compared' ])
+	{
+		my ($whose, $note) = @$name;
+
+		is($node->safe_psql($dbname, "SELECT decides, note FROM session_guard.explain(${\ $other{$whose}->pid }) WHERE source = 'rule \"query\"'"),
+			$note, "$dbname: a query in $whose");
+	}
+	is(said(\%other, q{SELECT pid, decides FROM session_guard.rule_matches('query')}, $dbname), 'latin|t', "$dbname: what could not be compared is not meant");
+}
+$_->quit for values %session, values %other;
 
 # Rules and settings at random: what decides is what the schedule tells of.
 $node->append_conf('postgresql.conf', q{pg_session_guard.database = 'postgres'});
