@@ -90,19 +90,17 @@ struct Question
 	}
 };
 
-/* A row about a session; true if the caller is shown what it does. */
-bool
+/* A row about a session. */
+void
 begin_row(MatchRow &row, const Question &question, const PresentSession &present, const char *about,
           const Threshold &decided)
 {
-	bool is_visible = set_session(row, session_columns, present.snapshot);
-
+	(void)set_session(row, session_columns, present.snapshot);
 	row.set_text(LimitName, about);
 	row.set(Decides, BoolGetDatum(question.is_source(decided)));
 	if (!question.is_source(decided))
 		row.set_text(DecidedBy,
 		             source_text(present, question.policies.rules(), decided.source, decided.rule));
-	return is_visible;
 }
 
 void
@@ -110,10 +108,10 @@ put_limit(const Question &question, const PresentSession &present, Limit limit)
 {
 	const Threshold &decided = threshold_of(present.policy.limits, limit);
 	MatchRow row;
-	bool is_visible = begin_row(row, question, present, facts(limit).name.data(), decided);
 
+	begin_row(row, question, present, facts(limit).name.data(), decided);
 	set_amount(row, limit, threshold_columns, decided.value);
-	if (is_visible && decided.value != 0)
+	if (decided.value != 0)
 		set_forecast(row, forecast_columns, present, limit);
 	row.put(question.result);
 }
@@ -123,16 +121,9 @@ put_exemption(const Question &question, const PresentSession &present, const Thr
 {
 	MatchRow row;
 
-	if (begin_row(row, question, present, "exempt", decided))
-		row.set_text(SparedBy, exemption_text(present));
+	begin_row(row, question, present, "exempt", decided);
+	row.set_text(SparedBy, exemption_text(present));
 	row.put(question.result);
-}
-
-/* Does a rule select by what pg_stat_activity shows to some only? */
-bool
-selects_by_hidden(const Rule &rule)
-{
-	return rule.has_query || rule.client_addr;
 }
 
 /* Who decides whether a session is exempt. */
@@ -152,7 +143,8 @@ put_rows(Question &question, const BackendSnapshot &snapshot, const char *query)
 	Superuser superuser = superuser_now(snapshot.role);
 	const Rule &rule = question.rule();
 
-	if (selects_by_hidden(rule) && !may_see(snapshot.role))
+	/* What selects it, or decides instead, may be what pg_stat_activity shows to some only. */
+	if (!may_see(snapshot.role))
 		return;
 	Match match = question.policies.match_of(
 	    question.number, question.policies.selected(superuser, bound), bound, query);
