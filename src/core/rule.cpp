@@ -132,7 +132,9 @@ match_without_query(const Rule &rule, const Selected &session)
 {
 	if (why_not_selected(rule, session))
 		return Match::No;
-	return rule.has_unknown_exception ? Match::Unknown : Match::Yes;
+	bool is_exception_unknown =
+	    rule.has_unknown_exception || (rule.except_roles && !session.has_role);
+	return is_exception_unknown ? Match::Unknown : Match::Yes;
 }
 
 bool

@@ -58,6 +58,8 @@ struct Selected
 	std::string_view application_name;
 	/* None: it has come by a Unix-domain socket, or has no client. */
 	std::optional<Address> client_addr;
+	/* Otherwise its role was dropped, and nobody knows what it was a member of. */
+	bool has_role = true;
 };
 
 /* In the order of the columns. */
@@ -88,7 +90,8 @@ enum class Match : std::uint8_t
 	Yes,
 };
 
-/* Does a rule mean a session, but for the query?  Unknown if that hangs on an unknown exception. */
+/* Does a rule mean a session, but for the query?  Unknown if that hangs on an unknown exception, or
+ * whether a role that was dropped is one. */
 Match match_without_query(const Rule &rule, const Selected &session);
 
 /* What a rule counts as for which that is unknown. */

@@ -60,16 +60,18 @@ note_changed_namespace(Datum, CacheId, uint32)
 	is_changed = true;
 }
 
+/* Whoever has just committed a change still holds its lock: that is not worth a line. */
 void
 report_locked()
 {
 	count(shared_counters().lock_skips);
-	if (!said_locked)
-		ereport(LOG, (errmsg("table \"session_guard.rule\" is locked"),
-		              attempts.was_read()
-		                  ? errdetail("The session guard goes on with what it read of it last.")
-		                  : errdetail("The session guard has not read it yet, and ends nobody.")));
+	if (said_locked || !attempts.has_failed())
+		return;
 	said_locked = true;
+	ereport(LOG, (errmsg("table \"session_guard.rule\" is locked"),
+	              attempts.was_read()
+	                  ? errdetail("The session guard goes on with what it read of it last.")
+	                  : errdetail("The session guard has not read it yet, and ends nobody.")));
 }
 
 /* What a reading has found: the table, none if there is none, and its rows. */
@@ -107,6 +109,23 @@ lock_present_table(Oid &table)
 	return true;
 }
 
+/*
+ * Read the rows, and if they are others now also the catalogs as of the same moment: the roles that
+ * the rules speak of may have been renamed, or have other members, by the same transaction.
+ */
+RuleImage
+read_with_catalogs(Oid table)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	RuleImage fresh = read_rule_table(table, snapshot);
+
+	if (!is_alike(fresh, image) && !read_catalogs_as_of(snapshot))
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+		                errmsg("the roles that they speak of cannot be read")));
+	UnregisterSnapshot(snapshot);
+	return fresh;
+}
+
 Attempt
 try_reading(Reading &reading)
 {
@@ -116,7 +135,7 @@ try_reading(Reading &reading)
 	{
 		is_locked = !lock_for_rules() || !lock_present_table(reading.table);
 		if (!is_locked && OidIsValid(reading.table))
-			reading.image = read_rule_table(reading.table);
+			reading.image = read_with_catalogs(reading.table);
 	};
 
 	if (!catalogs_can_be_read())

@@ -215,11 +215,11 @@ policy_by_query(const Bound &bound, const char *query)
 	Policy policy = policy_by_settings(bound);
 	QueryText text{.text = query != nullptr ? query : read_query(bound),
 	               .encoding = database_encoding(bound.database)};
+	QueryKey key = text.text != nullptr ? prepare_comparison(rules_generation(), text) : 0;
 	auto match = [&](std::size_t index)
 	{
-		return text.text != nullptr
-		           ? remembered_match(current_rules(), rules_generation(), index, text)
-		           : Match::Unknown;
+		return text.text != nullptr ? remembered_match(current_rules(), index, text, key)
+		                            : Match::Unknown;
 	};
 
 	apply_rules_to(current_rules(), selected(bound), match, Doubt::Spares, policy);
@@ -252,6 +252,9 @@ refresh_policies()
 	refresh_stored_settings(note_new_settings);
 	/* Memberships change what rules select, and so does a role's name. */
 	bool has_new_rules = refresh_rules();
+	/* What was stored by the same transaction as a rule must not be missed. */
+	if (has_new_rules)
+		read_stored_settings_again(note_new_settings);
 	if (has_new_settings || has_new_rules)
 		resolve_anew();
 	has_new_settings = false;

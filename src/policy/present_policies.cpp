@@ -100,7 +100,9 @@ rules_now(bool &are_published)
 
 		if (!OidIsValid(table) || !ConditionalLockRelationOid(table, AccessShareLock))
 			return;
-		image = read_rule_table(table);
+		Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+		image = read_rule_table(table, snapshot);
+		UnregisterSnapshot(snapshot);
 		UnlockRelationOid(table, AccessShareLock);
 		is_read = true;
 	};

@@ -14,11 +14,9 @@ namespace session_guard
 namespace
 {
 
-/* A rule and a text, by its hash: to find another one of the same is beyond a client's means, which
- * does not know the seed. */
 struct Pair
 {
-	std::uint64_t text;
+	QueryKey query;
 	std::uint64_t rule;
 };
 
@@ -57,16 +55,6 @@ forget_all()
 	seed = pg_prng_uint64(&pg_global_prng_state);
 }
 
-Pair
-pair_of(std::size_t index, const QueryText &query)
-{
-	auto text = reinterpret_cast<const unsigned char *>(query.text);
-	std::uint64_t own_seed = seed + static_cast<std::uint64_t>(query.encoding);
-
-	return {.text = hash_bytes_extended(text, static_cast<int>(strlen(query.text)), own_seed),
-	        .rule = index};
-}
-
 /* Is there time left for another one? */
 bool
 is_time_left(Instant now)
@@ -82,16 +70,22 @@ note_time(Instant start, Instant end)
 
 } // namespace
 
-Match
-remembered_match(const Rules &rules, std::uint64_t generation, std::size_t index,
-                 const QueryText &query)
+QueryKey
+prepare_comparison(std::uint64_t generation, const QueryText &query)
 {
 	if (remembered == nullptr || remembered_generation != generation ||
 	    hash_get_num_entries(remembered) >= most_remembered)
 		forget_all();
 	remembered_generation = generation;
+	return hash_bytes_extended(reinterpret_cast<const unsigned char *>(query.text),
+	                           static_cast<int>(strlen(query.text)),
+	                           seed + static_cast<std::uint64_t>(query.encoding));
+}
 
-	Pair pair = pair_of(index, query);
+Match
+remembered_match(const Rules &rules, std::size_t index, const QueryText &query, QueryKey key)
+{
+	Pair pair{.query = key, .rule = index};
 	Instant start = monotonic_now();
 	auto known = static_cast<Remembered *>(hash_search(remembered, &pair, HASH_FIND, nullptr));
 	if (known != nullptr && start < known->good_until)

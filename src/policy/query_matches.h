@@ -11,11 +11,17 @@
 namespace session_guard
 {
 
+/* A query by the hash of its text: to find another one of the same is beyond a client's means,
+ * which does not know the seed. */
+using QueryKey = std::uint64_t;
+
+/* Prepare to compare a query with rules of this generation; the key is good until the next call. */
+QueryKey prepare_comparison(std::uint64_t generation, const QueryText &query);
+
 /*
- * Compare the query of a rule of this generation with that of a session.  Unknown, too, if too much
- * time has gone into that lately.
+ * Compare the query of a rule with that of a session.  Unknown, too, if too much time has gone into
+ * that lately.
  */
-Match remembered_match(const Rules &rules, std::uint64_t generation, std::size_t index,
-                       const QueryText &query);
+Match remembered_match(const Rules &rules, std::size_t index, const QueryText &query, QueryKey key);
 
 } // namespace session_guard

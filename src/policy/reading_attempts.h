@@ -33,18 +33,18 @@ class ReadingAttempts
 	attempt(Try try_to_read)
 	{
 		tried_at_ = monotonic_now();
-		has_failed_ = try_to_read() != Attempt::Read;
+		bool is_read = try_to_read() == Attempt::Read;
 		took_ = monotonic_now() - tried_at_;
-		if (!has_failed_)
-			was_read_ = true;
-		return !has_failed_;
+		failures_ = is_read ? 0 : failures_ + 1;
+		was_read_ |= is_read;
+		return is_read;
 	}
 
 	/* Note that there is nothing to be read anew, and nothing is in doubt. */
 	void
 	note_fresh()
 	{
-		has_failed_ = false;
+		failures_ = 0;
 		in_doubt_since_ = 0;
 	}
 
@@ -65,7 +65,7 @@ class ReadingAttempts
 	bool
 	has_failed() const
 	{
-		return has_failed_;
+		return failures_ > 0;
 	}
 
 	/* Has such a change been known, and not for long? */
@@ -77,19 +77,23 @@ class ReadingAttempts
 
 	/*
 	 * How long to wait before the next attempt that nothing but a change asks for.  Neither commits
-	 * in a loop nor a lock that is held for long may keep the guard busy.
+	 * in a loop nor a lock that is held for long may keep the guard busy; but whoever has committed
+	 * a change still holds its lock for a moment.
 	 */
 	Duration
 	pause_before_next() const
 	{
-		Duration pause = has_failed_ ? second : std::clamp(10 * took_, 10 * millisecond, second);
+		Duration pause = failures_ > 0
+		                     ? std::min(second, (10 * millisecond) << std::min(failures_ - 1, 7))
+		                     : std::clamp(10 * took_, 10 * millisecond, second);
 
 		return std::max<Duration>(0, tried_at_ + pause - monotonic_now());
 	}
 
   private:
 	bool was_read_ = false;
-	bool has_failed_ = false;
+	/* In a row, up to the last attempt. */
+	int failures_ = 0;
 	Duration tried_at_ = 0;
 	Duration took_ = 0;
 	/* 0: no such change. */

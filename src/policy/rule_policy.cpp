@@ -15,7 +15,8 @@ selected_by(const Bound &bound, std::span<const Oid> roles)
 	return {.database = bound.database,
 	        .roles = roles,
 	        .application_name = bound.application_name,
-	        .client_addr = bound.client_address};
+	        .client_addr = bound.client_address,
+	        .has_role = OidIsValid(bound.role)};
 }
 
 bool

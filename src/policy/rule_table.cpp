@@ -240,16 +240,14 @@ check_owner(Relation table)
 }
 
 std::span<RuleRow>
-read_rows(Relation table)
+read_rows(Relation table, Snapshot snapshot)
 {
 	GrowingArray<RuleRow> rows;
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = begin_table_scan(table, snapshot);
 
 	while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection))
 		rows.add(row_of({.table = table, .tuple = tuple}));
 	table_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	std::ranges::sort(rows.all(), {}, &RuleRow::position);
 	return rows.all();
 }
@@ -292,7 +290,7 @@ lock_rule_table(Oid table)
 }
 
 RuleImage
-read_rule_table(Oid table)
+read_rule_table(Oid table, Snapshot snapshot)
 {
 	Relation relation = try_table_open(table, AccessShareLock);
 
@@ -303,7 +301,8 @@ read_rule_table(Oid table)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 		                errmsg("table \"session_guard.rule\" must be a heap table")));
 	check_owner(relation);
-	RuleImage image = image_of({.encoding = GetDatabaseEncoding(), .rows = read_rows(relation)});
+	RuleImage image =
+	    image_of({.encoding = GetDatabaseEncoding(), .rows = read_rows(relation, snapshot)});
 	table_close(relation, NoLock);
 	return image;
 }

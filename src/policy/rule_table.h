@@ -25,11 +25,10 @@ bool lock_for_rules();
 bool lock_rule_table(Oid table);
 
 /*
- * Read all rows of the locked table, none if it is gone, as they are committed now or were written
- * by this transaction; the image is in the current memory context.  An error if the table is not as
- * the extension has made it, or a row has what its constraints forbid: such a rule must not be
- * understood in another way.
+ * Read all rows of the locked table as of a snapshot, none if the table is gone; the image is in
+ * the current memory context.  An error if the table is not as the extension has made it, or a row
+ * has what its constraints forbid: such a rule must not be understood in another way.
  */
-RuleImage read_rule_table(Oid table);
+RuleImage read_rule_table(Oid table, Snapshot snapshot);
 
 } // namespace session_guard

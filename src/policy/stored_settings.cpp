@@ -123,11 +123,18 @@ stored_settings_were_read()
 void
 refresh_stored_settings(void (*adopt)(const RoleDatabaseReading &fresh))
 {
-	std::optional<RoleDatabaseReading> fresh;
-	bool is_fresh =
-	    !stored_settings_are_stale() && messages_at_reading == SharedInvalidMessageCounter;
+	if (!stored_settings_are_stale() && messages_at_reading == SharedInvalidMessageCounter)
+		attempts.note_fresh();
+	else
+		read_stored_settings_again(adopt);
+}
 
-	if (is_fresh || attempts.attempt([&] { return read_now(fresh); }))
+void
+read_stored_settings_again(void (*adopt)(const RoleDatabaseReading &fresh))
+{
+	std::optional<RoleDatabaseReading> fresh;
+
+	if (attempts.attempt([&] { return read_now(fresh); }))
 		attempts.note_fresh();
 	else if (stored_settings_are_stale())
 		attempts.note_doubt();

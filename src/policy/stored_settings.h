@@ -21,6 +21,9 @@ bool stored_settings_were_read();
  */
 void refresh_stored_settings(void (*adopt)(const RoleDatabaseReading &fresh));
 
+/* The same, though nothing says that they have changed. */
+void read_stored_settings_again(void (*adopt)(const RoleDatabaseReading &fresh));
+
 /* Is a change known that has not been read, or has nothing been read yet? */
 bool stored_settings_are_stale();
 

@@ -17,11 +17,12 @@ namespace session_guard
 
 /*
  * Read all rows of a relation, sorted by the order of T, in the current memory context.  By a
- * sequential scan: an index may be corrupt while its table is not.
+ * sequential scan: an index may be corrupt while its table is not.  By default as of now.
  */
 template <typename T>
 std::span<T>
-read_whole_catalog(Oid relation_id, LOCKMODE lock, T (*read)(HeapTuple))
+read_whole_catalog(Oid relation_id, LOCKMODE lock, T (*read)(HeapTuple),
+                   Snapshot snapshot = nullptr)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext scratch =
@@ -32,7 +33,7 @@ read_whole_catalog(Oid relation_id, LOCKMODE lock, T (*read)(HeapTuple))
 	InvalidateCatalogSnapshot();
 	MemoryContextSwitchTo(scratch);
 	Relation relation = table_open(relation_id, lock);
-	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
+	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
 	while (HeapTuple tuple = systable_getnext(scan))
 	{
 		T row = read(tuple);
@@ -79,7 +80,7 @@ template <typename T> class CatalogReading
 
 	/* Read it anew, with the catalogs' locks held; if that fails, what was read before stays. */
 	bool
-	read_anew()
+	read_anew(Snapshot snapshot = nullptr)
 	{
 		MemoryContext context = nullptr;
 		std::span<T> rows;
@@ -91,7 +92,7 @@ template <typename T> class CatalogReading
 			context = AllocSetContextCreate(CurrentMemoryContext, "session guard catalog",
 			                                ALLOCSET_DEFAULT_SIZES);
 			MemoryContext caller = MemoryContextSwitchTo(context);
-			rows = read_whole_catalog(relation_, NoLock, read_);
+			rows = read_whole_catalog(relation_, NoLock, read_, snapshot);
 			MemoryContextSwitchTo(caller);
 		};
 		if (!with_catalogs(work_, read))

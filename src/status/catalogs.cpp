@@ -209,6 +209,13 @@ database_name(Oid database)
 	return found ? NameStr(found->name) : "?";
 }
 
+bool
+read_catalogs_as_of(Snapshot snapshot)
+{
+	return catalogs_can_be_read() && roles.read_anew(snapshot) && members.read_anew(snapshot) &&
+	       databases.read_anew(snapshot);
+}
+
 int
 database_encoding(Oid database)
 {

@@ -64,6 +64,12 @@ Superuser superuser_of_session(Oid role);
 const char *role_name(Oid role);
 const char *database_name(Oid database);
 
+/*
+ * Read all anew as they were at the moment of a snapshot, whose reader knows what was committed
+ * together with them; false if that cannot be done.
+ */
+bool read_catalogs_as_of(Snapshot snapshot);
+
 /* The encoding of a database; -1 where it is not known. */
 int database_encoding(Oid database);
 
