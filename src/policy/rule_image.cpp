@@ -27,8 +27,19 @@ class ImageWriter
 	void
 	value(const T &value)
 	{
-		static_assert(std::is_trivially_copyable_v<T>);
+		/* What has padding, or a place for what is not there, could differ between equal rows. */
+		static_assert(std::is_trivially_copyable_v<T> &&
+		              std::has_unique_object_representations_v<T>);
 		appendBinaryStringInfo(&bytes_, reinterpret_cast<const char *>(&value), sizeof(value));
+	}
+
+	template <typename T>
+	void
+	optional(const std::optional<T> &optional)
+	{
+		value(optional.has_value());
+		if (optional)
+			value(*optional);
 	}
 
 	void
@@ -74,6 +85,18 @@ class ImageReader
 	{
 		memcpy(&value, next_, sizeof(value));
 		next_ += sizeof(value);
+	}
+
+	template <typename T>
+	void
+	optional(std::optional<T> &optional)
+	{
+		bool has_value;
+
+		value(has_value);
+		optional = has_value ? std::optional(T{}) : std::nullopt;
+		if (optional)
+			value(*optional);
 	}
 
 	void
@@ -126,8 +149,8 @@ pass_through(Archive &archive, Row &row)
 	archive.list(row.client_addr, value);
 	archive.text(row.query);
 	for (auto &limit : row.limits)
-		archive.value(limit);
-	archive.value(row.exempt);
+		archive.optional(limit);
+	archive.optional(row.exempt);
 }
 
 } // namespace
