@@ -5,6 +5,8 @@
 
 #include "pg/compat.h"
 #include "pg/growing_array.h"
+#include "pg/monotonic_clock.h"
+#include "pg/subtransaction.h"
 
 #include "settings/settings.h"
 
@@ -230,15 +232,49 @@ predecessors(const RuleRows &before)
 	return found.all();
 }
 
-CatalogWork publishing_work{.what = "publish the rules to other sessions", .has_failed = false};
+/* Do other sessions see the rules as they are here?  A guard before this one may have left others.
+ */
+bool is_published = false;
+bool said_unpublished = false;
+/* By the monotonic clock. */
+Duration publishing_tried_at = 0;
+
+void
+report_unpublished(const ErrorData &error)
+{
+	if (said_unpublished)
+		return;
+	said_unpublished = true;
+	note_error(error.message);
+	ereport(LOG, (errcode(error.sqlerrcode),
+	              errmsg("could not publish the rules to other sessions: %s", error.message),
+	              errdetail("The session guard goes by them, and tries again every second.")));
+}
 
 /* Sessions of other databases see them so; the guard does not depend on that. */
 void
 publish()
 {
-	(void)with_catalogs(
-	    publishing_work,
-	    [] { publish_rules(image, predecessors(rows_of(copy_published_rules().image))); });
+	ErrorData *error = nullptr;
+	auto work = [] { publish_rules(image, predecessors(rows_of(copy_published_rules().image))); };
+
+	publishing_tried_at = monotonic_now();
+	is_published = run_in_subtransaction(work, any_error, &error);
+	if (is_published)
+		said_unpublished = false;
+	else
+	{
+		report_unpublished(*error);
+		FreeErrorData(error);
+	}
+}
+
+/* What has failed is tried again, but not at each evaluation. */
+bool
+is_to_be_published()
+{
+	return !is_published && attempts.was_read() &&
+	       (!said_unpublished || monotonic_now() - publishing_tried_at >= second);
 }
 
 void
@@ -258,7 +294,7 @@ adopt(RuleImage fresh)
 	compile(image);
 	if (old.data() != nullptr)
 		pfree(old.data());
-	publish();
+	is_published = false;
 }
 
 /* Is the table to be read, also though no message has come: one could have been kept from coming?
@@ -318,6 +354,8 @@ refresh_rules()
 		attempts.note_fresh();
 	if (!rules.all().empty() && compiled_with_catalogs != catalog_readings())
 		compile(image);
+	if (is_to_be_published())
+		publish();
 	return generation != before;
 }
 
@@ -354,7 +392,8 @@ rule_name(Source source, std::int32_t rule)
 VerdictCounters *
 counters_of_rule(const char *name)
 {
-	std::optional<std::size_t> index = rules.find(name);
+	/* What was published before may have others in their places. */
+	std::optional<std::size_t> index = is_published ? rules.find(name) : std::nullopt;
 	std::span<VerdictCounters> counters = rule_counters();
 
 	return index && *index < counters.size() ? &counters[*index] : nullptr;

@@ -40,7 +40,7 @@ bool rules_are_in_doubt();
 /* The name of a rule that is the source of something; empty if none is. */
 const char *rule_name(Source source, std::int32_t rule);
 
-/* The counters of the rule of that name; nullptr if it is gone. */
+/* The counters of the rule of that name; nullptr if it is gone, or has none for want of memory. */
 VerdictCounters *counters_of_rule(const char *name);
 
 /* Changes whenever the rules, or what they select, may have changed. */

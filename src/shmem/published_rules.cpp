@@ -112,6 +112,8 @@ published_rules_init(void *memory, bool found)
 void
 publish_rules(std::span<const std::byte> image, std::span<const std::int32_t> before)
 {
+	if (image.empty() && state->handle == DSM_HANDLE_INVALID)
+		return;
 	adopt_segment();
 	Size size = counters_at + before.size() * sizeof(VerdictCounters) + image.size();
 	dsm_segment *fresh = dsm_create(size, 0);
