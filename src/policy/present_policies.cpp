@@ -170,22 +170,32 @@ superuser_now(Oid role)
 
 PresentPolicies::PresentPolicies()
     : context_(CurrentMemoryContext), messages_(SharedInvalidMessageCounter),
-      reading_(read_settings_now()), configured_(configuration(reading_)),
-      memberships_(read_memberships()), rules_(read_rules_now(rules_are_published_))
+      publications_(publication_count()), reading_(read_settings_now()),
+      configured_(configuration(reading_)), memberships_(read_memberships()),
+      rules_(read_rules_now(rules_are_published_))
 {
+}
+
+/* The guard publishes other rules some time after the message about them has come. */
+bool
+PresentPolicies::is_stale() const
+{
+	return SharedInvalidMessageCounter != messages_ ||
+	       (rules_are_published_ && publication_count() != publications_);
 }
 
 void
 PresentPolicies::refresh()
 {
 	AcceptInvalidationMessages();
-	if (SharedInvalidMessageCounter != messages_)
+	if (is_stale())
 	{
 		MemoryContext caller = MemoryContextSwitchTo(context_);
 
 		MemoryContextDelete(reading_.context);
 		/* Taken before the reading: what changes meanwhile is read again. */
 		messages_ = SharedInvalidMessageCounter;
+		publications_ = publication_count();
 		reading_ = read_settings_now();
 		memberships_ = read_memberships();
 		rules_.free();

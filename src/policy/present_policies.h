@@ -82,6 +82,8 @@ class PresentPolicies
 	}
 
   private:
+	/* May something have changed since it was read? */
+	bool is_stale() const;
 	void apply_rules(const Bound &bound, const char *query, Policy &policy) const;
 	/* Does a rule mean it by its query? */
 	Match match_query_of(std::size_t rule, const Bound &bound, const char *query) const;
@@ -89,6 +91,8 @@ class PresentPolicies
 	MemoryContext context_;
 	/* How many invalidation messages had come before the reading. */
 	uint64 messages_;
+	/* And how often the guard had published rules. */
+	std::uint32_t publications_;
 	RoleDatabaseReading reading_;
 	Policy configured_;
 	std::span<const Membership> memberships_;

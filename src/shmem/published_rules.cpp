@@ -26,6 +26,8 @@ struct State
 	LWLock lock;
 	/* DSM_HANDLE_INVALID if nothing was published. */
 	dsm_handle handle;
+	/* Grows with each publication. */
+	pg_atomic_uint32 publications;
 };
 
 State *state = nullptr;
@@ -106,6 +108,7 @@ published_rules_init(void *memory, bool found)
 	if (found)
 		return;
 	state->handle = DSM_HANDLE_INVALID;
+	pg_atomic_init_u32(&state->publications, 0);
 	LWLockInitialize(&state->lock, new_lwlock_tranche("PgSessionGuardRules"));
 }
 
@@ -125,6 +128,7 @@ publish_rules(std::span<const std::byte> image, std::span<const std::int32_t> be
 	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
 	dsm_handle old = state->handle;
 	state->handle = dsm_segment_handle(fresh);
+	pg_atomic_fetch_add_u32(&state->publications, 1);
 	LWLockRelease(&state->lock);
 	if (own_segment != nullptr)
 		dsm_detach(own_segment);
@@ -185,6 +189,12 @@ copy_published_rules()
 
 	with_published(take);
 	return copy;
+}
+
+std::uint32_t
+publication_count()
+{
+	return state != nullptr ? pg_atomic_read_u32(&state->publications) : 0;
 }
 
 void

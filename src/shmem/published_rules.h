@@ -9,6 +9,7 @@
 #include "shmem/counters.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace session_guard
@@ -37,6 +38,9 @@ struct PublishedRules
 	Timestamp published_at;
 };
 PublishedRules copy_published_rules();
+
+/* How often rules were published: others are there if it has changed. */
+std::uint32_t publication_count();
 
 /* Set the counters of all rules to 0. */
 void reset_rule_counters();
