@@ -197,8 +197,8 @@ report_problems(const Rules &now, const Rules &before)
 			                  : errdetail("It selects nobody by that name.")));
 }
 
-void
-compile(RuleImage fresh)
+Rules
+compiled_from(RuleImage fresh)
 {
 	CatalogNames present;
 	NameLookup lookup{.role = [](const char *name) { return names->role(name); },
@@ -207,12 +207,29 @@ compile(RuleImage fresh)
 	names = &present;
 	Rules compiled(fresh, lookup);
 	names = nullptr;
+	return compiled;
+}
+
+void
+put_into_force(Rules compiled)
+{
 	compiled.keep_in(TopMemoryContext);
 	report_problems(compiled, rules);
 	rules.free();
 	rules = compiled;
 	compiled_with_catalogs = catalog_readings();
 	generation++;
+}
+
+/* The same rules with what the catalogs say now: their names may stand for others. */
+void
+compile_again()
+{
+	Rules compiled = compiled_from(image);
+
+	if (std::uint32_t limits = limits_changed_by_names(compiled, rules))
+		note_changed_rules(limits);
+	put_into_force(compiled);
 }
 
 /* Which of the rules before each of them was, by name. */
@@ -291,7 +308,7 @@ adopt(RuleImage fresh)
 	memcpy(copy, fresh.data(), fresh.size());
 	/* The rules that are in force until they are compiled have their texts there. */
 	std::span<std::byte> old = std::exchange(image, {copy, fresh.size()});
-	compile(image);
+	put_into_force(compiled_from(image));
 	if (old.data() != nullptr)
 		pfree(old.data());
 	is_published = false;
@@ -353,7 +370,7 @@ refresh_rules()
 	else if (!attempts.has_failed())
 		attempts.note_fresh();
 	if (!rules.all().empty() && compiled_with_catalogs != catalog_readings())
-		compile(image);
+		compile_again();
 	if (is_to_be_published())
 		publish();
 	return generation != before;

@@ -26,8 +26,9 @@ bool rules_were_read();
 
 /*
  * Bring them up to date, in a transaction, after the catalogs of roles and databases.  True if they
- * are others now, or select others by the same names; then the limits of which that is so have
- * been noted (policy_changes.h).
+ * are others now, or may select others by the same names.  The limits have been noted
+ * (policy_changes.h) of rules that are others, or whose names stand for others; not of those that
+ * only have other members to select, or each GRANT of a role would put limits into force anew.
  */
 bool refresh_rules();
 
