@@ -198,9 +198,13 @@ $admin->run('TRUNCATE session_guard.rule');
 # A name that does not exist yet binds as soon as it does.
 open_missing();
 $admin->run(rule('later', roles => ['newcomers'], $limit => $short), rule('unknown', except_roles => ['nonesuch'], @team, $limit => $short));
+wait_for_reading($admin);
+my $offset = log_size($node);
 $admin->run('CREATE ROLE newcomers ROLE web');
 $session{plain}->read_to_end;
 is(source_told($session{plain}), 'rule "later"', 'a role that is created later is meant from then on');
+like((guard_lines($node, qr/LOG:  pg_session_guard\.$limit is in force .*by rules/, $offset))[0] // '', qr/ sessions are over it now, ending 1000 per second/,
+	'and whom that binds do not end all at once');
 wait_until_unchanged_for($node, '400 ms', $session{dev}->pid);
 is(living($node, { dev => $session{dev} }), 'dev', 'an exception that does not exist spares');
 $admin->run('CREATE ROLE nonesuch');
