@@ -462,7 +462,7 @@ COMMENT ON COLUMN session_guard.rule.max_horizon_age IS
 COMMENT ON COLUMN session_guard.rule.max_memory IS
 	'most memory for a session to use for itself, in bytes; pg_size_bytes(''2GB'')';
 COMMENT ON COLUMN session_guard.rule.exempt IS
-	'true spares the session from all limits, false does not, whatever the settings say; null leaves it to the next rule, or to the settings';
+	'true spares the session from all limits; false keeps rules that come later from doing so, but lifts no exempt of the settings; null leaves it to the next rule, or to the settings';
 COMMENT ON COLUMN session_guard.rule.mode IS
 	'enforce, or log: what is over a limit of the rule is only written to the log and the history';
 COMMENT ON COLUMN session_guard.rule.comment IS 'for people';
