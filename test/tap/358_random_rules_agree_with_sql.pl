@@ -17,7 +17,7 @@ my $seed = $ENV{GUARD_TEST_SEED} // time;
 srand $seed;
 note("GUARD_TEST_SEED=$seed");
 
-my $node = guard_node('main', listen_addresses => '127.0.0.1,::1', 'pg_session_guard.exempt_superusers' => 'off',
+my $node = guard_node('main', listen_addresses => '127.0.0.1,::1', 'pg_session_guard.exempt_superusers' => 'off', 'pg_session_guard.naptime' => '100ms',
 	'pg_session_guard.transaction_timeout' => '11h', 'pg_session_guard.idle_session_timeout' => '12h');
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
 my ($admin, $watcher) = map { RawSession->connect($node, user => $superuser) } 1 .. 2;
