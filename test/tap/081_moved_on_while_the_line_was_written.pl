@@ -1,5 +1,5 @@
 # The guard cannot write its line, since nobody takes the log from it.  What its session does in
-# the meantime counts: one that has ended its transaction, one that was exempted and one that
+# the meantime counts: one that has ended its transaction, those that were exempted and one that
 # has left are not signaled, however long they had been over the limit when the line was written.
 # The one that has done nothing is.
 
@@ -30,7 +30,7 @@ my $node = guard_node(
 	'log_connections' => 'off',
 	'log_disconnections' => 'off',
 	'pg_session_guard.idle_in_transaction_session_timeout' => '1s');
-$node->safe_psql('postgres', 'CREATE ROLE exempted LOGIN');
+$node->safe_psql('postgres', 'CREATE ROLE exempted LOGIN; CREATE ROLE ruled LOGIN');
 my $superuser = $node->safe_psql('postgres', 'SELECT user');
 my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
 my ($collector) = grep { slurp_file("/proc/$_/cmdline") =~ /logger/ } split ' ',
@@ -119,6 +119,14 @@ like(
 	'one that was exempted is left alone');
 is(scalar $exempted->query('SELECT 1'), '1', 'and lives');
 
+my $ruled = RawSession->connect($node, user => 'ruled');
+like(
+	act_before_the_signal($ruled,
+		sub { $node->safe_psql('postgres', q{INSERT INTO session_guard.rule (position, name, roles, exempt) VALUES (1, 'spares', '{ruled}', true)}) }),
+	qr/terminating session .*\n.*left session \d+ alone, it has moved on$/,
+	'one whom a rule exempts by then is left alone');
+is(scalar $ruled->query('SELECT 1'), '1', 'and lives');
+
 my $gone = RawSession->connect($node);
 my $gone_pid = $gone->pid;
 
@@ -138,9 +146,9 @@ is($culprit->sqlstate, '57P01', 'one that has done nothing is terminated');
 unlike($lines, qr/left session/, 'and its line is true');
 
 $node->poll_query_until('postgres',
-	'SELECT array_agg(outcome ORDER BY number) FROM session_guard.event', '{raced,raced,gone,terminated}')
+	'SELECT array_agg(outcome ORDER BY number) FROM session_guard.event', '{raced,raced,raced,gone,terminated}')
   or die 'events do not say so';
 pass('events say so');
-$_->quit for $moved_on, $exempted;
+$_->quit for $moved_on, $exempted, $ruled;
 $node->stop;
 done_testing();
