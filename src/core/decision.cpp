@@ -160,8 +160,9 @@ decide_amount(const Verdict &verdict, const Session &session, const TrackingStat
 	constexpr Duration pause_between_readings = second;
 	Limit limit = verdict.limit;
 
+	/* It may be over a stricter limit by which memory is sampled, as of a rule that only logs. */
 	if (!exceeds(limit, verdict.measured, verdict.threshold.value))
-		return nothing;
+		return limit == Limit::Memory ? wait_for_growth(session, tracking, policy) : nothing;
 	Spared spared = spared_from(limit, session, tracking, policy);
 	if (spared != Spared::No)
 		return {.outlook = Outlook::Spared, .spared = spared, .at = now, .verdict = verdict};

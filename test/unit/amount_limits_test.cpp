@@ -342,6 +342,16 @@ TEST(Memory, OfASessionAtWorkIsReadAgainWhenItMayBeOverItsLimit)
 	expect_nothing(course.read(SessionBuilder().idle(noon).memory(99 * megabyte), noon));
 }
 
+/* As of a rule that only logs: its limit is the one by which memory is sampled. */
+TEST(Memory, IsReadAgainWhenItMayBeOverItsLimitAlsoBeyondAStricterOne)
+{
+	MemoryCourse course;
+
+	course.policy = PolicyBuilder().limit(Limit::Memory, 200 * megabyte);
+	expect_wait_until(course.read(using_memory(150), noon), noon + 50 * megabyte / fastest_growth);
+	expect_due(course.read(using_memory(201), noon + second), Action::Cancel);
+}
+
 TEST(Memory, OfAnIdleSessionOverItsLimitEndsIt)
 {
 	MemoryCourse course;
