@@ -207,9 +207,12 @@ like((guard_lines($node, qr/LOG:  pg_session_guard\.$limit is in force .*by rule
 	'and whom that binds do not end all at once');
 wait_until_unchanged_for($node, '400 ms', $session{dev}->pid);
 is(living($node, { dev => $session{dev} }), 'dev', 'an exception that does not exist spares');
+my $offset = log_size($node);
 $admin->run('CREATE ROLE nonesuch');
 $session{dev}->read_to_end;
 is(source_told($session{dev}), 'rule "unknown"', 'until it does');
+like(join('', guard_lines($node, qr/ is in force /, $offset)),
+	qr/LOG:  pg_session_guard\.$limit is in force for some roles or databases and by rules, \d+ sessions? (?:is|are) over it now, ending/, 'and the log says that the limit is in force');
 
 $_->abandon for $admin, values %session;
 $node->stop;
