@@ -334,12 +334,16 @@ CREATE TABLE session_guard.rule (
 	application_name text
 		CONSTRAINT application_name_has_at_most_200_characters
 		CHECK (pg_catalog.length(application_name) <= 200)
+		-- The server keeps nothing else of a client's name.
+		CONSTRAINT application_name_is_ascii CHECK (application_name !~ '[^\x01-\x7f]')
 		CONSTRAINT application_name_does_not_end_in_an_escape
 		CHECK ((pg_catalog.length(application_name)
 			- pg_catalog.length(pg_catalog.rtrim(application_name, E'\\'))) % 2 = 0),
 	except_application_name text
 		CONSTRAINT except_application_name_has_at_most_200_characters
 		CHECK (pg_catalog.length(except_application_name) <= 200)
+		-- The server keeps nothing else of a client's name.
+		CONSTRAINT except_application_name_is_ascii CHECK (except_application_name !~ '[^\x01-\x7f]')
 		CONSTRAINT except_application_name_does_not_end_in_an_escape
 		CHECK ((pg_catalog.length(except_application_name)
 			- pg_catalog.length(pg_catalog.rtrim(except_application_name, E'\\'))) % 2 = 0),

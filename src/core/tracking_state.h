@@ -182,8 +182,9 @@ struct TrackingState
 	TrackedHorizon horizon;
 	TrackedMemory memory;
 	TrackedPeer peer;
-	/* How many readings in a row have found it spared from a limit that it exceeds, by limit. */
-	std::array<std::int32_t, limit_count> times_spared;
+	/* How many readings in a row have found it spared from a limit that it exceeds, by
+	 * logged_index(). */
+	std::array<std::int32_t, 2 * limit_count> times_spared;
 	Escalation escalation;
 	/* The episode that was announced in the log and has not been ended yet, by limit. */
 	std::array<Timestamp, limit_count> announced;

@@ -33,14 +33,15 @@ constexpr Duration pause_in_doubt = 100 * millisecond;
 std::int32_t
 times_spared(const Deadline &deadline, const Evaluation &evaluation)
 {
-	return evaluation.tracking->times_spared[index_of(deadline.limit)];
+	return evaluation.tracking->times_spared[logged_index(deadline.limit, deadline.is_trial)];
 }
 
 void
 set_times_spared(const Deadline &deadline, std::int32_t times)
 {
-	change_tracking(deadline.slot, [&](TrackingState &tracking)
-	                { tracking.times_spared[index_of(deadline.limit)] = times; });
+	change_tracking(
+	    deadline.slot, [&](TrackingState &tracking)
+	    { tracking.times_spared[logged_index(deadline.limit, deadline.is_trial)] = times; });
 }
 
 /* Put what was decided in the plan. */
@@ -124,7 +125,8 @@ act_or_throttle(const Deadline &deadline, const Evaluation &evaluation, bool was
 	}
 	if (verdict.action == Action::Cancel)
 		plan_escalation(deadline, evaluation);
-	if (is_late)
+	/* What only logs takes nobody's turn. */
+	if (is_late && !deadline.is_trial)
 		note_throttled_action(evaluation.at);
 }
 

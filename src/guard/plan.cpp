@@ -59,9 +59,10 @@ plan(Deadline deadline, const Decision &decision, const TrackingState &tracking,
 			else if (decision.spared == Spared::PeerThere)
 				plan_reading(deadline, decision.at);
 			else if (may_pass_soon(decision.spared))
-				plan_reading(deadline, now + pause_before_reading_again(
-				                                 decision.spared,
-				                                 tracking.times_spared[index_of(deadline.limit)]));
+				plan_reading(deadline,
+				             now + pause_before_reading_again(
+				                       decision.spared, tracking.times_spared[logged_index(
+				                                            deadline.limit, deadline.is_trial)]));
 			return;
 		case Outlook::Due:
 			if (is_catch_up(decision.verdict, tracking) || is_spent(now))

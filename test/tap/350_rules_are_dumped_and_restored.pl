@@ -24,7 +24,7 @@ $node->safe_psql(
 	CREATE DATABASE "shop, ""é""";
 	CREATE ROLE "Ö, {""d""}" LOGIN;
 	INSERT INTO session_guard.rule VALUES
-		(10, 'all columns', true, '{postgres,"shop, \"é\""}', '{web,"Ö, {\"d\"}"}', '{pg_monitor}', E'pg\\\\_%\té', '%\\\\\\%',
+		(10, 'all columns', true, '{postgres,"shop, \"é\""}', '{web,"Ö, {\"d\"}"}', '{pg_monitor}', E'pg\\\\_%\te', '%\\\\\\%',
 			'{10.0.0.0/8,::1}', E'(?i)\\\\m(insert|löschen)\\\\s+''', '5 min', '1 min', '1 mon 2 days 03:04:05.000006', '2 h', '1 day',
 			'1 year', '10 s', '100 ms', 1000000, pg_size_bytes('2GB'), true, 'enforce', E'a\tb\nc\\\\d é'),
 		(-3, 'Nächtens: {"x"}', false, '[5:6]={postgres,template1}', NULL, NULL, '', NULL, NULL, NULL, NULL, NULL, '1 mon -30 days 1 s',

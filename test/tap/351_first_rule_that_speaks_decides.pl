@@ -207,7 +207,7 @@ like((guard_lines($node, qr/LOG:  pg_session_guard\.$limit is in force .*by rule
 	'and whom that binds do not end all at once');
 wait_until_unchanged_for($node, '400 ms', $session{dev}->pid);
 is(living($node, { dev => $session{dev} }), 'dev', 'an exception that does not exist spares');
-my $offset = log_size($node);
+$offset = log_size($node);
 $admin->run('CREATE ROLE nonesuch');
 $session{dev}->read_to_end;
 is(source_told($session{dev}), 'rule "unknown"', 'until it does');
