@@ -85,8 +85,12 @@ template <typename T> class CatalogReading
 		MemoryContext context = nullptr;
 		std::span<T> rows;
 
-		/* A change that comes in while we read makes the reading stale again. */
-		is_stale_ = false;
+		/*
+		 * A change that comes in while we read makes the reading stale again; one that has come
+		 * since a snapshot was taken still does.
+		 */
+		if (snapshot == nullptr)
+			is_stale_ = false;
 		auto read = [&]
 		{
 			context = AllocSetContextCreate(CurrentMemoryContext, "session guard catalog",
