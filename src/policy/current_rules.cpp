@@ -305,7 +305,7 @@ adopt(RuleImage fresh)
 		              errdetail("Only settings bind sessions now.")));
 	note_changed_rules(limits_changed_by_rules(now, before));
 	auto copy = static_cast<std::byte *>(MemoryContextAlloc(TopMemoryContext, fresh.size() + 1));
-	memcpy(copy, fresh.data(), fresh.size());
+	std::ranges::copy(fresh, copy);
 	/* The rules that are in force until they are compiled have their texts there. */
 	std::span<std::byte> old = std::exchange(image, {copy, fresh.size()});
 	put_into_force(compiled_from(image));

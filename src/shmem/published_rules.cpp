@@ -5,6 +5,7 @@
 
 #include "pg/compat.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace session_guard
@@ -90,7 +91,7 @@ fill(Segment *segment, std::span<const std::byte> image, std::span<const std::in
 		if (before[i] >= 0 && static_cast<std::size_t>(before[i]) < old.size())
 			memcpy(static_cast<void *>(&counters[i]), &old[static_cast<std::size_t>(before[i])],
 			       sizeof(VerdictCounters));
-	memcpy(image_in(segment).data(), image.data(), image.size());
+	std::ranges::copy(image, image_in(segment).data());
 }
 
 } // namespace
@@ -181,7 +182,7 @@ copy_published_rules()
 		auto own_image = static_cast<std::byte *>(palloc(image.size() + 1));
 
 		memcpy(static_cast<void *>(own_counters), counters.data(), counters.size_bytes());
-		memcpy(own_image, image.data(), image.size());
+		std::ranges::copy(image, own_image);
 		copy = {.image = {own_image, image.size()},
 		        .counters = {own_counters, counters.size()},
 		        .published_at = segment->published_at};
