@@ -111,9 +111,17 @@ lock_present_table(Oid &table)
 	return true;
 }
 
+/* Are there rules, and were the catalogs read since they were compiled? */
+bool
+have_catalogs_changed()
+{
+	return !rules.all().empty() && compiled_with_catalogs != catalog_readings();
+}
+
 /*
- * Read the rows, and if they are others now also the catalogs as of the same moment: the roles that
- * the rules speak of may have been renamed, or have other members, by the same transaction.
+ * Read the rows, and if they or the catalogs are others now also these as of the same moment: the
+ * roles that the rules speak of may have been renamed, or have other members, by the same
+ * transaction.
  */
 RuleImage
 read_with_catalogs(Oid table)
@@ -121,7 +129,7 @@ read_with_catalogs(Oid table)
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	RuleImage fresh = read_rule_table(table, snapshot);
 
-	if (!is_alike(fresh, image) && !read_catalogs_as_of(snapshot))
+	if ((!is_alike(fresh, image) || have_catalogs_changed()) && !read_catalogs_as_of(snapshot))
 		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 		                errmsg("the roles that they speak of cannot be read")));
 	UnregisterSnapshot(snapshot);
@@ -356,7 +364,7 @@ refresh_rules()
 	std::uint64_t before = generation;
 	Reading reading{.table = InvalidOid, .image = {}};
 
-	if (is_to_be_read())
+	if (is_to_be_read() || have_catalogs_changed())
 	{
 		if (may_be_tried() && attempts.attempt([&] { return read_now(reading); }))
 		{
@@ -369,7 +377,7 @@ refresh_rules()
 	}
 	else if (!attempts.has_failed())
 		attempts.note_fresh();
-	if (!rules.all().empty() && compiled_with_catalogs != catalog_readings())
+	if (have_catalogs_changed())
 		compile_again();
 	if (is_to_be_published())
 		publish();
