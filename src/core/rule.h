@@ -144,20 +144,31 @@ void take_in(const Rule &rule, std::size_t index, Match match, Doubt doubt, Ruli
 /* Give a policy what the rules have made of it. */
 void put_into_force(const Ruling &ruling, std::span<const Rule> rules, Policy &policy);
 
+/* Does a rule mean a session, and what does it count as if that is unknown? */
+struct Judgment
+{
+	Match match;
+	Doubt doubt;
+};
+
 /*
  * Let the rules take effect on a policy that has what the settings say; the first that means the
- * session and speaks of a limit decides it.  "match_of" tells of a rule, by its index, whether it
+ * session and speaks of a limit decides it.  "judge" tells of a rule, by its index, whether it
  * means the session; it is asked once at most, and only of rules that have an effect.
  */
-template <typename MatchOf>
+template <typename Judge>
 void
-apply_rules(std::span<const Rule> rules, MatchOf match_of, Doubt doubt, Policy &policy)
+apply_rules(std::span<const Rule> rules, Judge judge, Policy &policy)
 {
 	Ruling ruling = ruling_without_rules(policy);
 
 	for (std::size_t index = rules.size(); index-- > 0;)
 		if (has_effect(rules[index]))
-			take_in(rules[index], index, match_of(index), doubt, ruling);
+		{
+			Judgment judgment = judge(index);
+
+			take_in(rules[index], index, judgment.match, judgment.doubt, ruling);
+		}
 	put_into_force(ruling, rules, policy);
 }
 

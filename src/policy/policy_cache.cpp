@@ -142,15 +142,6 @@ policy_by_settings(const Bound &bound)
 	return policy;
 }
 
-/* A role that was dropped has no settings. */
-Bound
-with_settings_of(Superuser superuser, Bound bound)
-{
-	if (superuser == Superuser::Dropped)
-		bound.role = InvalidOid;
-	return bound;
-}
-
 Resolved::Key
 key_of(const Bound &bound)
 {
@@ -186,26 +177,15 @@ plan_policy(const Bound &bound)
 
 	if (!current_rules().all().empty())
 	{
-		Selected session = selected(bound);
-		auto unknown = [](std::size_t) { return Match::Unknown; };
+		auto unknown = [&](std::size_t)
+		{
+			planned.depends_on_query = true;
+			return Match::Unknown;
+		};
 
-		apply_rules_to(current_rules(), session, unknown, Doubt::Binds, planned.policy);
-		planned.depends_on_query = depends_on_query(current_rules(), session);
+		apply_rules_to(current_rules(), selected(bound), unknown, Doubt::Binds, planned.policy);
 	}
 	return planned;
-}
-
-/* Read the query of a session; nullptr if that cannot be done. */
-const char *
-read_query(const Bound &bound)
-{
-	BackendSnapshot snapshot;
-	auto query = static_cast<char *>(palloc(query_size()));
-
-	return bound.slot >= 0 && read_session(bound.slot, bound.session, snapshot, Patience::None,
-	                                       query) == ReadResult::Read
-	           ? query
-	           : nullptr;
 }
 
 /* What binds a session of which the query matters. */
@@ -213,7 +193,7 @@ Policy
 policy_by_query(const Bound &bound, const char *query)
 {
 	Policy policy = policy_by_settings(bound);
-	QueryText text{.text = query != nullptr ? query : read_query(bound),
+	QueryText text{.text = query != nullptr ? query : read_query(bound, Patience::None),
 	               .encoding = database_encoding(bound.database)};
 	QueryKey key = text.text != nullptr ? prepare_comparison(rules_generation(), text) : 0;
 	auto match = [&](std::size_t index)

@@ -132,28 +132,6 @@ encoding_of(Oid database)
 	return encoding;
 }
 
-/* The text of a session's query; nullptr if it cannot be read. */
-const char *
-read_query(const Bound &bound)
-{
-	BackendSnapshot snapshot;
-	auto query = static_cast<char *>(palloc(query_size()));
-
-	return bound.slot >= 0 && read_session(bound.slot, bound.session, snapshot, Patience::Unlimited,
-	                                       query) == ReadResult::Read
-	           ? query
-	           : nullptr;
-}
-
-/* A role that was dropped has no settings. */
-Bound
-with_settings_of(Superuser superuser, Bound bound)
-{
-	if (superuser == Superuser::Dropped)
-		bound.role = InvalidOid;
-	return bound;
-}
-
 } // namespace
 
 constinit const NameLookup present_names{
@@ -269,9 +247,15 @@ PresentPolicies::apply_rules(const Bound &bound, const char *query, Policy &poli
 {
 	Selected session = selected_by(bound, roles_of(bound.role, memberships_));
 
-	if (query == nullptr && depends_on_query(rules_, session))
-		query = read_query(bound);
-	auto match = [&](std::size_t index) { return match_query_of(index, bound, query); };
+	bool is_known = query != nullptr;
+	auto match = [&](std::size_t index)
+	{
+		if (!is_known)
+			query = read_query(bound, Patience::Unlimited);
+		is_known = true;
+		return match_query_of(index, bound, query);
+	};
+
 	apply_rules_to(rules_, session, match, Doubt::Spares, policy);
 }
 

@@ -3,11 +3,28 @@
  */
 #include "policy/rule_policy.h"
 
-#include <algorithm>
-#include <cstring>
-
 namespace session_guard
 {
+
+Bound
+with_settings_of(Superuser superuser, Bound bound)
+{
+	if (superuser == Superuser::Dropped)
+		bound.role = InvalidOid;
+	return bound;
+}
+
+const char *
+read_query(const Bound &bound, Patience patience)
+{
+	BackendSnapshot snapshot;
+	auto query = static_cast<char *>(palloc(query_size()));
+
+	return bound.slot >= 0 && read_session(bound.slot, bound.session, snapshot, patience, query) ==
+	                              ReadResult::Read
+	           ? query
+	           : nullptr;
+}
 
 Selected
 selected_by(const Bound &bound, std::span<const Oid> roles)
@@ -17,17 +34,6 @@ selected_by(const Bound &bound, std::span<const Oid> roles)
 	        .application_name = bound.application_name,
 	        .client_addr = bound.client_address,
 	        .has_role = OidIsValid(bound.role)};
-}
-
-bool
-depends_on_query(const Rules &rules, const Selected &session)
-{
-	return rules.need().query &&
-	       std::ranges::any_of(rules.all(),
-	                           [&](const Rule &rule) {
-		                           return rule.has_query && has_effect(rule) &&
-		                                  match_without_query(rule, session) == Match::Yes;
-	                           });
 }
 
 } // namespace session_guard

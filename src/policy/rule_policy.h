@@ -9,37 +9,37 @@
 namespace session_guard
 {
 
+/* What of a session has settings, and is a member: a role that was dropped has none, and is none.
+ */
+Bound with_settings_of(Superuser superuser, Bound bound);
+
+/* Read the query of a session, in the current memory context; nullptr if that cannot be done. */
+const char *read_query(const Bound &bound, Patience patience);
+
 /* What rules select a session by; the roles are those that it is a member of, and its own. */
 Selected selected_by(const Bound &bound, std::span<const Oid> roles);
 
-/* Does a rule that has an effect select the session, but hang on its query? */
-bool depends_on_query(const Rules &rules, const Selected &session);
-
 /*
- * Let the rules take effect on a policy that has what the settings say.  "Match" tells of the rule
- * of an index, which means the session otherwise, whether it does so by its query.
+ * Let the rules take effect on a policy that has what the settings say.  "match_query" tells of the
+ * rule of an index, which means the session otherwise, whether it does so by its query.
  */
 template <typename MatchQuery>
 void
 apply_rules_to(const Rules &rules, const Selected &session, MatchQuery match_query, Doubt doubt,
                Policy &policy)
 {
-	/* Whatever is unknown for another reason than the query spares in any case. */
-	Ruling ruling = ruling_without_rules(policy);
-
-	for (std::size_t i = rules.all().size(); i-- > 0;)
+	auto judge = [&](std::size_t index) -> Judgment
 	{
-		const Rule &rule = rules.all()[i];
-
-		if (!has_effect(rule))
-			continue;
+		const Rule &rule = rules.all()[index];
 		Match match = match_without_query(rule, session);
-		bool is_by_query = match == Match::Yes && rule.has_query;
-		if (is_by_query)
-			match = match_query(i);
-		take_in(rule, i, match, is_by_query ? doubt : Doubt::Spares, ruling);
-	}
-	put_into_force(ruling, rules.all(), policy);
+
+		if (match == Match::Yes && rule.has_query)
+			return {.match = match_query(index), .doubt = doubt};
+		/* Whatever is unknown for another reason than the query spares in any case. */
+		return {.match = match, .doubt = Doubt::Spares};
+	};
+
+	apply_rules(rules.all(), judge, policy);
 }
 
 } // namespace session_guard

@@ -99,7 +99,6 @@ Rules::Rules(RuleImage image, const NameLookup &lookup)
 		problems_[i] = problems.len > 0 ? problems.data : nullptr;
 		need_.application_name |= rules_[i].application_name || rules_[i].except_application_name;
 		need_.client_addr |= rules_[i].client_addr.has_value();
-		need_.query |= rules_[i].has_query;
 	}
 	MemoryContextSwitchTo(caller);
 }

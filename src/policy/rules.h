@@ -26,7 +26,6 @@ struct RulesNeed
 {
 	bool application_name;
 	bool client_addr;
-	bool query;
 };
 
 class Rules

@@ -12,23 +12,6 @@ namespace session_guard::test
 namespace
 {
 
-constexpr auto Yes = Match::Yes;
-constexpr auto No = Match::No;
-constexpr auto Unknown = Match::Unknown;
-
-/* By settings: five minutes. */
-Policy
-settings(Duration value = 5 * minute)
-{
-	return PolicyBuilder().limit(Limit::Statement, value);
-}
-
-RuleBuilder
-rule(Duration value)
-{
-	return RuleBuilder().statement(value);
-}
-
 /* One that can only tighten. */
 RuleBuilder
 by_words(Duration value)
@@ -83,13 +66,13 @@ TEST(Rules, AreSilentIfDisabledAndAreNotAsked)
 	Policy policy = settings();
 
 	apply_rules(
-	    std::span<const Rule>(rules),
+	    rules,
 	    [&](std::size_t index)
 	    {
 		    asked.push_back(index);
-		    return Yes;
+		    return Judgment{.match = Yes, .doubt = Doubt::Spares};
 	    },
-	    Doubt::Spares, policy);
+	    policy);
 	expect_statement(policy, hour, 2);
 	EXPECT_EQ(asked, (std::vector<std::size_t>{3, 2}));
 }

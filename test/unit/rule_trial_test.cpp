@@ -14,22 +14,6 @@ namespace session_guard::test
 namespace
 {
 
-constexpr auto Yes = Match::Yes;
-constexpr auto No = Match::No;
-constexpr auto Unknown = Match::Unknown;
-
-Policy
-settings(Duration value = 5 * minute)
-{
-	return PolicyBuilder().limit(Limit::Statement, value);
-}
-
-RuleBuilder
-rule(Duration value)
-{
-	return RuleBuilder().statement(value);
-}
-
 RuleBuilder
 tried(Duration value)
 {

@@ -165,6 +165,23 @@ struct Client
 	}
 };
 
+constexpr auto Yes = Match::Yes;
+constexpr auto No = Match::No;
+constexpr auto Unknown = Match::Unknown;
+
+/* By settings: five minutes. */
+inline Policy
+settings(Duration value = 5 * minute)
+{
+	return PolicyBuilder().limit(Limit::Statement, value);
+}
+
+inline RuleBuilder
+rule(Duration value)
+{
+	return RuleBuilder().statement(value);
+}
+
 /* A policy under rules, of each of which it is given whether it means the session. */
 inline Policy
 under(const std::vector<RuleBuilder> &builders, const std::vector<Match> &matches,
@@ -176,7 +193,8 @@ under(const std::vector<RuleBuilder> &builders, const std::vector<Match> &matche
 	for (const RuleBuilder &builder : builders)
 		rules.push_back(builder.rule());
 	apply_rules(
-	    std::span<const Rule>(rules), [&](std::size_t index) { return matches.at(index); }, doubt,
+	    rules,
+	    [&](std::size_t index) { return Judgment{.match = matches.at(index), .doubt = doubt}; },
 	    policy);
 	return policy;
 }
