@@ -8,7 +8,10 @@
 
 #include "settings/limit_settings.h"
 
+#include "status/catalog_access.h"
+
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace session_guard
@@ -56,10 +59,19 @@ constexpr ColumnFacts columns[ColumnCount] = {
     {"client_addr", CIDRARRAYOID}, {"query", TEXTOID},
     {"exempt", BOOLOID},           {"mode", TEXTOID}};
 
-/* One row of the table, by the numbers of its columns. */
+/* The numbers of the columns in the table. */
+struct ColumnNumbers
+{
+	std::array<AttrNumber, ColumnCount> columns;
+	/* Of those that a rule can speak of. */
+	std::array<AttrNumber, limit_count> limits;
+};
+
+/* One row of the table. */
 struct TableRow
 {
 	Relation table;
+	const ColumnNumbers &numbers;
 	HeapTuple tuple;
 };
 
@@ -84,6 +96,20 @@ column_number(Relation table, const char *name, Oid type)
 	                name)));
 }
 
+ColumnNumbers
+column_numbers(Relation table)
+{
+	ColumnNumbers numbers{};
+
+	for (std::size_t i = 0; i < numbers.columns.size(); i++)
+		numbers.columns[i] = column_number(table, columns[i].name, columns[i].type);
+	for (Limit limit : all_limits)
+		if (!is_of_server(limit))
+			numbers.limits[index_of(limit)] = column_number(
+			    table, facts(limit).name.data(), measures_time(limit) ? INTERVALOID : INT8OID);
+	return numbers;
+}
+
 [[noreturn]] void
 report_invalid(const char *rule, const char *column)
 {
@@ -94,11 +120,10 @@ report_invalid(const char *rule, const char *column)
 
 /* The value of a column; none if it is null. */
 std::optional<Datum>
-value_of(const TableRow &row, const char *name, Oid type)
+value_of(const TableRow &row, AttrNumber number)
 {
 	bool isnull;
-	Datum value = heap_getattr(row.tuple, column_number(row.table, name, type),
-	                           RelationGetDescr(row.table), &isnull);
+	Datum value = heap_getattr(row.tuple, number, RelationGetDescr(row.table), &isnull);
 
 	return isnull ? std::nullopt : std::optional(value);
 }
@@ -106,7 +131,7 @@ value_of(const TableRow &row, const char *name, Oid type)
 std::optional<Datum>
 value_of(const TableRow &row, Column column)
 {
-	return value_of(row, columns[column].name, columns[column].type);
+	return value_of(row, row.numbers.columns[column]);
 }
 
 const char *
@@ -186,7 +211,7 @@ limit_of(const TableRow &row, Limit limit, const char *rule)
 	constexpr std::int64_t longest = 10000 * USECS_PER_DAY;
 	const char *name = facts(limit).name.data();
 	const LimitSetting &setting = limit_settings[index_of(limit)];
-	std::optional<Datum> datum = value_of(row, name, measures_time(limit) ? INTERVALOID : INT8OID);
+	std::optional<Datum> datum = value_of(row, row.numbers.limits[index_of(limit)]);
 
 	if (!datum)
 		return std::nullopt;
@@ -243,10 +268,11 @@ std::span<RuleRow>
 read_rows(Relation table, Snapshot snapshot)
 {
 	GrowingArray<RuleRow> rows;
+	ColumnNumbers numbers = column_numbers(table);
 	TableScanDesc scan = begin_table_scan(table, snapshot);
 
 	while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection))
-		rows.add(row_of({.table = table, .tuple = tuple}));
+		rows.add(row_of({.table = table, .numbers = numbers, .tuple = tuple}));
 	table_endscan(scan);
 	std::ranges::sort(rows.all(), {}, &RuleRow::position);
 	return rows.all();
@@ -271,8 +297,7 @@ find_rule_table()
 bool
 lock_for_rules()
 {
-	return std::ranges::all_of(needed, [](Oid relation)
-	                           { return ConditionalLockRelationOid(relation, AccessShareLock); });
+	return lock_if_free(needed);
 }
 
 bool

@@ -10,8 +10,6 @@
 
 #include "policy/reading_attempts.h"
 
-#include <algorithm>
-
 namespace session_guard
 {
 
@@ -35,14 +33,6 @@ CatalogWork reading_work{.what = "read the catalog of settings for roles and dat
 constexpr Oid settings_relations[] = {DbRoleSettingRelationId, PgDbRoleSettingToastTable,
                                       PgDbRoleSettingToastIndex};
 
-/* Lock them, if no other lock is in the way. */
-bool
-lock_settings()
-{
-	return std::ranges::all_of(settings_relations, [](Oid relation)
-	                           { return ConditionalLockRelationOid(relation, AccessShareLock); });
-}
-
 void
 report_locked()
 {
@@ -63,7 +53,7 @@ try_reading(std::optional<RoleDatabaseReading> &fresh)
 	bool is_locked = true;
 	auto read = [&]
 	{
-		is_locked = !lock_settings();
+		is_locked = !lock_if_free(settings_relations);
 		if (!is_locked)
 			fresh = read_role_database_settings(last_reading, LOG, damaged_rows);
 	};

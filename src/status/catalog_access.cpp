@@ -7,6 +7,7 @@
 
 #include "shmem/counters.h"
 
+#include <algorithm>
 #include <span>
 
 namespace session_guard
@@ -137,6 +138,13 @@ lock_catalogs(bool were_read)
 		count(shared_counters().lock_skips);
 	}
 	return holds_locks;
+}
+
+bool
+lock_if_free(std::span<const Oid> relations)
+{
+	return std::ranges::all_of(relations, [](Oid relation)
+	                           { return ConditionalLockRelationOid(relation, AccessShareLock); });
 }
 
 void

@@ -13,6 +13,8 @@
 #include "pg/pg.h"
 #include "pg/subtransaction.h"
 
+#include <span>
+
 namespace session_guard
 {
 
@@ -32,6 +34,9 @@ struct CatalogWork
  * query waits for them either.  Has anything been read before?
  */
 bool lock_catalogs(bool were_read);
+
+/* Lock these as well, if no other lock is in the way of one; to the end of the (sub)transaction. */
+bool lock_if_free(std::span<const Oid> relations);
 
 /* Forget the locks: the transaction that held them is over. */
 void forget_catalog_locks();
