@@ -11,6 +11,8 @@ ifeq ($(OBJS),)
 $(error no sources in "$(sources)"; "make -f .../Makefile" builds in another folder)
 endif
 DATA = $(call find_sources,sql/$(EXTENSION)--*.sql)
+# The report is for psql, and found beside the scripts of the extension.
+DATA += report/pg_session_guard_report.sql
 EXTRA_CLEAN = src/*.d src/*/*.d tmp_check tmp_regress tmp_isolation tmp_destdir.conf
 
 # A new test is only a new file in its folder.

@@ -112,15 +112,17 @@ FROM :both \gset
 \qecho '<title>What pg_session_guard has ended</title>'
 \qecho '<style>'
 \qecho 'body { font: 15px/1.4 "Segoe UI", Roboto, Helvetica, Arial, sans-serif; color: #222; background: #fff;'
-\qecho '  max-width: 64em; margin: 1.5em auto; padding: 0 1em }'
+\qecho '  max-width: 68em; margin: 1.5em auto; padding: 0 1em }'
 \qecho 'h1 { font-size: 1.6em; margin: 0 0 .4em }'
 \qecho 'h2 { font-size: 1.15em; margin: 1.8em 0 .4em }'
 \qecho 'table { border-collapse: collapse }'
-\qecho 'th { color: #666; font-weight: normal; font-size: .9em; border-bottom: 1px solid #bbb }'
+\qecho 'th { color: #666; font-weight: normal; font-size: .9em; text-align: left; border-bottom: 1px solid #bbb }'
 \qecho 'th, td { padding: .15em 1.2em .15em 0; vertical-align: top }'
-\qecho 'table.bars td:last-child { color: #336791; white-space: nowrap; letter-spacing: -.02em; line-height: 1.1 }'
+\qecho 'table.bars td:last-child { color: #336791; white-space: nowrap; letter-spacing: -.02em; line-height: 1; vertical-align: middle }'
 \qecho 'table.facts td:first-child { color: #666 }'
 \qecho 'table.list { font-size: .92em }'
+\qecho 'table.list td:first-child { white-space: nowrap }'
+\qecho 'table.queries td:last-child { min-width: 13em }'
 \qecho 'p.none { font-size: 1.15em; margin: 1.5em 0 }'
 \qecho '.trouble { color: #b00020 }'
 \qecho '</style>'
@@ -132,7 +134,7 @@ FROM :both \gset
 \pset tableattr 'class="facts"'
 SELECT fact, value FROM (VALUES
 	(1, 'server', concat_ws(', ', nullif(current_setting('cluster_name'), ''),
-		'port ' || current_setting('port'), 'PostgreSQL ' || current_setting('server_version'))),
+		'port ' || current_setting('port'), 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1))),
 	(2, 'from', to_char(:'since_time'::timestamptz, 'FMDay, YYYY-MM-DD HH24:MI')),
 	(3, 'to', to_char(:'until_time'::timestamptz, 'FMDay, YYYY-MM-DD HH24:MI')
 		|| ' (' || current_setting('TimeZone') || ')'),
@@ -169,8 +171,8 @@ WHERE fact IS NOT NULL ORDER BY place;
 
 \if :has_trouble
 	\qecho '<h2 class="trouble">What did not go, or took more than 5 seconds</h2>'
-	\pset tableattr 'class="list"'
-	SELECT :time AS time, pid, usename AS role, datname AS database, :application AS application,
+	\pset tableattr 'class="list queries"'
+	SELECT :time AS time, pid, concat_ws('@', usename, datname) AS role, :application AS application,
 		:cause AS "for", outcome, date_trunc('second', gone_after) AS "gone after", note,
 		left(query, 80) AS query
 	FROM :events WHERE :is_trouble
@@ -249,17 +251,22 @@ WHERE fact IS NOT NULL ORDER BY place;
 \endif
 
 \if :has_measured
-	\qecho '<h2>The longest</h2>'
-	SELECT (:longest)::text AS measured, limit_name AS "limit", threshold AS "limit was", time,
-		role, database, application, outcome, query
-	FROM (SELECT measured AS longest, limit_name, threshold, :time AS time, usename AS role,
-			datname AS database, :application AS application, outcome, left(query, 80) AS query
+	\qecho '<h2>The longest of each limit</h2>'
+	\pset tableattr 'class="list queries"'
+	SELECT time, (:longest)::text AS measured, limit_name AS "limit", threshold AS "limit was",
+		role, application, outcome, query
+	FROM (SELECT measured AS longest, limit_name, threshold, :time AS time,
+			concat_ws('@', usename, datname) AS role, :application AS application, outcome,
+			left(query, 80) AS query,
+			row_number() OVER (PARTITION BY limit_name ORDER BY measured DESC, acted_at) AS place
 		FROM :events WHERE :is_end AND measured IS NOT NULL) AS t
-	ORDER BY longest DESC, time LIMIT 10;
+	WHERE place <= 2
+	ORDER BY longest DESC, time;
 \endif
 
 \if :has_dry_runs
-	\qecho '<h2>Would have ended: mode is log</h2>'
+	\qecho '<h2>Would have ended, had mode not been log</h2>'
+	\pset tableattr 'class="list"'
 	SELECT limit_name AS "limit", source AS "set by", usename AS role, application, number,
 		(:longest)::text AS longest
 	FROM (SELECT limit_name, source, usename, :application AS application, count(*) AS number,
@@ -269,8 +276,9 @@ WHERE fact IS NOT NULL ORDER BY place;
 	ORDER BY number DESC, limit_name, source, role, application LIMIT 30;
 \endif
 
--- Without the library preloaded there is no guard to tell of.
-SELECT current_setting('pg_session_guard.mode', true) IS NOT NULL AS is_loaded \gset
+-- Without the library preloaded there is no guard to tell of, and its settings are any texts.
+SELECT count(*) > 0 AS is_loaded FROM pg_settings
+WHERE name = 'pg_session_guard.mode' AND vartype = 'enum' \gset
 \if :is_loaded
 	\qecho '<h2>The guard itself</h2>'
 	\pset tuples_only on
