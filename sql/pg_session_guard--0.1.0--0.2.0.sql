@@ -42,7 +42,7 @@ CREATE VIEW session_guard.top AS
 			ELSE state
 		END AS activity,
 		pg_catalog.date_trunc('second', state_age) AS state_age,
-		all_blocks AS blocks,
+		NULLIF(all_blocks, 0) AS blocks,
 		(SELECT pg_catalog.string_agg(CASE b WHEN 0 THEN 'prepared' ELSE b::text END, ' ' ORDER BY b)
 			FROM pg_catalog.unnest(blockers[:2]) AS b)
 			|| CASE WHEN pg_catalog.cardinality(blockers) > 2
@@ -72,7 +72,7 @@ COMMENT ON COLUMN session_guard.top.activity IS
 	'the state of pg_stat_activity in short: "idle in xact" is idle in transaction, "failed xact" the same after an error, "function" a fastpath function call';
 COMMENT ON COLUMN session_guard.top.state_age IS 'how long it has been at that';
 COMMENT ON COLUMN session_guard.top.blocks IS
-	'how many wait for it, also those that wait behind others of them';
+	'how many wait for it, also those that wait behind others of them; null if nobody does';
 COMMENT ON COLUMN session_guard.top.waits_for IS
 	'who is at the end of the chain of waits for locks that it is in: pids, at most two, and how many more there are; "prepared" is a prepared transaction';
 COMMENT ON COLUMN session_guard.top.memory IS

@@ -91,7 +91,7 @@ is( order_of(%session),
 	'blocker, waiter 1, hasty, strict, busy, waiter 2, superuser, idle',
 	'an idle session whose end is near is among the first');
 
-my $columns = q{blocks, coalesce(waits_for, '-'), activity, action, reason,
+my $columns = q{coalesce(blocks, 0), coalesce(waits_for, '-'), activity, action, reason,
 	CASE WHEN due_in BETWEEN interval '1 h 59 min' AND interval '2 h' THEN 'within 2 h'
 		WHEN due_in BETWEEN interval '2 h 59 min' AND interval '3 h' THEN 'within 3 h'
 		WHEN due_in BETWEEN interval '3 h 59 min' AND interval '4 h' THEN 'within 4 h'
