@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use Encode qw(decode_utf8);
+use File::Basename;
 use GuardTest;
 use IPC::Run;
 use PostgreSQL::Test::Utils;
@@ -165,6 +166,33 @@ is_deeply([ rows_of($page, 'By application, the 15 with most') ],
 # A week has the days before in it.
 is((rows_of(page($node, 'postgres', since => '7 days', until => '2026-03-03 07:00'), 'In all'))[0],
 	'terminated|sessions that have ended|13|0', 'a longer period');
+
+# The manual's script mails the page if it is whole, and nothing otherwise.
+sub mail_of
+{
+	my ($script, $dbname) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir;
+
+	$script =~ s{/usr/share/postgresql/15/extension/}{dirname($report) . '/'}e or die 'no report';
+	$script =~ s{/usr/sbin/sendmail -t}{cat >$folder/mail} or die 'no mail';
+	$script =~ s/-d postgres/-d $dbname/ or die 'no database';
+	append_to_file("$folder/script", $script);
+
+	local %ENV = ($node->_get_env, TMPDIR => $folder);
+	my $code = IPC::Run::run([ 'sh', "$folder/script" ], '2>', "$folder/error");
+	is(join(' ', glob("$folder/tmp*")), '', 'it leaves no file behind');
+	return ($code, -e "$folder/mail" ? slurp_file("$folder/mail") : undef, slurp_file("$folder/error"));
+}
+
+my ($script_of_manual) = slurp_file(dirname($report) . '/../doc/looking.md') =~ /^```\w*\n(#!.*?)^```/ms;
+my ($is_sent, $mail, $complaint) = mail_of($script_of_manual, 'postgres');
+ok($is_sent, 'the script of the manual runs');
+like($mail, qr{^Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n<!DOCTYPE html>.*</html>\n\z}ms,
+	'and sends the page');
+($is_sent, $mail, $complaint) = mail_of($script_of_manual, 'template1');
+ok(!$is_sent, 'it fails if psql does');
+is($mail, undef, 'then nothing is sent');
+like($complaint, qr/the extension is not in database "template1"/, 'and it says why');
 
 # Nothing else is a report.
 $node->safe_psql('postgres', 'CREATE DATABASE wiki');
