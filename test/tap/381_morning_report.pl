@@ -167,6 +167,11 @@ is_deeply([ rows_of($page, 'By application, the 15 with most') ],
 is((rows_of(page($node, 'postgres', since => '7 days', until => '2026-03-03 07:00'), 'In all'))[0],
 	'terminated|sessions that have ended|13|0', 'a longer period');
 
+# A member of pg_monitor may see all that.
+$node->safe_psql('postgres', 'CREATE ROLE watcher LOGIN IN ROLE pg_monitor');
+is_deeply([ rows_of(page($node, 'postgres', role => 'watcher'), 'By application, the 15 with most') ],
+	['shop &quot;1&quot;|1|0|idle_session_timeout'], 'a member of pg_monitor sees the same');
+
 # The manual's script mails the page if it is whole, and nothing otherwise.
 sub mail_of
 {
