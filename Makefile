@@ -13,6 +13,9 @@ endif
 DATA = $(call find_sources,sql/$(EXTENSION)--*.sql)
 # The report is for psql, and found beside the scripts of the extension.
 DATA += report/pg_session_guard_report.sql
+# A new page of the manual is only a new file in doc/.
+DOCS = README.md CHANGELOG.md LICENSE
+manual = $(call find_sources,doc/*.*)
 EXTRA_CLEAN = src/*.d src/*/*.d tmp_check tmp_regress tmp_isolation tmp_destdir.conf
 
 # A new test is only a new file in its folder.
@@ -56,6 +59,18 @@ object_dirs = $(sort $(dir $(OBJS)))
 $(OBJS): | $(object_dirs)
 $(object_dirs):
 	$(MKDIR_P) $@
+
+# The manual has a folder of its own, as in the tree: others have a README.md, too.
+override docmoduledir = extension/$(EXTENSION)
+installed_manual = $(DESTDIR)$(docdir)/$(docmoduledir)/doc
+.PHONY: install-manual uninstall-manual
+install: install-manual
+install-manual: installdirs
+	$(MKDIR_P) '$(installed_manual)'
+	$(INSTALL_DATA) $(addprefix $(srcdir)/,$(manual)) '$(installed_manual)/'
+uninstall: uninstall-manual
+uninstall-manual:
+	rm -f $(addprefix '$(dir $(installed_manual))'/,$(manual))
 
 .PHONY: tmp_destdir.conf
 tmp_destdir.conf:

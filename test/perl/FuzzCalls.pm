@@ -1,5 +1,5 @@
 # Random calls of the extension's functions: what SQL says, and beside it what that means
-# by README, for the oracle.
+# by the manual, for the oracle.
 package FuzzCalls;
 
 use strict;

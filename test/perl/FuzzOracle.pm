@@ -1,4 +1,4 @@
-# Who may be ended by a call, and who must be: what README says, written down once more,
+# Who may be ended by a call, and who must be: what the manual says, written down once more,
 # without the extension's code.
 #
 # Everything is known from what pg_stat_activity showed a superuser before the call, from the
@@ -203,7 +203,7 @@ sub is_spared
 	return $call->{condition} && !$call->{include_spared} && is_spared_by_limit($world, $call->{condition}, $entry);
 }
 
-# Would the limit of this condition spare it?  (README, "Who is spared")
+# Would the limit of this condition spare it?  (doc/functions.md, "Whom they spare")
 my $runs_maintenance = qr/^(?:VACUUM|ANALYZE|CREATE INDEX|REINDEX|CLUSTER|REPACK|REFRESH MATERIALIZED VIEW)\b/;
 
 sub is_spared_by_limit

@@ -140,7 +140,7 @@ is( fates($node, q{terminate_user_sessions('web', except_application_name => '%o
 	'busy terminated', 'so are they');
 is(living($node, \%session), 'app app in shop cron report', 'and nobody else') or 1;
 
-# The recipe of README for whom no filter says: choose first, then end.
+# The recipe of the manual for whom no filter says: choose first, then end.
 $node->safe_psql('postgres',
 	q{CREATE TABLE suspect AS SELECT 'cron' AS application_name FROM generate_series(1, 10000); ANALYZE suspect});
 my $chosen = q{

@@ -9,12 +9,13 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 
 use GuardTest;
+use Manual;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# README's question; of a guard that is stopped with less patience.
-slurp_file("$FindBin::RealBin/../../README.md") =~
-  /is all well with the guard itself\?\n(SELECT .*?;)/s or die 'README does not ask';
+# The manual's question; of a guard that is stopped with less patience.
+page_text('doc/views.md') =~
+  /is all well with the guard itself\?\n(SELECT .*?;)/s or die 'the manual does not ask';
 my $is_alive = $1;
 my $is_alive_now = $is_alive =~ s/interval '10 s'/interval '1 s'/r;
 
