@@ -1,7 +1,7 @@
 # The pages of the manual: what can be run in them, and what they point to.
 #
 # A block of code is fenced with its language.  What stands right after it, fenced without a
-# language, is what it prints.  A comment right above tells what it needs:
+# language, is what it prints, and "..." at its end what else.  A comment right above tells what it needs:
 #
 #   <!-- sessions: web@wiki app@wiki -->    sessions that are there, and idle
 #   <!-- the server does not start -->      after this block
