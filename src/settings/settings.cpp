@@ -45,10 +45,12 @@ double history_retention_minutes = 30 * 24 * 60;
 int history_buffer_events = 1024;
 std::array<double, limit_count> limit_values{};
 
+/* What YAML makes of a bare "off" is taken as well: it is meant for emergencies. */
 const config_enum_entry mode_options[] = {
     {"enforce", static_cast<int>(Mode::Enforce), false},
     {"log", static_cast<int>(Mode::Log), false},
     {"off", static_cast<int>(Mode::Off), false},
+    {"false", static_cast<int>(Mode::Off), true},
     {nullptr, 0, false},
 };
 

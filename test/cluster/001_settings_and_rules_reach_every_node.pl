@@ -62,13 +62,17 @@ $_->abandon for map { values %$_ } values %open;
 $cluster->configure('pg_session_guard.idle_session_timeout' => undef, 'pg_session_guard.history_buffer' => undef);
 $cluster->wait_for_setting($_, 'pg_session_guard.idle_session_timeout', '0') for 'a', 'b';
 
-# Off in an emergency.  A word that is not quoted would be a truth value to Patroni.
-my ($status) = $cluster->patronictl('edit-config', '--force', '-p', "pg_session_guard.mode='off'", 'shop');
-is($status, 0, 'patronictl changes the dynamic configuration');
-$cluster->wait_for_setting($_, 'pg_session_guard.mode', 'off') for 'a', 'b';
-pass('the guard is off on every node');
-$cluster->configure('pg_session_guard.mode' => 'enforce');
-$cluster->wait_for_setting($_, 'pg_session_guard.mode', 'enforce') for 'a', 'b';
+# Off in an emergency.  A word that is not quoted is a truth value to Patroni.
+for my $word (q{'off'}, 'off')
+{
+	my ($status) = $cluster->patronictl('edit-config', '--force', '-p', "pg_session_guard.mode=$word", 'shop');
+
+	is($status, 0, 'patronictl changes the dynamic configuration');
+	$cluster->wait_for_setting($_, 'pg_session_guard.mode', 'off') for 'a', 'b';
+	pass("with $word the guard is off on every node");
+	$cluster->configure('pg_session_guard.mode' => 'enforce');
+	$cluster->wait_for_setting($_, 'pg_session_guard.mode', 'enforce') for 'a', 'b';
+}
 
 # For one node.
 $cluster->configure_node('b', 'pg_session_guard.naptime' => '300ms');
