@@ -40,6 +40,7 @@ unix_socket_dir = $folder
 auth_type = trust
 auth_file = $folder/users
 logfile = $folder/log
+pidfile = $folder/pid
 INI
 	$self->{run} = IPC::Run::start([ program(), '-q', "$folder/ini" ], '<', \undef, '>', "$folder/out", '2>&1');
 	push @running, $self;
@@ -60,6 +61,14 @@ sub port
 	my ($self) = @_;
 
 	return $self->{port};
+}
+
+# Its process.
+sub pid
+{
+	my ($self) = @_;
+
+	return slurp_file("$self->{host}/pid") =~ /^(\d+)/ && $1;
 }
 
 sub stop
