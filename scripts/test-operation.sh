@@ -26,8 +26,13 @@ for area; do
 done
 
 if [ -z "$work" ]; then
+	# Some packages of nodejs bring npm along.
+	npm=
+	for area; do
+		[ ! -f "$project/test/$area/package.json" ] || command -v npm >/dev/null || npm=npm
+	done
 	# shellcheck disable=SC2046
-	need_packages g++ make libipc-run-perl $(server_packages) \
+	need_packages g++ make libipc-run-perl $(server_packages) $npm \
 		$(for area; do grep -v '^#' "$project/test/$area/packages"; done | sort -u)
 	find_server
 	continue_in_copy operation "$@"
@@ -62,7 +67,7 @@ if ! prepare "$@" >"$work/prepare.log" 2>&1; then
 fi
 export INITDB_TEMPLATE=$work/template
 scripts=$(for area; do printf '%s ' "test/$area"/*.pl; done)
-make_beside installcheck REGRESS='' ISOLATION='' PROVE_TESTS="$scripts" 2>&1 | tee "$work/log"
+make_beside installcheck REGRESS='' ISOLATION='' PROVE_TESTS="$scripts" PROVE_FLAGS="${PROVE_FLAGS:--j2}" 2>&1 | tee "$work/log"
 status=${PIPESTATUS[0]}
 
 passed=$(grep -cE '^test/.*\.pl \.* ok' "$work/log")
