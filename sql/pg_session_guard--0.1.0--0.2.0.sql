@@ -85,3 +85,157 @@ COMMENT ON COLUMN session_guard.top.reason IS
 	'for which limit, as its setting is called without _timeout or _session_timeout; or why it is spared';
 COMMENT ON COLUMN session_guard.top.query IS
 	'its statement, or the last one, in one line: up to 30 characters';
+
+CREATE FUNCTION session_guard.get_server_state(
+	OUT sessions integer,
+	OUT connections integer,
+	OUT free_connections integer,
+	OUT idle_in_transaction_age interval,
+	OUT lock_wait_age interval)
+RETURNS record
+AS 'MODULE_PATHNAME', 'session_guard_server_state'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION session_guard.get_server_state() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION session_guard.get_server_state() TO pg_monitor;
+COMMENT ON FUNCTION session_guard.get_server_state() IS
+	'what session_guard.metrics shows of the server as it is now';
+
+-- A condition on the name leaves out of the plan what it does not ask for: exporters that ask for
+-- each metric by itself do not read all of them each time.
+CREATE VIEW session_guard.metrics AS
+	SELECT m.name, '{}'::pg_catalog.jsonb AS labels, m.value, m.type, m.help
+	FROM session_guard.get_stats() AS s
+		CROSS JOIN session_guard.get_server_state() AS n
+		CROSS JOIN LATERAL (VALUES
+			('pg_session_guard_up', 'gauge',
+				(s.worker_pid IS NOT NULL)::pg_catalog.int4::pg_catalog.float8,
+				'1 while the guard runs, else 0'),
+			('pg_session_guard_history_writer_up', 'gauge',
+				(s.history_pid IS NOT NULL)::pg_catalog.int4::pg_catalog.float8,
+				'1 while the history writer runs, else 0; none runs on a standby'),
+			('pg_session_guard_in_recovery', 'gauge',
+				pg_catalog.pg_is_in_recovery()::pg_catalog.int4::pg_catalog.float8,
+				'1 on a standby, else 0'),
+			('pg_session_guard_heartbeat_age_seconds', 'gauge',
+				pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-)
+					coalesce(s.last_heartbeat, pg_catalog.pg_postmaster_start_time())),
+				'how long ago a guard last gave a sign of life, or since the start of the server'),
+			('pg_session_guard_scan_overdue_seconds', 'gauge',
+				coalesce(greatest(0, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())
+					OPERATOR(pg_catalog.-) pg_catalog.date_part('epoch', s.next_scan)), 0),
+				'how long ago the next scan was due; 0 if it is not yet, or no guard runs'),
+			('pg_session_guard_deadlines', 'gauge', coalesce(s.deadlines, 0),
+				'deadlines known after the last scan'),
+			('pg_session_guard_sessions', 'gauge', n.sessions, 'sessions of clients'),
+			('pg_session_guard_connections', 'gauge', n.connections,
+				'connections that there are for everybody, without those that are reserved'),
+			('pg_session_guard_free_connections', 'gauge', n.free_connections,
+				'how many of them are free'),
+			('pg_session_guard_oldest_idle_in_transaction_seconds', 'gauge',
+				coalesce(pg_catalog.date_part('epoch', n.idle_in_transaction_age), 0),
+				'how long the session has been idle in transaction that has been for longest'),
+			('pg_session_guard_longest_blocker_seconds', 'gauge',
+				coalesce(pg_catalog.date_part('epoch', n.lock_wait_age), 0),
+				'how long whoever has waited longest for a lock has been blocked'),
+			('pg_session_guard_prepared_over_age', 'gauge', coalesce(s.prepared_over_age, 0),
+				'prepared transactions that are older than max_prepared_age'),
+			('pg_session_guard_events_lost', 'gauge', s.events_lost,
+				'events that have given way before they were in the history; corrected if one is written after all'),
+			('pg_session_guard_stats_reset_timestamp_seconds', 'gauge',
+				pg_catalog.date_part('epoch', s.stats_reset), 'since when the counters count'),
+			('pg_session_guard_wake_ups_total', 'counter', s.wake_ups,
+				'times the guard woke up to scan or to evaluate a session'),
+			('pg_session_guard_scans_total', 'counter', s.scans, 'full reads of backend status'),
+			('pg_session_guard_scan_seconds_total', 'counter',
+				s.scan_time OPERATOR(pg_catalog./) 1000, 'time spent in scans'),
+			('pg_session_guard_evaluations_total', 'counter', s.evaluations,
+				'fresh reads of one session, at its deadline'),
+			('pg_session_guard_lock_skips_total', 'counter', s.lock_skips,
+				'times a catalog was locked and the guard went on without reading it'),
+			('pg_session_guard_requests_total', 'counter', s.requests,
+				'signals sent at the request of somebody who called a function'),
+			('pg_session_guard_prepared_named_total', 'counter', s.prepared_named,
+				'prepared transactions that the log has told of for their age'),
+			('pg_session_guard_history_rows_total', 'counter', s.history_rows,
+				'rows that the history writer has written'),
+			('pg_session_guard_history_failures_total', 'counter', s.history_failures,
+				'times that the history writer failed')
+		) AS m (name, type, value, help)
+	UNION ALL
+	SELECT 'pg_session_guard_mode', pg_catalog.jsonb_build_object('mode', m.mode),
+		coalesce(s.mode OPERATOR(pg_catalog.=) m.mode, false)::pg_catalog.int4, 'gauge',
+		'1 for the mode that the guard goes by, 0 for the others, and for all while no guard runs'
+	FROM session_guard.get_stats() AS s
+		CROSS JOIN (VALUES ('enforce'), ('log'), ('off')) AS m (mode)
+	UNION ALL
+	SELECT 'pg_session_guard_limit_in_force', pg_catalog.jsonb_build_object('limit', l.limit_name),
+		coalesce(l.limit_name OPERATOR(pg_catalog.=) ANY (s.limits), false)::pg_catalog.int4, 'gauge',
+		'1 if the limit is in force, for the server or for some roles or databases, else 0'
+	FROM session_guard.get_stats() AS s
+		CROSS JOIN session_guard.get_limit_stats() AS l
+	UNION ALL
+	SELECT 'pg_session_guard_actions_total',
+		pg_catalog.jsonb_build_object('limit', l.limit_name, 'action', a.action), a.value, 'counter',
+		'what the guard has done, by limit: lines written with mode = log, cancels and terminates sent'
+	FROM session_guard.get_limit_stats() AS l
+		CROSS JOIN LATERAL (VALUES ('log', l.logged), ('cancel', l.cancels_sent),
+			('terminate', l.terminates_sent)) AS a (action, value)
+	UNION ALL
+	SELECT 'pg_session_guard_outcomes_total',
+		pg_catalog.jsonb_build_object('limit', l.limit_name, 'outcome', o.outcome), o.value, 'counter',
+		'what became of that, by limit: confirmed (canceled, terminated), survived, gone before the signal, raced'
+	FROM session_guard.get_limit_stats() AS l
+		CROSS JOIN LATERAL (VALUES ('canceled', l.canceled), ('terminated', l.terminated),
+			('survived', l.survived), ('gone', l.gone), ('raced', l.raced)) AS o (outcome, value)
+	UNION ALL
+	SELECT o.name, pg_catalog.jsonb_build_object('limit', l.limit_name),
+		pg_catalog.date_part('epoch', o.late), 'gauge', o.help
+	FROM session_guard.get_limit_stats() AS l
+		CROSS JOIN LATERAL (VALUES
+			('pg_session_guard_lateness_p50_seconds', l.late_p50,
+				'how late punctual actions were, by limit: the median; nothing of a limit without any'),
+			('pg_session_guard_lateness_p99_seconds', l.late_p99,
+				'how late 99 percent of them were at most'),
+			('pg_session_guard_lateness_max_seconds', l.late_max, 'how late the latest was')
+		) AS o (name, late, help)
+	WHERE o.late IS NOT NULL
+	UNION ALL
+	SELECT 'pg_session_guard_horizon_age_transactions',
+		pg_catalog.jsonb_build_object('kind', k.kind), coalesce(pg_catalog.max(h.age), 0), 'gauge',
+		'by how many transactions holders of a kind hold vacuum back, without the session that asks'
+	FROM (VALUES ('session'), ('prepared transaction'), ('replication slot'), ('standby'),
+			('other process')) AS k (kind)
+		LEFT JOIN session_guard.get_horizon() AS h
+			ON k.kind OPERATOR(pg_catalog.=) CASE WHEN h.kind IN ('session',
+				'prepared transaction', 'replication slot', 'standby') THEN h.kind ELSE 'other process' END
+				AND NOT h.is_self
+	GROUP BY k.kind
+	UNION ALL
+	SELECT 'pg_session_guard_closed', pg_catalog.jsonb_build_object('kind', k.kind),
+		pg_catalog.count(c.*), 'gauge',
+		'what is closed to new connections: databases, roles, and roles in one database'
+	FROM (VALUES ('database', true, false), ('role', false, true), ('role in database', true, true))
+			AS k (kind, has_database, has_role)
+		LEFT JOIN session_guard.closed AS c
+			ON k.has_database OPERATOR(pg_catalog.=) (c.datname IS NOT NULL)
+				AND k.has_role OPERATOR(pg_catalog.=) (c.usename IS NOT NULL)
+	GROUP BY k.kind
+	UNION ALL
+	SELECT r.name, '{}'::pg_catalog.jsonb, r.value, 'gauge', r.help
+	FROM (SELECT pg_catalog.count(*) AS rules, pg_catalog.count(problem) AS problems
+			FROM session_guard.get_rule_stats() WHERE enabled) AS s
+		CROSS JOIN LATERAL (VALUES
+			('pg_session_guard_rules', s.rules, 'rules that are enabled'),
+			('pg_session_guard_rule_problems', s.problems,
+				'how many of them do not select as they were written')) AS r (name, value, help);
+REVOKE ALL ON session_guard.metrics FROM PUBLIC;
+GRANT SELECT ON session_guard.metrics TO pg_monitor;
+COMMENT ON VIEW session_guard.metrics IS
+	'the state of the guard and what it has done, for monitoring: one row per series';
+COMMENT ON COLUMN session_guard.metrics.name IS 'the metric, as Prometheus names them';
+COMMENT ON COLUMN session_guard.metrics.labels IS
+	'which of its series: limit, action, outcome, mode or kind, and never a session';
+COMMENT ON COLUMN session_guard.metrics.value IS 'its value now';
+COMMENT ON COLUMN session_guard.metrics.type IS
+	'counter (grows until it is set to 0) or gauge';
+COMMENT ON COLUMN session_guard.metrics.help IS 'what it tells';
