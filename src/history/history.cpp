@@ -41,6 +41,8 @@ constexpr Duration patience = minute;
 constexpr Duration patience_under_pressure = 100 * millisecond;
 
 HistoryTask writing = new_task("could not write the history", "the history is written again");
+HistoryTask notifying =
+    new_task("could not notify of events", "those who listen are notified of events again");
 HistoryTask deleting =
     new_task("could not delete from the history", "expired rows of the history are deleted again");
 
@@ -130,6 +132,26 @@ mark_batch()
 	}
 }
 
+/*
+ * Notify those who listen of the batch, which is committed: a row that they are told of is there.
+ *
+ * That is not done in the transaction of the rows, since it can fail where it commits: when the
+ * server's queue is full, or somebody who notifies, too, hangs in its commit.  It costs no history
+ * then; and while it goes on, nobody is notified but at each new attempt.
+ */
+void
+notify_of_batch(Timestamp ring_start)
+{
+	if (!notifies_events() || (notifying.is_failing && monotonic_now() < notifying.next))
+		return;
+	(void)run_task(notifying, false,
+	               [&](Oid table)
+	               {
+		               for (const EventEntry &entry : batch.all())
+			               notify_of(table, entry.event, ring_start);
+	               });
+}
+
 /* Write the events that are to be written now, or all; true if there are more of them. */
 bool
 write_batch(bool takes_all)
@@ -153,6 +175,7 @@ write_batch(bool takes_all)
 			said_missing = false;
 			set_has_history(true);
 			mark_batch();
+			notify_of_batch(ring_start);
 			writing.next = monotonic_now() + pause_before_next();
 			return has_more;
 		case TaskResult::NoTable:

@@ -19,6 +19,15 @@ constexpr char delete_query[] =
     " (ARRAY(SELECT ctid FROM session_guard.history WHERE acted_at OPERATOR(pg_catalog.<) $1"
     " LIMIT 1000 FOR UPDATE SKIP LOCKED))";
 
+/* By SQL, which makes the text valid in this database's encoding, and JSON. */
+constexpr char notify_query[] =
+    "SELECT pg_catalog.pg_notify('session_guard', pg_catalog.json_build_object("
+    "'server_start', server_start, 'number', number, 'acted_at', acted_at,"
+    " 'action', action, 'outcome', outcome, 'limit', limit_name, 'function', function_name,"
+    " 'pid', pid, 'datname', datname, 'usename', usename)::pg_catalog.text)"
+    " FROM session_guard.history WHERE server_start OPERATOR(pg_catalog.=) $1"
+    " AND number OPERATOR(pg_catalog.=) $2";
+
 /*
  * A plan that is kept from one transaction to the next, and the table that it was
  * made for.
@@ -34,6 +43,7 @@ struct KeptPlan
 	Oid table;
 };
 KeptPlan insert_plan{};
+KeptPlan notify_plan{};
 KeptPlan delete_plan{};
 
 /* The plan of a statement for this table, prepared unless it is there. */
@@ -99,6 +109,14 @@ prepare_insert()
 	for (std::size_t i = 0; i < types.size(); i++)
 		types[i] = event_columns()[i].type;
 	return SPI_prepare(query.data, event_column_count, types.data());
+}
+
+SPIPlanPtr
+prepare_notify()
+{
+	Oid types[] = {TIMESTAMPTZOID, INT8OID};
+
+	return SPI_prepare(notify_query, 2, types);
 }
 
 /*
@@ -168,6 +186,17 @@ write_to_history(Oid table, const Event &event, Timestamp ring_start)
 	if (SPI_execute_plan(plan_for(insert_plan, table, prepare_insert), row.values().data(),
 	                     nulls.data(), false, 0) < 0)
 		elog(ERROR, "could not write the history");
+}
+
+void
+notify_of(Oid table, const Event &event, Timestamp ring_start)
+{
+	Datum values[] = {TimestampTzGetDatum(ring_start),
+	                  Int64GetDatum(static_cast<int64>(event.number))};
+
+	if (SPI_execute_plan(plan_for(notify_plan, table, prepare_notify), values, nullptr, false, 0) <
+	    0)
+		elog(ERROR, "could not notify of an event");
 }
 
 std::uint64_t

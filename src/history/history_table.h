@@ -26,6 +26,13 @@ Oid lock_history_table();
  */
 void write_to_history(Oid table, const Event &event, Timestamp ring_start);
 
+/*
+ * Notify those who listen on channel "session_guard" of an event that is in the locked table,
+ * through SPI.  Anybody may listen: they are told what anybody sees of the session, and what has
+ * become of it.
+ */
+void notify_of(Oid table, const Event &event, Timestamp ring_start);
+
 /* Delete some of the rows of the locked table that are older than this, through SPI; how many. */
 std::uint64_t delete_from_history(Oid table, Timestamp before);
 

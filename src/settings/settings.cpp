@@ -43,6 +43,7 @@ double max_prepared_age_seconds = 0;
 double keepalive_idle_seconds = 0;
 double history_retention_minutes = 30 * 24 * 60;
 int history_buffer_events = 1024;
+bool notify_events = false;
 std::array<double, limit_count> limit_values{};
 
 /* What YAML makes of a bare "off" is taken as well: it is meant for emergencies. */
@@ -109,6 +110,11 @@ define_workers()
 	    "pg_session_guard.history_retention", "Sets how long rows of the history are kept.",
 	    "0 keeps them for ever.", &history_retention_minutes, history_retention_minutes, 0, INT_MAX,
 	    PGC_SIGHUP, GUC_UNIT_MIN, check_retention, nullptr, nullptr);
+	DefineCustomBoolVariable(
+	    "pg_session_guard.notify_events",
+	    "Notifies those who listen on channel \"session_guard\" of what is in the history.",
+	    "Anybody who may connect to pg_session_guard.database may listen.", &notify_events,
+	    notify_events, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
 void
@@ -348,6 +354,12 @@ Duration
 history_retention()
 {
 	return duration_of(history_retention_minutes, minute);
+}
+
+bool
+notifies_events()
+{
+	return notify_events;
 }
 
 std::size_t

@@ -66,6 +66,9 @@ int keepalive_idle();
 /* How long rows of the history are kept; 0 is for ever. */
 Duration history_retention();
 
+/* Are those to be notified who listen for events? */
+bool notifies_events();
+
 /* How many events there is room for in shared memory. */
 std::size_t history_buffer();
 
