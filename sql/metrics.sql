@@ -31,7 +31,7 @@ FROM session_guard.metrics;
 -- The values are those of the other views.
 SELECT name, labels, value FROM session_guard.metrics
 WHERE name IN ('pg_session_guard_up', 'pg_session_guard_history_writer_up', 'pg_session_guard_in_recovery',
-	'pg_session_guard_mode', 'pg_session_guard_scan_overdue_seconds', 'pg_session_guard_requests_total',
+	'pg_session_guard_mode_in_force', 'pg_session_guard_scan_overdue_seconds', 'pg_session_guard_requests_total',
 	'pg_session_guard_events_lost')
 ORDER BY name COLLATE "C", labels;
 SELECT value BETWEEN 0 AND 60 AS is_recent
@@ -70,7 +70,7 @@ BEGIN
 	END LOOP;
 END $$;
 SELECT name, labels, value FROM session_guard.metrics
-WHERE name IN ('pg_session_guard_closed', 'pg_session_guard_rules', 'pg_session_guard_rule_problems')
+WHERE name IN ('pg_session_guard_closed_objects', 'pg_session_guard_rules', 'pg_session_guard_rule_problems')
 ORDER BY name COLLATE "C", labels;
 DELETE FROM session_guard.rule;
 SELECT open_role('regress_closed'), open_database('regress_closed_db');
@@ -92,7 +92,7 @@ BEGIN
 	RETURN plan LIKE '%get_horizon%';
 END $$;
 SELECT reads_horizon('SELECT * FROM session_guard.metrics') AS all_metrics,
-	reads_horizon($$SELECT * FROM session_guard.metrics WHERE name = 'pg_session_guard_mode'$$) AS one,
+	reads_horizon($$SELECT * FROM session_guard.metrics WHERE name = 'pg_session_guard_mode_in_force'$$) AS one,
 	reads_horizon($$SELECT * FROM session_guard.metrics
 		WHERE name IN ('pg_session_guard_up', 'pg_session_guard_sessions')$$) AS some;
 DROP FUNCTION reads_horizon;

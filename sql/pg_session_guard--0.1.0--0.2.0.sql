@@ -162,7 +162,7 @@ CREATE VIEW session_guard.metrics AS
 				'times that the history writer failed')
 		) AS m (name, type, value, help)
 	UNION ALL
-	SELECT 'pg_session_guard_mode', pg_catalog.jsonb_build_object('mode', m.mode),
+	SELECT 'pg_session_guard_mode_in_force', pg_catalog.jsonb_build_object('mode', m.mode),
 		coalesce(s.mode OPERATOR(pg_catalog.=) m.mode, false)::pg_catalog.int4, 'gauge',
 		'1 for the mode that the guard goes by, 0 for the others, and for all while no guard runs'
 	FROM session_guard.get_stats() AS s
@@ -211,7 +211,7 @@ CREATE VIEW session_guard.metrics AS
 				AND NOT h.is_self
 	GROUP BY k.kind
 	UNION ALL
-	SELECT 'pg_session_guard_closed', pg_catalog.jsonb_build_object('kind', k.kind),
+	SELECT 'pg_session_guard_closed_objects', pg_catalog.jsonb_build_object('kind', k.kind),
 		pg_catalog.count(c.*), 'gauge',
 		'what is closed to new connections: databases, roles, and roles in one database'
 	FROM (VALUES ('database', true, false), ('role', false, true), ('role in database', true, true))
