@@ -102,7 +102,7 @@ wait_for_value('pg_session_guard_longest_blocker_seconds == 0', 'nobody waits an
 
 # Alerts: first of a sound server.
 $alerts = alert_expressions($prometheus);
-is(scalar keys %$alerts, 13, 'Prometheus has read the alerts');
+is(scalar keys %$alerts, 14, 'Prometheus has read the alerts');
 is(holding(), '', 'on a sound server none holds');
 $node->safe_psql('postgres', q{INSERT INTO session_guard.rule (position, name, roles, idle_session_timeout)
 	VALUES (1, 'dangling', '{absent}', '1 h')});

@@ -1,5 +1,6 @@
 # The other exporter, with the lines for Prometheus that its configuration file names: series have the
-# same names, labels and values as in the view, also on a standby, from a database of its own.
+# same names, labels and values as in the view.  That it tells old values when the server is down is
+# noticed.
 
 use strict;
 use warnings FATAL => 'all';
@@ -49,5 +50,11 @@ is(join(' ', grep { scalar ask_prometheus($prometheus, $alerts->{$_}) } sort key
 set_limits($node, mode => 'off');
 wait_until(sub { scalar ask_prometheus($prometheus, $alerts->{PgSessionGuardNotEnforcing}) }, 'mode off is noticed');
 
+# This exporter tells what it has seen last.
+my $stale = $alerts->{PgSessionGuardMetricsStale};
+ok(!ask_prometheus($prometheus, $stale), 'what it tells is so');
 $node->stop;
+wait_until(sub { scalar ask_prometheus($prometheus, $stale) }, 'that it is not any more is noticed');
+is(scalar ask_prometheus($prometheus, $up), 1, 'while it goes on telling it');
+
 done_testing();
