@@ -65,7 +65,7 @@ wait_for_value($primary, '== 0', 'prepared_over_age');
 my $standby = standby_of($primary);
 my @series = map { $_->safe_psql('shop', q{SELECT name || labels FROM session_guard.metrics WHERE name !~ 'lateness' ORDER BY 1}) } $primary, $standby;
 is($series[1], $series[0], 'a standby has the same series');
-is(join(' ', map { value_of($standby, $_) } qw(up history_writer_up in_recovery scan_overdue_seconds)), '1 0 1 0', 'with a guard and no history writer');
+is(join(' ', map { value_of($standby, $_) } qw(up history_writer_up in_recovery)), '1 0 1', 'with a guard and no history writer');
 is(join(' ', map { value_of($primary, $_) } qw(up history_writer_up in_recovery)), '1 1 0', 'unlike its primary');
 my $innocent = RawSession->connect($standby);
 my $culprit = RawSession->connect($standby);
