@@ -46,7 +46,7 @@ wait_for_value($primary, '> 0.2', 'longest_blocker_seconds');
 cmp_ok(value_of($primary, 'oldest_idle_in_transaction_seconds'), '>', value_of($primary, 'longest_blocker_seconds') - 1,
 	'the holder is idle in transaction');
 $holder->query('fail');
-cmp_ok(value_of($primary, 'oldest_idle_in_transaction_seconds'), '<', 60, 'also when its transaction has failed');
+cmp_ok(value_of($primary, 'oldest_idle_in_transaction_seconds'), '>', 0, 'also when its transaction has failed');
 $holder->query('ROLLBACK');
 $waiter->read_until('Z');
 is(value_of($primary, $_), 0, "$_ of nobody any more") for qw(oldest_idle_in_transaction_seconds longest_blocker_seconds);
