@@ -77,11 +77,17 @@ tmp_destdir.conf:
 	PG_CONFIG='$(PG_CONFIG)' bash -c '. "$(sources)/scripts/common.sh" && find_server && \
 		settings_for_build "$(abspath $(DESTDIR))"' >$@
 
-src/module.o: override CPPFLAGS += -DEXTENSION_VERSION='"$(EXTVERSION)"'
-src/module.o: $(EXTENSION).control
+knows_version = src/module.o src/pg/versions.o
+$(knows_version): override CPPFLAGS += -DEXTENSION_VERSION='"$(EXTVERSION)"'
+$(knows_version): $(EXTENSION).control
 
 # The core compiles without the server's headers in reach.
 $(filter src/core/%,$(OBJS)): override CPPFLAGS = -std=c++20 -I$(sources)/src
+
+.PHONY: dist
+# The source archive of the version in the control file, of what is committed.
+dist:
+	git -C $(sources) archive --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(CURDIR)/$(EXTENSION)-$(EXTVERSION).tar.gz HEAD
 
 .PHONY: check-layers
 # A file of src/ includes only files of its own room or of a lower rank.

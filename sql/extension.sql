@@ -65,6 +65,11 @@ SELECT session_guard.reset_stats();
 RESET ROLE;
 SELECT session_guard.reset_stats();
 SELECT stats_reset > worker_start AS is_reset, deadlines_met, requests FROM session_guard.stats;
+-- Library and extension are of one version; anybody may ask.  Where the files are not in the server's own
+-- folders it may not find them.
+SET ROLE regress_nobody;
+SELECT library = extension AS library, nullif(installed, extension) AS other, problem FROM session_guard.version;
+RESET ROLE;
 DROP ROLE regress_nobody;
 DROP ROLE regress_watcher;
 

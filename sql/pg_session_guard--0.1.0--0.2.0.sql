@@ -2,6 +2,46 @@
 
 \echo Use "ALTER EXTENSION pg_session_guard UPDATE TO '0.2.0'" to load this file. \quit
 
+-- The server may still have the library that it was started with, or that on disk may be older than
+-- this script.  A later library has all that is asked for here.
+LOAD 'MODULE_PATHNAME';
+DO $$
+DECLARE
+	-- 0.1.0 does not tell.
+	library pg_catalog.text := coalesce(pg_catalog.current_setting('pg_session_guard.version', true), '0.1.0');
+BEGIN
+	IF pg_catalog.string_to_array(library, '.')::pg_catalog.int4[] OPERATOR(pg_catalog.<) ARRAY[0, 2, 0] THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'version 0.2.0 of extension "pg_session_guard" needs a library of that version or a later one',
+			DETAIL = pg_catalog.concat('The server has loaded version ', library, '.'),
+			HINT = 'If the files of version 0.2.0 are installed, restart the server, and repeat the command.';
+	END IF;
+END $$;
+
+CREATE VIEW session_guard.version AS
+	SELECT *,
+		CASE
+			WHEN library IS NULL
+				THEN 'the library is not loaded: add pg_session_guard to shared_preload_libraries, and restart the server'
+			WHEN library OPERATOR(pg_catalog.<>) installed
+				THEN 'the server has not loaded the installed version: restart the server'
+			WHEN pg_catalog.string_to_array(extension, '.')::pg_catalog.int4[]
+					OPERATOR(pg_catalog.>) pg_catalog.string_to_array(library, '.')::pg_catalog.int4[]
+				THEN 'the library is older than the extension: install that of the same version, and restart the server'
+			WHEN extension OPERATOR(pg_catalog.<>) library
+				THEN 'the extension is older than the library: run ALTER EXTENSION pg_session_guard UPDATE in this database'
+		END AS problem
+	FROM (SELECT pg_catalog.current_setting('pg_session_guard.version', true) AS library,
+			(SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'pg_session_guard') AS extension,
+			(SELECT default_version FROM pg_catalog.pg_available_extensions() WHERE name OPERATOR(pg_catalog.=) 'pg_session_guard') AS installed)
+		AS versions;
+GRANT SELECT ON session_guard.version TO PUBLIC;
+COMMENT ON VIEW session_guard.version IS 'the versions of library, extension and installed files, and what to do if they differ: one row';
+COMMENT ON COLUMN session_guard.version.library IS 'of the library that the server has loaded; null if none is';
+COMMENT ON COLUMN session_guard.version.extension IS 'of the extension in this database';
+COMMENT ON COLUMN session_guard.version.installed IS 'of the files on disk, which ALTER EXTENSION UPDATE leads to';
+COMMENT ON COLUMN session_guard.version.problem IS 'what to do since they differ; null if they do not';
+
 -- For a terminal: few columns, each narrow.  What is cut ends in "+".
 CREATE VIEW session_guard.top AS
 	WITH session AS MATERIALIZED (

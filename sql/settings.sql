@@ -1,9 +1,13 @@
 -- Settings: names, units and defaults; what is refused; who may set them where.
 SELECT name, setting, unit, context, vartype, min_val, max_val
-FROM pg_settings WHERE name LIKE 'pg\_session\_guard.%' ORDER BY name COLLATE "C";
+FROM pg_settings WHERE name LIKE 'pg\_session\_guard.%' AND context <> 'internal' ORDER BY name COLLATE "C";
 SELECT name, enumvals FROM pg_settings WHERE name = 'pg_session_guard.mode';
 SELECT count(*) FILTER (WHERE short_desc = '') AS without_description
 FROM pg_settings WHERE name LIKE 'pg\_session\_guard.%';
+
+-- The version is shown only.
+SELECT setting ~ '^\d+\.\d+\.\d+$' AS is_a_version, context, vartype FROM pg_settings WHERE name = 'pg_session_guard.version';
+SET pg_session_guard.version = '9.9.9';
 
 -- A limit is 0 or at least 100 ms; bad values are refused and nothing changes.
 ALTER SYSTEM SET pg_session_guard.idle_session_timeout = '99ms';

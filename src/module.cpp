@@ -18,9 +18,45 @@ extern "C"
 	PGDLLEXPORT void _PG_init(void);
 }
 
+namespace
+{
+
+/*
+ * Refuse to be loaded beside another file of the library: they would have settings of the same
+ * names.
+ *
+ * Calls nothing else of the library, and asks for the version here: where symbols are global the
+ * other one's functions would be called.
+ */
+void
+refuse_second_file()
+{
+	constexpr char some_setting[] = "pg_session_guard.naptime";
+
+	/* What is only in the configuration file is a placeholder. */
+	if (GetConfigOption(some_setting, true, false) == nullptr ||
+	    (GetConfigOptionFlags(some_setting, true) & GUC_CUSTOM_PLACEHOLDER) != 0)
+		return;
+	/* 0.1.0 did not tell its version. */
+	const char *other = GetConfigOption("pg_session_guard.version", true, false);
+	ereport(
+	    ERROR,
+	    (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+	     errmsg("another file of the library \"pg_session_guard\" is loaded already"),
+	     errdetail("The other one is of version %s, this one of version %s.",
+	               other != nullptr ? other : "0.1.0", EXTENSION_VERSION),
+	     errhint("Restart the server if the library has been replaced since it was started, and "
+	             "see that \"shared_preload_libraries\" and \"dynamic_library_path\" name one "
+	             "file.")));
+}
+
+} // namespace
+
 void
 _PG_init(void)
 {
+	refuse_second_file();
+
 	/*
 	 * The server loads a library again if its load was interrupted, and a setting
 	 * cannot be defined twice: the session could never call a function again.

@@ -220,8 +220,7 @@ event_columns()
 void
 check_event_columns(TupleDesc row_type)
 {
-	if (row_type->natts != event_column_count)
-		elog(ERROR, "events have %d columns instead of %d", row_type->natts, event_column_count);
+	check_column_count(row_type, event_column_count);
 	for (int i = 0; i < row_type->natts; i++)
 	{
 		const EventColumn &column = columns[static_cast<std::size_t>(i)];

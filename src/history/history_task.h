@@ -10,6 +10,7 @@
 #include "pg/pg.h"
 
 #include "history/history_table.h"
+#include "history/version_notice.h"
 
 #include <type_traits>
 
@@ -85,6 +86,7 @@ run_task(HistoryTask &task, bool is_awaited, Work work)
 		StartTransactionCommand();
 		if (Oid table = lock_history_table(); OidIsValid(table))
 		{
+			tell_of_versions(table);
 			SPI_connect();
 			PushActiveSnapshot(GetTransactionSnapshot());
 			work(table);

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "pg/pg.h"
+#include "pg/versions.h"
 
 #include <array>
 #include <cstddef>
@@ -45,8 +45,7 @@ template <int columns> class ResultRow
 	void
 	put(ReturnSetInfo &result)
 	{
-		if (result.setDesc->natts != columns)
-			elog(ERROR, "result has %d columns instead of %d", result.setDesc->natts, columns);
+		check_column_count(result.setDesc, columns);
 		tuplestore_putvalues(result.setResult, result.setDesc, values_.data(), nulls_.data());
 	}
 
@@ -68,9 +67,9 @@ template <int columns> class ResultRow
 	{
 		TupleDesc desc;
 
-		if (get_call_result_type(call, nullptr, &desc) != TYPEFUNC_COMPOSITE ||
-		    desc->natts != columns)
-			elog(ERROR, "return type must be a row type of %d columns", columns);
+		if (get_call_result_type(call, nullptr, &desc) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		check_column_count(desc, columns);
 		return HeapTupleGetDatum(
 		    heap_form_tuple(BlessTupleDesc(desc), values_.data(), nulls_.data()));
 	}

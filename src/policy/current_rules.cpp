@@ -7,6 +7,7 @@
 #include "pg/growing_array.h"
 #include "pg/monotonic_clock.h"
 #include "pg/subtransaction.h"
+#include "pg/versions.h"
 
 #include "settings/settings.h"
 
@@ -95,7 +96,8 @@ report_failed(const ErrorData &error)
 	ereport(LOG, (errcode(error.sqlerrcode), errmsg("could not read the rules: %s", error.message),
 	              attempts.was_read()
 	                  ? errdetail("The session guard goes on with what it read of them last.")
-	                  : errdetail("The session guard has not read them yet, and ends nobody.")));
+	                  : errdetail("The session guard has not read them yet, and ends nobody."),
+	              errhint_if_any(error.hint)));
 }
 
 /* Find the table and lock it: what was found may have been replaced before the lock. */

@@ -5,6 +5,7 @@
 
 #include "pg/compat.h"
 #include "pg/growing_array.h"
+#include "pg/versions.h"
 
 #include "settings/limit_settings.h"
 
@@ -89,11 +90,13 @@ column_number(Relation table, const char *name, Oid type)
 		    column->atttypid == type)
 			return column->attnum;
 	}
+	const char *advice = advice_on_versions();
 	ereport(ERROR,
 	        (errcode(ERRCODE_UNDEFINED_COLUMN),
 	         errmsg("column \"%s\" of table \"session_guard.rule\" is not as the extension has "
 	                "made it",
-	                name)));
+	                name),
+	         errhint_if_any(advice)));
 }
 
 ColumnNumbers

@@ -5,7 +5,7 @@
 
 #include "core/budget.h"
 
-#include "pg/pg.h"
+#include "pg/versions.h"
 
 #include "settings/check_hooks.h"
 #include "settings/limit_settings.h"
@@ -24,6 +24,7 @@ namespace
 int mode = static_cast<int>(Mode::Enforce);
 char *database = nullptr;
 char *worker_types = nullptr;
+char *version = nullptr;
 int naptime_ms = 10 * 1000;
 bool exempt_superusers = true;
 bool spare_lock_waiters = true;
@@ -224,11 +225,22 @@ define_at_start()
 	    nullptr);
 }
 
+/* Define what tells scripts and users which library the server has loaded. */
+void
+define_version()
+{
+	DefineCustomStringVariable("pg_session_guard.version",
+	                           "Shows the version of the library that the server has loaded.",
+	                           nullptr, &version, library_version(), PGC_INTERNAL,
+	                           GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr, nullptr);
+}
+
 } // namespace
 
 void
 define_settings()
 {
+	define_version();
 	define_workers();
 	define_switches();
 	define_limits();

@@ -24,7 +24,7 @@ our @EXPORT = qw(
   place_of connect_to_place stubborn_statement create_gate begin_to_connect
   create_parallel_table create_parallel_functions parallel_workers wait_for_parallel_workers
   run_function freeze_process freeze_asleep thaw_process wait_for_outcome wait_for_history
-  canceled_text terminated_text
+  canceled_text terminated_text newest_version
 );
 
 # From 17 on the server's own module copies the data directory that INITDB_TEMPLATE names instead
@@ -79,6 +79,20 @@ sub standby_of
 	$standby->start;
 	wait_for_guard($standby);
 	return $standby;
+}
+
+# The version of the extension that the installed files make.
+sub newest_version
+{
+	my ($node) = @_;
+
+	return $node->safe_psql(
+		'postgres', q{
+		BEGIN;
+		SET client_min_messages = warning;
+		CREATE EXTENSION pg_session_guard;
+		SELECT extversion FROM pg_extension WHERE extname = 'pg_session_guard';
+		ROLLBACK});
 }
 
 # Poll until a condition holds; fail the test when it never does.
