@@ -7,6 +7,7 @@
 #   scripts/test-matrix.sh asan         the module under ASan and UBSan, with all tests
 #   scripts/test-matrix.sh assert       a server with assertions, with all tests
 #   scripts/test-matrix.sh regress      PostgreSQL's own regression tests, under the guard
+#   scripts/test-matrix.sh packages     packages, built, installed and used (scripts/test-packages.sh)
 #
 # Runs the tests that need a server: regression, isolation, TAP; the rest does not depend on it.
 # Needs root, to make the chroots.  They are Debian's own releases, from the mirror that this
@@ -20,8 +21,8 @@
 # One line per build; the last line is "N passed, N failed", in builds.
 set -u
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/chroots.sh"
 
-ROOTS=${ROOTS:-/var/tmp/pg_session_guard-roots}
 versions=("$@")
 [ ${#versions[@]} -gt 0 ] || versions=(15 17 18 19)
 
@@ -30,79 +31,32 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-# The release of Debian in which a major is found.
-suite_of() {
-	case $1 in
-		15) echo bookworm ;;
-		17) echo trixie ;;
-		18) echo sid ;;
-		19) echo experimental ;;
-		*) echo "there is no recipe for PostgreSQL $1, only for 15, 17, 18 and 19" >&2; return 1 ;;
-	esac
-}
-
 for version in "${versions[@]}"; do
 	case $version in
-		asan | assert | regress) ;;
+		asan | assert | regress | packages) ;;
 		*) suite_of "$version" >/dev/null || exit 2 ;;
 	esac
 done
 
-# The chroots are run and removed as root, so their folder must be root's and of our making.
-if mkdir "$ROOTS" 2>/dev/null; then
-	chmod 755 "$ROOTS"
-	touch "$ROOTS/.pg_session_guard"
-fi
-if [ -L "$ROOTS" ] || [ ! -f "$ROOTS/.pg_session_guard" ] ||
-	[ "$(stat -c '%u %a' "$ROOTS")" != '0 755' ]; then
-	echo "$ROOTS is not a folder that this script has made." >&2
-	exit 1
-fi
+open_roots
 # One run at a time.
 exec 9>"$ROOTS/.lock"
 flock 9
-[[ ${versions[*]} != *[0-9]* ]] || need_packages mmdebstrap bubblewrap
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/$')
-security=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 security)
-
-sources_of() {
-	case $1 in
-		experimental) printf 'deb %s sid main\ndeb %s experimental main\n' "$mirror" "$mirror" ;;
-		bookworm)
-			echo "deb $mirror bookworm main"
-			[ -z "$security" ] || echo "deb $security bookworm-security main"
-			;;
-		*) echo "deb $mirror $1 main" ;;
-	esac
-}
+[[ ! ${versions[*]} =~ [0-9]|packages ]] || need_packages mmdebstrap bubblewrap
 
 # Make the chroot of a major, unless it is there.
-#
-# The server's development files are only unpacked: what they depend on (clang, LLVM) is large
-# and not used, since the module is built without bitcode.
 setup() {
 	local version=$1 root=$ROOTS/$1 suite pin=()
 	[ -e "$root/.complete" ] && return
 	suite=$(suite_of "$version")
-	rm -rf "$root"
 	# Only the server comes from experimental, everything else from where it belongs.
 	[ "$suite" != experimental ] ||
 		pin=(--setup-hook='mkdir -p "$1/etc/apt/preferences.d"
 			printf "Package: src:postgresql-19\nPin: release a=experimental\nPin-Priority: 990\n" \
 				>"$1/etc/apt/preferences.d/server"')
-	sources_of "$suite" | mmdebstrap --quiet --mode=root --variant=apt \
-		--aptopt='Acquire::Check-Valid-Until "false"' \
-		--include="postgresql-$version,g++,make,libpq-dev,libkrb5-dev,libipc-run-perl" \
-		"${pin[@]}" \
-		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		--essential-hook='mkdir -p "$1/etc/postgresql-common"
-			echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"' \
-		--customize-hook='chroot "$1" sh -euc "cd /tmp
-			apt-get -q download postgresql-server-dev-'"$version"'
-			for f in *.deb; do dpkg -x \$f /; rm \$f; done
-			chmod 1777 /dev/shm"' \
-		'' "$root" - && touch "$root/.complete"
+	make_chroot "$suite" "$root" \
+		"postgresql-$version,g++,make,libpq-dev,libkrb5-dev,libipc-run-perl" "${pin[@]}" \
+		"${no_cluster[@]}" "$(unpack_server_dev "$version")"
 }
 
 # Run the tests of one major; the copy of the tree is at /mnt inside.
@@ -142,6 +96,7 @@ describe() {
 		asan) echo "ASan and UBSan" ;;
 		assert) echo "$server with assertions" ;;
 		regress) echo "Its own regression tests" ;;
+		packages) echo "Packages" ;;
 		*) echo "$server" ;;
 	esac
 }
@@ -193,6 +148,7 @@ test_one() {
 			;;
 		assert) test_assert assert scripts/test.sh --server-only ;;
 		regress) test_assert regress scripts/test-regress.sh ;;
+		packages) test_build packages scripts/test-packages.sh ;;
 		*) test_version "$1" ;;
 	esac
 }

@@ -91,7 +91,7 @@ format() {
 }
 
 shell() {
-	grep -rlE '^#!/bin/(ba)?sh' .ci scripts test | xargs shellcheck scripts/common.sh
+	grep -rlE '^#!/bin/(ba)?sh' .ci debian scripts test | xargs shellcheck scripts/common.sh scripts/chroots.sh
 }
 
 lint() {
@@ -174,6 +174,7 @@ if [ -n "$server_only" ]; then
 fi
 wait
 check layers make check-layers
+check versions scripts/check-versions.sh
 check shell shell
 check format format
 check lint result_of lint

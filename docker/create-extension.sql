@@ -1,0 +1,2 @@
+\connect postgres
+CREATE EXTENSION IF NOT EXISTS pg_session_guard;
