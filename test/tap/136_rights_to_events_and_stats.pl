@@ -112,7 +112,7 @@ for my $user ('web', 'janitor')
 			'session_guard.closed', 'session_guard.get_closed()',
 			'session_guard.get_horizon()', 'session_guard.get_schedule()', 'session_guard.get_sessions()',
 			'session_guard.horizon', 'session_guard.not_given()',
-			'session_guard.schedule', 'session_guard.session'
+			'session_guard.schedule', 'session_guard.session', 'session_guard.top', 'session_guard.version'
 		],
 		"$user can read what is there now, and not what was done");
 	is(words_in($seen), $user eq 'web' ? 'web' : '', "$user reads no query but its own");
