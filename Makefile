@@ -53,6 +53,8 @@ include $(PGXS)
 
 # Look for sources only in the other folder, not for what was built there.
 override VPATH =
+# It would be the same as VPATH, and is where "make install" takes from what is not built.
+override srcdir := $(sources)
 vpath %.cpp $(sources)
 vpath %.control $(sources)
 object_dirs = $(sort $(dir $(OBJS)))
@@ -67,7 +69,7 @@ installed_manual = $(DESTDIR)$(docdir)/$(docmoduledir)/doc
 install: install-manual
 install-manual: installdirs
 	$(MKDIR_P) '$(installed_manual)'
-	$(INSTALL_DATA) $(addprefix $(srcdir)/,$(manual)) '$(installed_manual)/'
+	$(INSTALL_DATA) $(addprefix $(sources)/,$(manual)) '$(installed_manual)/'
 uninstall: uninstall-manual
 uninstall-manual:
 	rm -f $(addprefix '$(dir $(installed_manual))'/,$(manual))

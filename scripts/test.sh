@@ -128,8 +128,9 @@ build() {
 # Does the makefile find all sources if it is called as packagers do it?
 vpath() {
 	mkdir -p "$work/vpath"
-	make -n -C "$work/vpath" -f "$work/src/Makefile" VPATH="$work/src" >"$work/vpath/commands"
-	[ "$(grep -c -- ' -c -o ' "$work/vpath/commands")" -eq "$(find src -name '*.cpp' | wc -l)" ]
+	make -n -C "$work/vpath" -f "$work/src/Makefile" VPATH="$work/src" all install >"$work/vpath/commands"
+	grep -q -- "-c -m 644 $work/src/pg_session_guard.control" "$work/vpath/commands" &&
+		[ "$(grep -c -- ' -c -o ' "$work/vpath/commands")" -eq "$(find src -name '*.cpp' | wc -l)" ]
 }
 
 installcheck() {
