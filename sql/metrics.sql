@@ -24,7 +24,7 @@ SELECT name, labels FROM session_guard.metrics GROUP BY name, labels HAVING coun
 SELECT name, labels FROM session_guard.metrics WHERE value IS NULL OR value < 0 OR value = 'Infinity';
 SELECT DISTINCT label.key, label.value
 FROM session_guard.metrics, jsonb_each_text(labels) AS label
-WHERE label.key <> 'limit' ORDER BY 1, 2;
+WHERE label.key NOT IN ('limit', 'version') ORDER BY 1, 2;
 SELECT count(DISTINCT labels->>'limit') = (SELECT count(*) FROM session_guard.limit_stats) AS all_limits
 FROM session_guard.metrics;
 

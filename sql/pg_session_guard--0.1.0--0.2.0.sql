@@ -18,6 +18,19 @@ BEGIN
 	END IF;
 END $$;
 
+-- The servers of a cluster share a history by replication.  Its writer fills in what the library has
+-- for it, and the default, which is computed where the row is written, tells where that was.
+ALTER TABLE session_guard.history ADD COLUMN node text;
+ALTER TABLE session_guard.history ALTER COLUMN node
+	SET DEFAULT NULLIF(pg_catalog.current_setting('pg_session_guard.node', true), '');
+COMMENT ON COLUMN session_guard.history.node IS
+	'pg_session_guard.node of the server that it was done on; null if that is not set';
+CREATE OR REPLACE VIEW session_guard.event AS
+	SELECT *, NULLIF(pg_catalog.current_setting('pg_session_guard.node', true), '') AS node
+	FROM session_guard.get_events();
+COMMENT ON COLUMN session_guard.event.node IS
+	'pg_session_guard.node of this server; null if that is not set';
+
 CREATE VIEW session_guard.version AS
 	SELECT *,
 		CASE
@@ -202,6 +215,11 @@ CREATE VIEW session_guard.metrics AS
 				'times that the history writer failed')
 		) AS m (name, type, value, help)
 	UNION ALL
+	SELECT 'pg_session_guard_node_info',
+		pg_catalog.jsonb_build_object('node_name', pg_catalog.current_setting('pg_session_guard.node'),
+			'version', pg_catalog.current_setting('pg_session_guard.version')),
+		1, 'gauge', '1; its labels are the name of the node and the version of the library'
+	UNION ALL
 	SELECT 'pg_session_guard_mode_in_force', pg_catalog.jsonb_build_object('mode', m.mode),
 		coalesce(s.mode OPERATOR(pg_catalog.=) m.mode, false)::pg_catalog.int4, 'gauge',
 		'1 for the mode that the guard goes by, 0 for the others, and for all while no guard runs'
@@ -274,7 +292,7 @@ COMMENT ON VIEW session_guard.metrics IS
 	'the state of the guard and what it has done, for monitoring: one row per series';
 COMMENT ON COLUMN session_guard.metrics.name IS 'the metric, as Prometheus names them';
 COMMENT ON COLUMN session_guard.metrics.labels IS
-	'which of its series: limit, action, outcome, mode or kind, and never a session';
+	'which of its series: limit, action, outcome, mode, kind, node_name or version, and never a session';
 COMMENT ON COLUMN session_guard.metrics.value IS 'its value now';
 COMMENT ON COLUMN session_guard.metrics.type IS
 	'counter (grows until it is set to 0) or gauge';

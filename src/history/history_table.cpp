@@ -24,7 +24,8 @@ constexpr char notify_query[] =
     "SELECT pg_catalog.pg_notify('session_guard', pg_catalog.json_build_object("
     "'server_start', server_start, 'number', number, 'acted_at', acted_at,"
     " 'action', action, 'outcome', outcome, 'limit', limit_name, 'function', function_name,"
-    " 'pid', pid, 'datname', datname, 'usename', usename)::pg_catalog.text)"
+    " 'pid', pid, 'datname', datname, 'usename', usename,"
+    " 'node', NULLIF(pg_catalog.current_setting('pg_session_guard.node'), ''))::pg_catalog.text)"
     " FROM session_guard.history WHERE server_start OPERATOR(pg_catalog.=) $1"
     " AND number OPERATOR(pg_catalog.=) $2";
 

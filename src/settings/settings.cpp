@@ -45,6 +45,8 @@ double keepalive_idle_seconds = 0;
 double history_retention_minutes = 30 * 24 * 60;
 int history_buffer_events = 1024;
 bool notify_events = false;
+/* Read by SQL only. */
+char *node = nullptr;
 std::array<double, limit_count> limit_values{};
 
 /* What YAML makes of a bare "off" is taken as well: it is meant for emergencies. */
@@ -116,6 +118,10 @@ define_workers()
 	    "Notifies those who listen on channel \"session_guard\" of what is in the history.",
 	    "Anybody who may connect to pg_session_guard.database may listen.", &notify_events,
 	    notify_events, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+	DefineCustomStringVariable("pg_session_guard.node",
+	                           "Names this server among those that share a history.",
+	                           "Rows of the history and session_guard.metrics have it.", &node, "",
+	                           PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
 void

@@ -16,8 +16,7 @@ my $cluster = GuardedCluster->start_guarded([ 'a', 'b', 'c' ]);
 my ($first, $second) = map { $cluster->node($_) } 'a', 'b';
 my $innocents = $cluster->open_innocents('b', 'c');
 
-# Each node has a name of its own in Patroni's file, "site.node".
-$first->safe_psql('postgres', "ALTER TABLE session_guard.history ADD COLUMN site_node text DEFAULT current_setting('site.node', true)");
+# Each node has a name of its own in Patroni's file, pg_session_guard.node.
 $cluster->start_load('a', 'app');
 $cluster->wait_for_load('a');
 my $by_first = end_culprit($first);
@@ -34,13 +33,15 @@ pass('once it is the leader, it writes what it did as a standby');
 my $by_second = end_culprit($second);
 wait_for_outcome($second, 'history', $by_second, 'terminated');
 pass('a culprit is ended on the new leader, and is in the history');
-is( $second->safe_psql('postgres', "SELECT string_agg(pid || ' ' || site_node, ', ' ORDER BY acted_at) FROM session_guard.history"),
+is( $second->safe_psql('postgres', "SELECT string_agg(pid || ' ' || node, ', ' ORDER BY acted_at) FROM session_guard.history"),
 	"$by_first a, $by_standby b, $by_second b", 'the history of both leaders is there, with the name of the node');
 my $start = $second->safe_psql('postgres', 'SELECT DISTINCT server_start FROM session_guard.event');
 is( $second->safe_psql('postgres',
 		"SELECT string_agg(pid::text, ' ' ORDER BY acted_at) FROM session_guard.history WHERE server_start = '$start'"),
 	"$by_standby $by_second", 'and is told apart by the start of the server without that');
 
+is($first->safe_psql('postgres', q(SELECT labels->>'node_name' FROM session_guard.metrics WHERE name = 'pg_session_guard_node_info')),
+	'a', 'the metrics name the node that they are of');
 my $by_follower = end_culprit($first);
 isnt($first->safe_psql('postgres', "SELECT server_start FROM session_guard.event WHERE pid = $by_follower"),
 	$start, 'the old leader comes back as a standby, and its guard with it');

@@ -76,7 +76,7 @@ sub unknown
 
 is(unknown($alerts), '', 'the alerts ask for what there is');
 is(unknown(join ' ', map { @$_ } panels()), '', 'so does the dashboard');
-is(join(' ', grep { my $name = $_; !grep { "@$_" =~ /\b$name\b/ } panels() } grep { !/connections$|stats_reset|prepared_named|_rules$/ } @names),
+is(join(' ', grep { my $name = $_; !grep { "@$_" =~ /\b$name\b/ } panels() } grep { !/connections$|stats_reset|prepared_named|_rules$|_info$/ } @names),
 	'', 'which shows nearly all');
 my %documented = map { $_ => 1 } $manual =~ /^\| `(pg_session_guard_\w+)/mg;
 is(join(' ', sort keys %documented), join(' ', @names), 'the manual has each metric');

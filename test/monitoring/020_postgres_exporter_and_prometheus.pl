@@ -16,6 +16,7 @@ use Test::More;
 my $node = guard_node(
 	'main',
 	listen_addresses => '127.0.0.1',
+	'pg_session_guard.node' => 'a',
 	'pg_session_guard.naptime' => '200ms',
 	'pg_session_guard.idle_in_transaction_session_timeout' => '300ms');
 $node->safe_psql('postgres', 'CREATE ROLE monitor LOGIN IN ROLE pg_monitor');

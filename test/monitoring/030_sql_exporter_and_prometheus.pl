@@ -17,6 +17,7 @@ use Test::More;
 my $node = guard_node(
 	'main',
 	listen_addresses => '127.0.0.1',
+	'pg_session_guard.node' => 'a',
 	'pg_session_guard.idle_in_transaction_session_timeout' => '300ms');
 $node->safe_psql('postgres', 'CREATE ROLE monitor LOGIN IN ROLE pg_monitor');
 wait_for_history_writer($node);

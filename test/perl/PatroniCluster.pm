@@ -107,7 +107,7 @@ sub local_configuration
 			replication => { username => 'replicator' },
 			rewind => { username => 'rewinder' }
 		},
-		parameters => { unix_socket_directories => $node->host, 'site.node' => $node->name },
+		parameters => { unix_socket_directories => $node->host, 'pg_session_guard.node' => $node->name },
 		pg_hba => [ map { "$_ trust" } 'local all all', 'local replication all', 'host all all 127.0.0.1/32',
 			'host replication all 127.0.0.1/32' ],
 		remove_data_directory_on_rewind_failure => JSON::PP::true,

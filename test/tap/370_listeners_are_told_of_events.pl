@@ -71,7 +71,7 @@ is_deeply(
 		function => undef
 	},
 	'then a listener is told who was ended, and why');
-is(join(' ', sort keys %$told), 'acted_at action datname function limit number outcome pid server_start usename',
+is(join(' ', sort keys %$told), 'acted_at action datname function limit node number outcome pid server_start usename',
 	'and nothing that is hidden from it');
 is($node->safe_psql('postgres',
 		"SELECT pid FROM session_guard.history WHERE server_start = '$told->{server_start}' AND number = $told->{number}"),

@@ -199,11 +199,13 @@ sub restore
 	return;
 }
 
+# Columns that a later version has are null in rows from before.
 sub contents
 {
 	my ($table, $dbname) = @_;
 
-	return $node->safe_psql($dbname // 'postgres', "SELECT t::text FROM session_guard.$table AS t ORDER BY t::text");
+	return $node->safe_psql($dbname // 'postgres',
+		"SELECT jsonb_strip_nulls(to_jsonb(t)) AS row FROM session_guard.$table AS t ORDER BY row");
 }
 
 sub rights_of_reader
