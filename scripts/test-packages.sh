@@ -30,7 +30,7 @@ clean=$ROOTS/clean-$major
 
 # The TAP scripts that are run against the installed package: the guard, the functions, the history,
 # and that the versions of the installed files go together.
-scripts='test/tap/001*.pl test/tap/031*.pl test/tap/100*.pl test/tap/140*.pl test/tap/37*.pl'
+scripts='test/tap/001*.pl test/tap/031*.pl test/tap/100*.pl test/tap/140*.pl test/tap/37[23]*.pl'
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pg_session_guard-packages.XXXXXX") || exit 1
 chmod 755 "$work"
