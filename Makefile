@@ -12,7 +12,7 @@ $(error no sources in "$(sources)"; "make -f .../Makefile" builds in another fol
 endif
 DATA = $(call find_sources,sql/$(EXTENSION)--*.sql)
 # The report is for psql, and found beside the scripts of the extension.
-DATA += report/pg_session_guard_report.sql
+DATA += monitoring/pg_session_guard_report.sql
 # A new page of the manual is only a new file in doc/.
 DOCS = README.md CHANGELOG.md LICENSE
 manual = $(call find_sources,doc/*.*)

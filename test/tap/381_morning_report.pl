@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use RawSession;
 use Test::More;
 
-my $report = "$FindBin::RealBin/../../report/pg_session_guard_report.sql";
+my $report = "$FindBin::RealBin/../../monitoring/pg_session_guard_report.sql";
 my $node = guard_node('main', 'allows_streaming' => 1);
 
 # Run the report with variables of psql, as it is to be run; its exit code, the page and what psql complains of.
