@@ -147,7 +147,7 @@ remove_folder() {
 repeat_failed() {
 	local output=$1 build=$2 script scripts
 	shift 2
-	scripts=$(sed -nE 's#^(test/tap/[^ ]+\.pl) +\(Wstat.*#\1#p' "$output")
+	scripts=$(sed -nE 's#^(test/[a-z]+/[^ ]+\.pl) +\(Wstat.*#\1#p' "$output")
 	# More than two are no chance.
 	[ -n "$scripts" ] && [ "$(wc -w <<<"$scripts")" -le 2 ] || return 1
 	for script in $scripts; do

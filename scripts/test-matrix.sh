@@ -7,6 +7,7 @@
 #   scripts/test-matrix.sh asan         the module under ASan and UBSan, with all tests
 #   scripts/test-matrix.sh assert       a server with assertions, with all tests
 #   scripts/test-matrix.sh regress      PostgreSQL's own regression tests, under the guard
+#   scripts/test-matrix.sh operation    drivers, poolers, monitoring, a cluster (scripts/test-operation.sh)
 #   scripts/test-matrix.sh packages     packages, built, installed and used (scripts/test-packages.sh)
 #
 # Runs the tests that need a server: regression, isolation, TAP; the rest does not depend on it.
@@ -33,7 +34,7 @@ fi
 
 for version in "${versions[@]}"; do
 	case $version in
-		asan | assert | regress | packages) ;;
+		asan | assert | regress | operation | packages) ;;
 		*) suite_of "$version" >/dev/null || exit 2 ;;
 	esac
 done
@@ -84,7 +85,7 @@ test_build() {
 		# What has passed only alone.
 		grep -E '^(unsteady|    )' "$work/$version.log"
 	else
-		grep -E '^(not ok|    )' "$work/$version.log" | tail -n 80
+		grep -E '^(not ok|    |#   |test/.*Wstat)' "$work/$version.log" | tail -n 80
 	fi
 	echo "$(describe "$version"): $(tail -n 1 "$work/$version.log"), in $((SECONDS - start)) s"
 }
@@ -96,6 +97,7 @@ describe() {
 		asan) echo "ASan and UBSan" ;;
 		assert) echo "$server with assertions" ;;
 		regress) echo "Its own regression tests" ;;
+		operation) echo "Clients, monitoring, cluster" ;;
 		packages) echo "Packages" ;;
 		*) echo "$server" ;;
 	esac
@@ -148,6 +150,7 @@ test_one() {
 			;;
 		assert) test_assert assert scripts/test.sh --server-only ;;
 		regress) test_assert regress scripts/test-regress.sh ;;
+		operation) test_build operation scripts/test-operation.sh ;;
 		packages) test_build packages scripts/test-packages.sh ;;
 		*) test_version "$1" ;;
 	esac
