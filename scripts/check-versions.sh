@@ -12,6 +12,7 @@ expect() {
 	status=1
 }
 
+[[ $version =~ ^[0-9]+(\.[0-9]+)*$ ]] || { echo "\"$version\" is not made of numbers"; status=1; }
 for found in $(sed -n 's/^ *"version": "\(.*\)",\{0,1\}$/\1/p' META.json | head -n 2); do
 	expect META.json "$found"
 done

@@ -59,6 +59,7 @@ ROLLBACK;
 CREATE ROLE regress_closed;
 CREATE DATABASE regress_closed_db;
 ALTER ROLE regress_closed IN DATABASE regress_closed_db SET pg_session_guard.accept_connections = off;
+ALTER ROLE ALL SET pg_session_guard.accept_connections = off;
 SELECT close_role('regress_closed') > now() AND close_database('regress_closed_db') > now() AS are_closed;
 INSERT INTO session_guard.rule (position, name, roles, idle_session_timeout, enabled)
 VALUES (1, 'whole', '{regress_closed}', '1 h', true), (2, 'dangling', '{regress_absent}', '1 h', true),
@@ -73,6 +74,7 @@ SELECT name, labels, value FROM session_guard.metrics
 WHERE name IN ('pg_session_guard_closed_objects', 'pg_session_guard_rules', 'pg_session_guard_rule_problems')
 ORDER BY name COLLATE "C", labels;
 DELETE FROM session_guard.rule;
+ALTER ROLE ALL RESET pg_session_guard.accept_connections;
 SELECT open_role('regress_closed'), open_database('regress_closed_db');
 DROP DATABASE regress_closed_db;
 DROP ROLE regress_closed;

@@ -2,6 +2,10 @@
 
 \echo Use "ALTER EXTENSION pg_session_guard UPDATE TO '0.2.0'" to load this file. \quit
 
+-- Operators, those of CASE and IN among them, are the server's own, whatever there is where the
+-- extension is created.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- The server may still have the library that it was started with, or that on disk may be older than
 -- this script.  A later library has all that is asked for here.
 LOAD 'MODULE_PATHNAME';
@@ -44,13 +48,18 @@ CREATE VIEW session_guard.version AS
 			WHEN extension OPERATOR(pg_catalog.<>) library
 				THEN 'the extension is older than the library: run ALTER EXTENSION pg_session_guard UPDATE in this database'
 		END AS problem
-	FROM (SELECT pg_catalog.current_setting('pg_session_guard.version', true) AS library,
+	-- What only this session has loaded guards nobody: then a setting of the postmaster is none.
+	-- 0.1.0 does not tell its version.
+	FROM (SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_settings
+					WHERE name = 'pg_session_guard.database' AND context = 'postmaster')
+				THEN coalesce(pg_catalog.current_setting('pg_session_guard.version', true), '0.1.0')
+			END AS library,
 			(SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'pg_session_guard') AS extension,
 			(SELECT default_version FROM pg_catalog.pg_available_extensions() WHERE name OPERATOR(pg_catalog.=) 'pg_session_guard') AS installed)
 		AS versions;
 GRANT SELECT ON session_guard.version TO PUBLIC;
 COMMENT ON VIEW session_guard.version IS 'the versions of library, extension and installed files, and what to do if they differ: one row';
-COMMENT ON COLUMN session_guard.version.library IS 'of the library that the server has loaded; null if none is';
+COMMENT ON COLUMN session_guard.version.library IS 'of the library that the server has preloaded; null if none is';
 COMMENT ON COLUMN session_guard.version.extension IS 'of the extension in this database';
 COMMENT ON COLUMN session_guard.version.installed IS 'of the files on disk, which ALTER EXTENSION UPDATE leads to';
 COMMENT ON COLUMN session_guard.version.problem IS 'what to do since they differ; null if they do not';
@@ -74,7 +83,7 @@ CREATE VIEW session_guard.top AS
 	seen AS (
 		SELECT s.*,
 			GREATEST(s.blocks, root.blocks) AS all_blocks,
-			CASE s.root_blockers WHEN '{}' THEN s.blocked_by ELSE s.root_blockers END AS blockers,
+			CASE WHEN s.root_blockers OPERATOR(pg_catalog.=) '{}' THEN s.blocked_by ELSE s.root_blockers END AS blockers,
 			f.limit_name, f.action, f.spared,
 			CASE WHEN f.spared IS NULL THEN f.due_at - pg_catalog.clock_timestamp() END AS due_in,
 			pg_catalog.regexp_replace(pg_catalog.left(s.query, 100), '\s+', ' ', 'g') AS line
@@ -99,7 +108,7 @@ CREATE VIEW session_guard.top AS
 		(SELECT pg_catalog.string_agg(CASE b WHEN 0 THEN 'prepared' ELSE b::text END, ' ' ORDER BY b)
 			FROM pg_catalog.unnest(blockers[:2]) AS b)
 			|| CASE WHEN pg_catalog.cardinality(blockers) > 2
-				THEN ' +' || pg_catalog.cardinality(blockers) - 2 ELSE '' END AS waits_for,
+				THEN pg_catalog.concat(' +', pg_catalog.cardinality(blockers) - 2) ELSE '' END AS waits_for,
 		pg_catalog.pg_size_pretty(memory) AS memory,
 		pg_catalog.date_trunc('second', CASE WHEN due_in < '0' THEN '0' ELSE due_in END) AS due_in,
 		CASE WHEN spared IS NULL THEN action ELSE 'spared' END AS action,
@@ -271,8 +280,8 @@ CREATE VIEW session_guard.metrics AS
 	UNION ALL
 	SELECT 'pg_session_guard_closed_objects', pg_catalog.jsonb_build_object('kind', k.kind),
 		pg_catalog.count(c.*), 'gauge',
-		'what is closed to new connections: databases, roles, and roles in one database'
-	FROM (VALUES ('database', true, false), ('role', false, true), ('role in database', true, true))
+		'what is closed to new connections: databases, roles, roles in one database, or all roles everywhere'
+	FROM (VALUES ('database', true, false), ('role', false, true), ('role in database', true, true), ('server', false, false))
 			AS k (kind, has_database, has_role)
 		LEFT JOIN session_guard.closed AS c
 			ON k.has_database OPERATOR(pg_catalog.=) (c.datname IS NOT NULL)

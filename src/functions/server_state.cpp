@@ -1,7 +1,7 @@
 /*
  * The function behind those gauges of session_guard.metrics that nothing else tells.
  *
- * It is called by monitoring, again and again: single fields of places and
+ * It is called by monitoring, again and again: single fields of slots and
  * processes are read, and no lock is taken.
  */
 #include "pg/result_row.h"

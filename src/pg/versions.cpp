@@ -91,7 +91,7 @@ check_column_count(TupleDesc row_type, int count)
 		return;
 	const char *advice = advice_on_versions();
 	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-	                errmsg("the function has another result than the library makes"),
+	                errmsg("result type of function does not match the library"),
 	                errdetail("It has %d columns instead of %d.", row_type->natts, count),
 	                errhint_if_any(advice)));
 }

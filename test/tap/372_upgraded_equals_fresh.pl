@@ -257,6 +257,34 @@ for my $dbname ('fresh', "from $older[0]")
 	is_as_expected("restored $dbname", $fresh, "restored $dbname");
 }
 
+# Nobody's operators come into what the scripts make, though they match better than the server's own.
+for my $older (@older, undef)
+{
+	my $from = $older // 'nothing';
+
+	$node->safe_psql('postgres', qq(CREATE DATABASE "taken from $from"));
+	$node->safe_psql(
+		"taken from $from", q(
+		GRANT CREATE ON SCHEMA public TO web;
+		SET ROLE web;
+		CREATE FUNCTION pretend(integer[], integer[]) RETURNS boolean LANGUAGE sql RETURN true;
+		CREATE OPERATOR = (LEFTARG = integer[], RIGHTARG = integer[], FUNCTION = pretend);
+		CREATE FUNCTION pretend(text, integer) RETURNS text LANGUAGE sql RETURN 'pretended';
+		CREATE OPERATOR || (LEFTARG = text, RIGHTARG = integer, FUNCTION = pretend);
+		CREATE FUNCTION pretend(text, text) RETURNS boolean LANGUAGE sql RETURN true;
+		CREATE OPERATOR <> (LEFTARG = text, RIGHTARG = text, FUNCTION = pretend)));
+	$node->safe_psql("taken from $from",
+		defined $older
+		? "CREATE EXTENSION pg_session_guard VERSION '$older'; ALTER EXTENSION pg_session_guard UPDATE"
+		: 'CREATE EXTENSION pg_session_guard');
+	is( $node->safe_psql(
+			"taken from $from", q(
+			SELECT DISTINCT pg_describe_object(refclassid, refobjid, 0) FROM pg_depend
+			WHERE refclassid = 'pg_operator'::regclass AND classid <> 'pg_operator'::regclass
+				AND refobjid >= 16384)),
+		'', "the server's operators are used, from $from");
+}
+
 $admin->quit;
 $innocent->abandon;
 $node->stop;

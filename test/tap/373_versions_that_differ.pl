@@ -111,11 +111,11 @@ fails_with("SET pg_session_guard.version = '$is_of{newer}'; CREATE EXTENSION pg_
 	'and cannot be made another one');
 is(extension_version(), '', 'nothing is left of these attempts');
 put_library($library);
-$node->safe_psql('postgres', 'CREATE EXTENSION pg_session_guard');
-is(extension_version(), $version, 'that of the same version fits');
-is( versions(),
-	"|$version|the library is not loaded: add pg_session_guard to shared_preload_libraries, and restart the server",
-	'and who has not preloaded it is told');
+my $not_preloaded = "|$version|the library is not loaded: add pg_session_guard to shared_preload_libraries, and restart the server";
+is($node->safe_psql('postgres', 'CREATE EXTENSION pg_session_guard; SELECT library, extension, problem FROM session_guard.version'),
+	$not_preloaded, 'that of the same version fits, and who has not preloaded it is told, though this session has loaded it');
+is(extension_version(), $version, 'the extension is there');
+is(versions(), $not_preloaded, 'other sessions are told, too');
 $node->safe_psql('postgres', 'DROP EXTENSION pg_session_guard');
 
 # Files are replaced while the server runs.
@@ -157,7 +157,7 @@ for my $function (qw(sessions events))
 	$node->safe_psql('postgres', sprintf $wrong, $function, $function);
 	fails_with(
 		"SELECT * FROM $function()",
-		"ERROR:  the function has another result than the library makes\nDETAIL:  It has 2 columns instead of $count.\n$advice",
+		"ERROR:  result type of function does not match the library\nDETAIL:  It has 2 columns instead of $count.\n$advice",
 		"a function with another result says so ($function)");
 }
 
@@ -171,7 +171,7 @@ is( versions(),
 $advice = 'HINT:  Run ALTER EXTENSION pg_session_guard UPDATE in this database.';
 fails_with(
 	'SELECT * FROM sessions()',
-	"ERROR:  the function has another result than the library makes\nDETAIL:  It has 2 columns instead of ${\ $node->safe_psql('postgres',
+	"ERROR:  result type of function does not match the library\nDETAIL:  It has 2 columns instead of ${\ $node->safe_psql('postgres',
 		q(SELECT count(*) FROM pg_attribute WHERE attrelid = 'session_guard.session'::regclass AND attnum > 0)) }.\n$advice",
 	'a function of an older shape says so');
 $node->safe_psql('other', 'CREATE EXTENSION pg_session_guard');
@@ -211,6 +211,7 @@ is( $node->safe_psql(
 		SELECT outcome FROM terminate_session(pg_backend_pid(), dry_run => true)}),
 	'dry run', 'and the session goes on with the first');
 restart_with('first');
+like(versions(), qr/^0\.1\.0\|\Q$version\E\|the (?:library is older|server has not loaded)/, 'the first version is told of as such');
 fails_with("LOAD '$folder/second/pg_session_guard.so'", sprintf($second, '0.1.0'), 'and of the first version, which does not tell');
 
 # The same where nothing is preloaded, and the settings that are in the file are no sign of another one.
