@@ -40,12 +40,16 @@ CREATE VIEW session_guard.version AS
 		CASE
 			WHEN library IS NULL
 				THEN 'the library is not loaded: add pg_session_guard to shared_preload_libraries, and restart the server'
-			WHEN library OPERATOR(pg_catalog.<>) installed
+			WHEN pg_catalog.string_to_array(installed, '.')::pg_catalog.int4[]
+					< pg_catalog.string_to_array(extension, '.')::pg_catalog.int4[]
+				THEN 'the installed files are older than the extension: install those of its version, and restart the server'
+			WHEN library <> installed
 				THEN 'the server has not loaded the installed version: restart the server'
-			WHEN pg_catalog.string_to_array(extension, '.')::pg_catalog.int4[]
-					OPERATOR(pg_catalog.>) pg_catalog.string_to_array(library, '.')::pg_catalog.int4[]
+			WHEN pg_catalog.string_to_array(library, '.')::pg_catalog.int4[]
+					< pg_catalog.string_to_array(extension, '.')::pg_catalog.int4[]
 				THEN 'the library is older than the extension: install that of the same version, and restart the server'
-			WHEN extension OPERATOR(pg_catalog.<>) library
+			WHEN pg_catalog.string_to_array(library, '.')::pg_catalog.int4[]
+					> pg_catalog.string_to_array(extension, '.')::pg_catalog.int4[]
 				THEN 'the extension is older than the library: run ALTER EXTENSION pg_session_guard UPDATE in this database'
 		END AS problem
 	-- What only this session has loaded guards nobody: then a setting of the postmaster is none.
@@ -86,7 +90,7 @@ CREATE VIEW session_guard.top AS
 			CASE WHEN s.root_blockers OPERATOR(pg_catalog.=) '{}' THEN s.blocked_by ELSE s.root_blockers END AS blockers,
 			f.limit_name, f.action, f.spared,
 			CASE WHEN f.spared IS NULL THEN f.due_at - pg_catalog.clock_timestamp() END AS due_in,
-			pg_catalog.regexp_replace(pg_catalog.left(s.query, 100), '\s+', ' ', 'g') AS line
+			pg_catalog.btrim(pg_catalog.regexp_replace(pg_catalog.left(s.query, 100), '\s+', ' ', 'g')) AS line
 		FROM session AS s
 			LEFT JOIN root USING (pid)
 			-- Who has done something else since it was read is not said to be ended for that.
@@ -134,7 +138,7 @@ COMMENT ON COLUMN session_guard.top.activity IS
 	'the state of pg_stat_activity in short: "idle in xact" is idle in transaction, "failed xact" the same after an error, "function" a fastpath function call';
 COMMENT ON COLUMN session_guard.top.state_age IS 'how long it has been at that';
 COMMENT ON COLUMN session_guard.top.blocks IS
-	'how many wait for it, also those that wait behind others of them; null if nobody does';
+	'how many wait for it: of who waits for nobody itself also those behind others; null if nobody does';
 COMMENT ON COLUMN session_guard.top.waits_for IS
 	'who is at the end of the chain of waits for locks that it is in: pids, at most two, and how many more there are; "prepared" is a prepared transaction';
 COMMENT ON COLUMN session_guard.top.memory IS

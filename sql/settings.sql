@@ -98,6 +98,7 @@ DROP FUNCTION without_limit();
 
 -- The prefix is reserved: a mistyped name is an error, not a placeholder.
 SET pg_session_guard.idle_sesion_timeout = '1min';
+SET session_guard.idle_session_timeout = '1min';
 
 SELECT current_user AS superuser \gset
 
@@ -115,6 +116,7 @@ ALTER ROLE regress_guarded SET pg_session_guard.statement_timeout = '400us';
 ALTER ROLE regress_guarded IN DATABASE postgres SET pg_session_guard.session_timeout = '400ms';
 ALTER DATABASE postgres SET pg_session_guard.cancel_grace = '100us';
 ALTER ROLE regress_guarded SET pg_session_guard.idle_sesion_timeout = '1min';
+ALTER ROLE regress_guarded SET session_guard.idle_session_timeout = '1min';
 -- These are for the whole server.
 ALTER ROLE regress_guarded SET pg_session_guard.mode = 'off';
 ALTER ROLE regress_guarded SET pg_session_guard.min_available_memory = '1GB';

@@ -1,10 +1,14 @@
 /*
  * The triggers of session_guard.rule: whoever has read the rules is told that they have
- * changed, and whoever writes them of names that nobody has.
+ * changed, and whoever writes them of names that nobody has, and where nobody reads them.
  */
 #include "pg/pg.h"
 
+#include "settings/settings.h"
+
 #include "shmem/policy_state.h"
+
+#include <cstring>
 
 extern "C"
 {
@@ -132,6 +136,22 @@ warn_of_unknown_names(const Row &row)
 	}
 }
 
+/* Tell who writes rules where the guard reads none, once for each statement. */
+void
+warn_of_other_database()
+{
+	static TimestampTz told_at = 0;
+	const char *here = get_database_name(MyDatabaseId);
+
+	if (here == nullptr || strcmp(here, guard_database()) == 0 ||
+	    told_at == GetCurrentStatementStartTimestamp())
+		return;
+	told_at = GetCurrentStatementStartTimestamp();
+	ereport(WARNING,
+	        (errcode(ERRCODE_WARNING), errmsg("rules in database \"%s\" bind nobody", here),
+	         errdetail("The session guard reads those in database \"%s\".", guard_database())));
+}
+
 } // namespace
 
 } // namespace session_guard
@@ -160,6 +180,7 @@ session_guard_warn_of_unknown_names(PG_FUNCTION_ARGS)
 	const TriggerData &data = trigger_data(fcinfo, "session_guard.warn_of_unknown_names",
 	                                       brings_row, "AFTER ROW for INSERT or UPDATE");
 
+	warn_of_other_database();
 	warn_of_unknown_names(row_of(data));
 	return Datum{0};
 }

@@ -7,8 +7,10 @@
 
 #include "settings/number_value.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 namespace session_guard
 {
@@ -168,6 +170,21 @@ check_database(char **value, void **, GucSource)
 		return false;
 	}
 	return true;
+}
+
+/* It goes where no encoding is known, and between quotes. */
+bool
+check_node(char **value, void **, GucSource)
+{
+	std::string_view name = *value;
+	auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
+
+	if (name.size() < NAMEDATALEN && std::ranges::all_of(name, is_plain))
+		return true;
+	GUC_check_errdetail("The name of a node is of at most %d printable ASCII characters, without "
+	                    "double quotes and backslashes.",
+	                    NAMEDATALEN - 1);
+	return false;
 }
 
 void

@@ -28,6 +28,7 @@ bool check_whole_seconds(double *value, void **extra, GucSource source);
 bool check_retention(double *value, void **extra, GucSource source);
 bool check_actions(double *value, void **extra, GucSource source);
 bool check_database(char **value, void **extra, GucSource source);
+bool check_node(char **value, void **extra, GucSource source);
 
 /*
  * From now on, in this process, refuse what the catalogs say of the limits for

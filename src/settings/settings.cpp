@@ -121,7 +121,7 @@ define_workers()
 	DefineCustomStringVariable("pg_session_guard.node",
 	                           "Names this server among those that share a history.",
 	                           "Rows of the history and session_guard.metrics have it.", &node, "",
-	                           PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+	                           PGC_SIGHUP, 0, check_node, nullptr, nullptr);
 }
 
 void
@@ -253,6 +253,8 @@ define_settings()
 	define_connections();
 	define_at_start();
 	MarkGUCPrefixReserved("pg_session_guard");
+	/* What is meant for us must not be taken for a setting of somebody else's. */
+	MarkGUCPrefixReserved("session_guard");
 }
 
 Policy

@@ -37,6 +37,8 @@ like(
 	refusal('database', 'template1'),
 	qr/ERROR:  22023: invalid value for parameter "pg_session_guard.database": "template1"\nDETAIL:  .*keep others from copying it/,
 	'a database that everybody copies');
+like(refusal('node', $_), qr/ERROR:  22023: invalid value for parameter "pg_session_guard.node": .*\nDETAIL:  .*printable ASCII/, "no name of a node: $_")
+  for 'kn\xc3\xbcpfel', 'a"b', 'a\\b', 'x' x 64;
 like(refusal('mode', 'kill'), qr/ERROR:  22023: .*\n.*HINT:  Available values: enforce, log, off\./, 'no such mode');
 is( $node->safe_psql('postgres',
 		"SELECT count(*) FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'"),
