@@ -30,7 +30,7 @@ void
 report_failure(HistoryTask &task, const ErrorData &error, bool is_awaited)
 {
 	count(shared_counters().history_failures);
-	note_error(error.message);
+	note_error(error.message, task.failure);
 	if (!task.is_failing)
 		ereport(WARNING,
 		        (errcode(error.sqlerrcode), errmsg("%s: %s", task.failure, error.message)));

@@ -92,7 +92,7 @@ report_failed(const ErrorData &error)
 	if (said_failed)
 		return;
 	said_failed = true;
-	note_error(error.message);
+	note_error(error.message, "could not read the rules");
 	ereport(LOG, (errcode(error.sqlerrcode), errmsg("could not read the rules: %s", error.message),
 	              attempts.was_read()
 	                  ? errdetail("The session guard goes on with what it read of them last.")
@@ -272,7 +272,7 @@ report_unpublished(const ErrorData &error)
 	if (said_unpublished)
 		return;
 	said_unpublished = true;
-	note_error(error.message);
+	note_error(error.message, "could not publish the rules to other sessions");
 	ereport(LOG, (errcode(error.sqlerrcode),
 	              errmsg("could not publish the rules to other sessions: %s", error.message),
 	              errdetail("The session guard goes by them, and tries again every second.")));

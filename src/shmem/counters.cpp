@@ -92,11 +92,12 @@ reset_counters()
 }
 
 void
-note_error(const char *message)
+note_error(const char *message, const char *failure)
 {
 	WorkerError error{.at = GetCurrentTimestamp(), .message = {}};
 
-	strlcpy(error.message.data(), message, error.message.size());
+	snprintf(error.message.data(), error.message.size(), "%s%s%s",
+	         failure != nullptr ? failure : "", failure != nullptr ? ": " : "", message);
 	SpinLockAcquire(&area->error_lock);
 	area->error = error;
 	SpinLockRelease(&area->error_lock);

@@ -118,8 +118,11 @@ struct WorkerError
 	std::array<char, 256> message;
 };
 
-/* Note an error of a worker.  May be called while it is being reported. */
-void note_error(const char *message);
+/*
+ * Note an error of a worker, and what has failed by it, if that was not the worker itself.  May be
+ * called while it is being reported.
+ */
+void note_error(const char *message, const char *failure = nullptr);
 
 WorkerError last_error();
 

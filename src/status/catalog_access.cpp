@@ -161,7 +161,7 @@ note_catalog_failure(CatalogWork &work, const ErrorData &error)
 	if (work.has_failed)
 		return;
 	work.has_failed = true;
-	note_error(error.message);
+	note_error(error.message, psprintf("could not %s", work.what));
 	ereport(LOG, (errcode(error.sqlerrcode), errmsg("could not %s: %s", work.what, error.message),
 	              errdetail("The session guard goes on without, and tries again every second.")));
 }

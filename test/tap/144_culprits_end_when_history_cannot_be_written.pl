@@ -100,7 +100,7 @@ for my $case (@cases)
 	my $second = end_culprit();
 	ok(!is_written($_), "$what: there is no row of session $_") for $first, $second;
 	is($node->safe_psql('postgres', q{SELECT last_error FROM session_guard.stats WHERE last_error_at <= now()}),
-		$case->{error}, "$what: the error can be seen");
+		"could not write the history: $case->{error}", "$what: the error can be seen");
 	is($bystander->query('SELECT 42'), '42', "$what: who is no culprit lives");
 	$case->{repair}();
 	wait_for_history($node);

@@ -132,7 +132,7 @@ ask('ALTER TABLE session_guard.history ADD CONSTRAINT no_room CHECK (pid = 0) NO
 $ordered = RawSession->connect($node);
 run_function($node, "terminate_session(${\ $ordered->pid })");
 wait_for_stats('history_failures > 0', 'the history writer fails');
-is(ask('SELECT last_error, last_error_at > stats_reset FROM session_guard.stats'), 'new row for relation "history" violates check constraint "no_room"|t', 'its error is shown');
+is(ask('SELECT last_error, last_error_at > stats_reset FROM session_guard.stats'), 'could not write the history: new row for relation "history" violates check constraint "no_room"|t', 'its error is shown');
 ask('ALTER TABLE session_guard.history DROP CONSTRAINT no_room');
 
 # Both workers are terminated; and the next guard fails, which cannot work
