@@ -11,8 +11,23 @@
 --
 -- Whatever somebody else has chosen (names, queries, reasons) is written by psql, which escapes
 -- it, and never by \qecho.
+\set quiet_before :QUIET
+\set stop_before :ON_ERROR_STOP
+\set encoding_before :ENCODING
 \set QUIET on
 \set ON_ERROR_STOP on
+
+-- All of it is read in one transaction, whose settings end with it.
+SELECT pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp() AS is_inside \gset
+\if :is_inside
+	DO $$ BEGIN RAISE 'the report cannot be written inside another transaction'
+		USING HINT = 'Run psql without -1, and with AUTOCOMMIT on.'; END $$;
+\endif
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SET LOCAL search_path = pg_catalog;
+SET LOCAL intervalstyle = postgres;
+SET LOCAL datestyle = iso;
+
 \pset format html
 \pset border 0
 \pset expanded off
@@ -21,9 +36,6 @@
 \pset numericlocale off
 \pset tuples_only off
 \pset title
-SET search_path = pg_catalog;
-SET intervalstyle = postgres;
-SET datestyle = iso;
 
 \if :{?since} \else \set since '1 day' \endif
 \if :{?until} \else \set until now \endif
@@ -51,12 +63,16 @@ SELECT current_setting('server_encoding') AS encoding,
 -- Where to read, and of which time.
 SELECT to_regclass('session_guard.history') IS NULL AS is_not_here,
 	:'since'::interval <= '0' AS is_no_period,
+	NOT (isfinite(:'since'::interval) AND isfinite(:'until'::timestamptz)) AS is_endless,
 	pg_is_in_recovery() AS on_standby,
 	NOT pg_is_in_recovery()
 		AND current_database() <> current_setting('pg_session_guard.database', true) IS TRUE AS is_elsewhere
 \gset
 \if :is_no_period
 	DO $$ BEGIN RAISE 'since must be more than 0'; END $$;
+\endif
+\if :is_endless
+	DO $$ BEGIN RAISE 'since and until must be finite'; END $$;
 \endif
 \if :is_not_here
 	DO $$ BEGIN RAISE 'the extension is not in database "%"', current_database(); END $$;
@@ -69,7 +85,6 @@ SELECT to_regclass('session_guard.history') IS NULL AS is_not_here,
 \else
 	\set relation session_guard.history
 \endif
-BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SELECT :'until'::timestamptz AS until_time,
 	:'until'::timestamptz - :'since'::interval AS since_time,
 	:'until'::timestamptz - 2 * :'since'::interval AS before_time \gset
@@ -77,6 +92,7 @@ SELECT :'until'::timestamptz AS until_time,
 -- What the queries below have in common.  "Before" is the period of the same length before it.
 \set events '(SELECT * FROM :relation WHERE acted_at >= :''since_time'' AND acted_at < :''until_time'') AS e'
 \set both '(SELECT *, acted_at >= :''since_time'' AS is_now FROM :relation WHERE acted_at >= :''before_time'' AND acted_at < :''until_time'') AS e'
+\set all '(SELECT *, acted_at >= :''since_time'' AS is_now FROM :relation WHERE acted_at < :''until_time'') AS e'
 \set is_end 'outcome IN (''terminated'', ''canceled'')'
 \set is_trouble '(outcome IN (''survived'', ''denied'', ''signaled'') OR gone_after > ''5 s'')'
 \set now 'count(*) FILTER (WHERE is_now)'
@@ -95,11 +111,15 @@ SELECT count(*) > 0 AS has_events,
 	count(*) FILTER (WHERE :is_trouble) > 0 AS has_trouble,
 	count(*) FILTER (WHERE outcome = 'dry run') > 0 AS has_dry_runs
 FROM :events \gset
-SELECT count(*) FILTER (WHERE NOT is_now) > 0 AS has_before,
-	count(*) FILTER (WHERE NOT is_now) > 0 AND EXISTS (
-		SELECT FROM :both WHERE :is_end
-		GROUP BY :cause, usename, application_name HAVING bool_and(is_now)) AS has_new
-FROM :both \gset
+-- What there is of older times tells whether nothing was done in the period before, or nothing is
+-- left of it; and without any, everything would be new.
+SELECT EXISTS (SELECT FROM :both WHERE NOT is_now) AS has_before,
+	EXISTS (SELECT FROM :all WHERE NOT is_now) AS has_older \gset
+\set has_new false
+\if :has_older
+	SELECT EXISTS (SELECT FROM :all WHERE :is_end
+		GROUP BY :cause, usename, application_name HAVING bool_and(is_now)) AS has_new \gset
+\endif
 
 \qecho '<!DOCTYPE html>'
 \qecho '<html lang="en">'
@@ -138,8 +158,9 @@ SELECT fact, value FROM (VALUES
 	(2, 'from', to_char(:'since_time'::timestamptz, 'FMDay, YYYY-MM-DD HH24:MI')),
 	(3, 'to', to_char(:'until_time'::timestamptz, 'FMDay, YYYY-MM-DD HH24:MI')
 		|| ' (' || current_setting('TimeZone') || ')'),
-	(4, 'before', CASE WHEN :'has_before'::boolean
-		THEN 'the time of the same length before that' ELSE 'nothing of it is left' END),
+	(4, 'before', CASE WHEN :'has_before'::boolean THEN 'the time of the same length before that'
+		WHEN :'has_older'::boolean THEN 'nothing was done in the time of the same length before that'
+		ELSE 'nothing of it is left' END),
 	(5, CASE WHEN pg_is_in_recovery() THEN 'standby' END,
 		'what its memory still has; it writes no history')) AS facts (place, fact, value)
 WHERE fact IS NOT NULL ORDER BY place;
@@ -184,7 +205,7 @@ WHERE fact IS NOT NULL ORDER BY place;
 	\pset tableattr 'class="list"'
 	SELECT :cause AS "for", usename AS role, :application AS application, :now AS ended,
 		to_char(min(acted_at), 'YYYY-MM-DD HH24:MI') AS first
-	FROM :both WHERE :is_end
+	FROM :all WHERE :is_end
 	GROUP BY :cause, usename, application_name HAVING bool_and(is_now)
 	ORDER BY :now DESC, min(acted_at) LIMIT 15;
 \endif
@@ -276,10 +297,12 @@ WHERE fact IS NOT NULL ORDER BY place;
 	ORDER BY number DESC, limit_name, source, role, application LIMIT 30;
 \endif
 
--- Without the library preloaded there is no guard to tell of, and its settings are any texts.
-SELECT count(*) > 0 AS is_loaded FROM pg_settings
-WHERE name = 'pg_session_guard.mode' AND vartype = 'enum' \gset
-\if :is_loaded
+-- Without the library preloaded there is no guard to tell of, and its settings are any texts.  Who
+-- may read the history only is told nothing of it.
+SELECT count(*) > 0 AND has_table_privilege('session_guard.stats', 'SELECT')
+	AND has_function_privilege('session_guard.get_stats()', 'EXECUTE') AS shows_guard
+FROM pg_settings WHERE name = 'pg_session_guard.mode' AND vartype = 'enum' \gset
+\if :shows_guard
 	\qecho '<h2>The guard itself</h2>'
 	\pset tuples_only on
 	\pset tableattr 'class="facts"'
@@ -301,3 +324,6 @@ WHERE name = 'pg_session_guard.mode' AND vartype = 'enum' \gset
 \qecho '</body>'
 \qecho '</html>'
 COMMIT;
+\encoding :encoding_before
+\set ON_ERROR_STOP :stop_before
+\set QUIET :quiet_before

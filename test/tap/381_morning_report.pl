@@ -24,12 +24,13 @@ sub run_report
 	my ($server, $dbname, %variable) = @_;
 	my $file = PostgreSQL::Test::Utils::tempdir . '/report.html';
 	my $role = delete $variable{role};
+	my @options = @{ delete $variable{options} // [] };
 	my ($output, $error) = ('', '');
 
 	local %ENV = $server->_get_env;
 	my $code = IPC::Run::run(
 		[
-			'psql', '-X', '-d', $dbname, defined $role ? ('-U', $role) : (),
+			'psql', '-X', '-d', $dbname, defined $role ? ('-U', $role) : (), @options,
 			map({ ('-v', "$_=$variable{$_}") } sort keys %variable), '-f', $report, '-o', $file
 		],
 		'>', \$output, '2>', \$error);
@@ -153,6 +154,42 @@ is($bar{'04'}, "\x{2588}" x 24, 'a bar for the most');
 is($bar{'07'}, "\x{2588}" x 18, 'three quarters of it');
 is($bar{'02'}, '&nbsp; ', 'and none for nothing');
 
+# What is new had no end before in all of the history, however long ago, and be it of another
+# limit, role or application; and a period without an end is told from one that nothing is left of.
+sub note_ends
+{
+	my ($role, @times) = @_;
+
+	$node->safe_psql(
+		'postgres', qq{
+		INSERT INTO session_guard.history (server_start, number, acted_at, actor, pid, usename, application_name,
+			limit_name, action, outcome)
+		SELECT acted_at, 1, acted_at, 'guard', 4711, '$role', 'job', 'transaction_timeout', 'terminate', 'terminated'
+		FROM unnest('{@{[ join ',', @times ]}}'::timestamptz[]) AS acted_at}) if @times;
+	return;
+}
+
+sub news_of
+{
+	my ($until) = @_;
+	my $page = page($node, 'postgres', until => $until);
+
+	return [ facts_of($page)->{before}, map { (split /\|/)[1] } rows_of($page, 'New: none of these had ended before') ];
+}
+
+my $quiet = 'nothing was done in the time of the same length before that';
+note_ends('nightly', '2026-02-07 07:30');
+note_ends('fresh', '2026-02-10 06:00');
+is_deeply(news_of('2026-02-07 08:00'), ['nothing of it is left'], 'without anything older nothing is new');
+is_deeply(news_of('2026-02-10 07:00'), [ $quiet, 'fresh' ], 'the first culprit after quiet days is new');
+note_ends('nightly', '2026-02-10 05:00');
+is_deeply(news_of('2026-02-10 07:00'), [ $quiet, 'fresh' ], 'who has ended days ago is not');
+note_ends('other', '2026-02-09 01:00');
+is_deeply(news_of('2026-02-10 07:00'), [ 'the time of the same length before that', 'fresh' ], 'nor beside an end of the day before');
+is_deeply(news_of('2026-02-12 07:00'), [$quiet], 'and without an end nothing is');
+note_ends('other', '2026-02-16 01:00');
+is_deeply(news_of('2026-02-16 07:00'), [$quiet], 'once a week is not new each week');
+
 # What the guard really does comes in by itself.
 my $web = RawSession->connect($node);
 $web->query(qq{SET application_name = 'shop "1"'});
@@ -171,6 +208,31 @@ is((rows_of(page($node, 'postgres', since => '7 days', until => '2026-03-03 07:0
 $node->safe_psql('postgres', 'CREATE ROLE watcher LOGIN IN ROLE pg_monitor');
 is_deeply([ rows_of(page($node, 'postgres', role => 'watcher'), 'By application, the 15 with most') ],
 	['shop &quot;1&quot;|1|0|idle_session_timeout'], 'a member of pg_monitor sees the same');
+
+# Who may read the history only is told nothing of the guard.
+$node->safe_psql('postgres', 'CREATE ROLE auditor LOGIN; GRANT SELECT ON session_guard.history TO auditor');
+my $of_auditor = page($node, 'postgres', role => 'auditor');
+is_deeply([ rows_of($of_auditor, 'By application, the 15 with most') ],
+	['shop &quot;1&quot;|1|0|idle_session_timeout'], 'who may read the history sees what was ended');
+unlike($of_auditor, qr/The guard itself/, 'and nothing of the guard');
+like(page($node, 'postgres', role => 'watcher'), qr/The guard itself/, 'which others see');
+
+# Run by another script, it leaves the session as it was.
+my $left = $node->safe_psql(
+	'postgres', qq{
+	SET search_path = public; SET intervalstyle = iso_8601; SET datestyle = german;
+	\\set ON_ERROR_STOP off
+	\\set QUIET off
+	\\encoding LATIN1
+	\\o /dev/null
+	\\i $report
+	\\o
+	\\pset format unaligned
+	\\pset tuples_only on
+	\\echo :ON_ERROR_STOP :QUIET :ENCODING
+	SELECT current_setting('search_path'), current_setting('intervalstyle'), current_setting('datestyle'),
+		current_setting('client_encoding'), current_setting('transaction_isolation')});
+like($left, qr/^off off LATIN1\npublic\|iso_8601\|German, DMY\|LATIN1\|read committed$/m, 'the session is as it was');
 
 # The manual's script mails the page if it is whole, and nothing otherwise.
 sub mail_of
@@ -208,6 +270,10 @@ my @refused = (
 	[ 'a period in the future', 'postgres', { since => '-1 day' }, qr/since must be more than 0/ ],
 	[ 'a period of nothing', 'postgres', { since => '0' }, qr/since must be more than 0/ ],
 	[ 'an end that is none', 'postgres', { until => 'soon' }, qr/invalid input syntax for type timestamp with time zone: "soon"/ ],
+	[ 'an endless period', 'postgres', { until => 'infinity' }, qr/since and until must be finite/ ],
+	[ 'one before all time', 'postgres', { until => '-infinity' }, qr/since and until must be finite/ ],
+	[ 'a transaction of psql', 'postgres', { options => ['-1'] }, qr/the report cannot be written inside another transaction/ ],
+	[ 'AUTOCOMMIT off', 'postgres', { AUTOCOMMIT => 'off' }, qr/the report cannot be written inside another transaction/ ],
 	[ 'code', 'postgres', { since => q{1 day'; DROP TABLE happened; --} }, qr/invalid input syntax for type interval/ ],
 	[ 'another database', 'wiki', {}, qr/the history is in database "postgres"/ ],
 	[ 'a database without the extension', 'bare', {}, qr/the extension is not in database "bare"/ ],
@@ -219,6 +285,7 @@ for (@refused)
 
 	ok(!$code, "$what is an error");
 	like($error, $expected, 'which says why');
+	is(scalar(() = $error =~ /(?:ERROR|WARNING):/g), 1, 'and nothing else');
 }
 is($node->safe_psql('postgres', 'SELECT count(*) > 0 FROM happened'), 't', 'nothing else was done');
 
