@@ -27,6 +27,7 @@ my $tests = slurp_file(monitoring_file('alerts_test.yml'));
 my $manual = slurp_file("$FindBin::RealBin/../../doc/monitoring.md");
 my @alerts = $alerts =~ /- alert: (\w+)/g;
 is(join(' ', grep { $tests !~ /labels: 'ALERTS\{alertname="$_", alertstate="firing"/ } @alerts), '', 'each alert is tested to fire');
+is(join(' ', grep { $tests !~ /- alertname: $_\n.*?exp_annotations:\n +summary: "[^\n]+\n +description: /s } @alerts), '', 'and what it says then');
 is(join(' ', grep { $manual !~ /\| `$_` \|/ } @alerts), '', 'the manual says what to do about each');
 is(scalar(() = $alerts =~ /severity: (?:critical|warning)$/mg), scalar @alerts, 'each has a severity');
 
@@ -81,6 +82,7 @@ is(join(' ', grep { my $name = $_; !grep { "@$_" =~ /\b$name\b/ } panels() } gre
 my %documented = map { $_ => 1 } $manual =~ /^\| `(pg_session_guard_\w+)/mg;
 is(join(' ', sort keys %documented), join(' ', @names), 'the manual has each metric');
 my %types_of = map { split /\|/ } split /\n/, $node->safe_psql('postgres', 'SELECT DISTINCT name, type FROM session_guard.metrics');
+is(join(' ', grep { $tests !~ /- alertname: $_\n.*?exp_annotations:\n +summary: "[^\n]+\n +description: /s } @alerts), '', 'and what it says then');
 is(join(' ', grep { $manual !~ /^\| `$_`.* \| $types_of{$_} \|/m } @names), '', 'and its type');
 
 $node->stop;

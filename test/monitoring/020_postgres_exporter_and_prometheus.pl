@@ -155,7 +155,7 @@ is($down->{labels}{node}, 'main', 'with the labels of the scrape');
 
 # Nobody who tells.
 stop_program($exporter);
-wait_for_alerts('PgSessionGuardMetricsAbsent PgSessionGuardMetricsGone', 'no exporter');
+wait_for_alerts('PgSessionGuardMetricsGone', 'no exporter, which is told once');
 
 $node->stop;
 done_testing();
