@@ -103,7 +103,7 @@ wait_for_value('pg_session_guard_longest_blocker_seconds == 0', 'nobody waits an
 
 # Alerts: first of a sound server.
 $alerts = alert_expressions($prometheus);
-is(scalar keys %$alerts, 14, 'Prometheus has read the alerts');
+is(scalar keys %$alerts, 15, 'Prometheus has read the alerts');
 is(holding(), '', 'on a sound server none holds');
 $node->safe_psql('postgres', q{INSERT INTO session_guard.rule (position, name, roles, idle_session_timeout)
 	VALUES (1, 'dangling', '{absent}', '1 h')});
@@ -133,6 +133,23 @@ for my $panel (panels())
 }
 set_limits($node, mode => 'enforce');
 wait_for_alerts('', 'all is well again');
+
+# A history writer that hangs, seen in a shorter time than the alert's.
+my $stands = $alerts->{PgSessionGuardHistoryStands} =~ s/15m/10s/gr;
+my $superuser = RawSession->connect($node, user => $node->safe_psql('postgres', 'SELECT user'));
+my $writer = wait_for_history_writer($node);
+freeze_asleep($superuser, $writer);
+$superuser->quit;
+wait_until(sub { !ask_prometheus($prometheus, 'increase(pg_session_guard_history_rows_total[10s]) > 0') }, 'nothing is written');
+$culprit = RawSession->connect($node);
+$culprit->query('BEGIN');
+$culprit->read_to_end;
+wait_for_value($stands, 'a history that stands');
+is(value_of('pg_session_guard_history_writer_up'), 1, 'while its writer seems to run');
+is(value_of('pg_session_guard_history_failures_total'), 0, 'and has not failed');
+thaw_process($writer);
+wait_until(sub { !ask_prometheus($prometheus, $stands) }, 'it goes on');
+wait_for_alerts('', 'and all is well');
 
 # A guard that hangs.
 my $pid = wait_for_guard($node);

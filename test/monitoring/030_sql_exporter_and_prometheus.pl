@@ -47,6 +47,7 @@ is($innocent->query('SELECT 42'), '42', 'the innocent lives');
 
 # Alerts can be asked for all the same.
 my $alerts = alert_expressions($prometheus);
+wait_until(sub { scalar ask_prometheus($prometheus, 'pg_session_guard_history_rows_total == 1') }, 'it is in the history');
 is(join(' ', grep { scalar ask_prometheus($prometheus, $alerts->{$_}) } sort keys %$alerts), '', 'on a sound server none holds');
 set_limits($node, mode => 'off');
 wait_until(sub { scalar ask_prometheus($prometheus, $alerts->{PgSessionGuardNotEnforcing}) }, 'mode off is noticed');
