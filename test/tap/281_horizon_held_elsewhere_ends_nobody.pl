@@ -28,7 +28,8 @@ pass_transactions($node);
 
 wait_until(sub { guard_lines($node, qr/prepared transaction .* holds back vacuum by/) > 0 }, 'the log names it');
 wait_for_scan($node, 10);
-is(scalar guard_lines($node, qr/holds back vacuum by/), 1, 'once');
+# Autovacuum that analyzes may be named as well, when its time has come.
+is(scalar guard_lines($node, qr/prepared transaction .* holds back vacuum by/), 1, 'once');
 is(living($node, \%session), 'preparer snapshot writer', 'nobody is ended');
 is( $node->safe_psql(
 		'postgres', q{
@@ -52,7 +53,8 @@ pass_transactions($node);
 wait_until(sub { guard_lines($node, qr/LOG:  session ${\ $next{etl}->pid } \(user "etl".*\) holds back vacuum by/) > 0 },
 	'the log names a session that is exempt');
 wait_for_scan($node, 10);
-is(scalar guard_lines($node, qr/holds back vacuum by/), 2, 'once');
+is(scalar guard_lines($node, qr/LOG:  session ${\ $next{etl}->pid } .* holds back vacuum by/), 1, 'once');
+is(scalar guard_lines($node, qr/(?:session|prepared transaction) .* holds back vacuum by/), 2, 'and nobody else is named');
 is(living($node, \%next), 'etl other writer', 'nobody is ended');
 $next{etl}->query('COMMIT');
 wait_for_end($node, $next{$_}->pid) for qw(writer other);
