@@ -137,6 +137,19 @@ remove_folder() {
 	rm -rf "$work"
 }
 
+# Clean up if all went well, print the last line, and end; whoever calls it has counted.
+# shellcheck disable=SC2154
+report() {
+	if [ "$failed" -eq 0 ]; then
+		remove_folder
+	else
+		echo "What was built and logged is kept in $work"
+	fi
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
 # Repeat alone the scripts that have failed beside others, and tell which pass then.
 #
 #   repeat_failed OUTPUT BUILD COMMAND...

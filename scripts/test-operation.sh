@@ -83,10 +83,4 @@ passed=$(($(grep -cE '^test/.*\.pl \.* ok' "$work/log") + unsteady))
 failed=$(($(grep -cE '^test/.*\(Wstat' "$work/log") - unsteady))
 [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
 [ "$passed" -gt 0 ] || [ "$failed" -gt 0 ] || failed=1
-if [ "$failed" -eq 0 ]; then
-	remove_folder
-else
-	echo "What was built and logged is kept in $work"
-fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

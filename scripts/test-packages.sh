@@ -163,10 +163,4 @@ if check build build; then
 	fi
 fi
 
-if [ $failed -eq 0 ]; then
-	remove_folder
-else
-	echo "What was built and logged is kept in $work"
-fi
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+report

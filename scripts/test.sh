@@ -148,18 +148,6 @@ installcheck() {
 server_good='^(ok +[0-9]+ |test .*\.\.\. ok|test/tap/.* ok$|test/tap/.* ok +[0-9]+ ms)'
 server_bad='^(not ok|test .*\.\.\. FAILED|test/tap/.*\(Wstat)'
 
-# Clean up if all went well, print the last line, and end.
-report() {
-	if [ $failed -eq 0 ]; then
-		remove_folder
-	else
-		echo "What was built and logged is kept in $work"
-	fi
-	echo "$passed passed, $failed failed"
-	[ $failed -eq 0 ]
-	exit
-}
-
 echo "Testing against $("$PG_CONFIG" --version) in $work"
 if [ -z "$server_only" ]; then
 	(compute_beside) &
