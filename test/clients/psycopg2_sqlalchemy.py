@@ -4,6 +4,7 @@ import psycopg2
 import sqlalchemy
 from sqlalchemy import create_engine, text
 
+from dbapi import Steps, pid_of
 from facts import PATHS, attempt, settings, tell
 
 
@@ -11,16 +12,6 @@ def connect(path, user, autocommit=False):
     connection = psycopg2.connect(dbname='postgres', **settings(path, user))
     connection.autocommit = autocommit
     return connection
-
-
-def value(connection, query):
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return cursor.fetchone()[0]
-
-
-def pid_of(connection):
-    return value(connection, 'SELECT pg_backend_pid()')
 
 
 def describe(error):
@@ -37,44 +28,6 @@ def describe(error):
     }
 
 
-def let_end(pid, limit):
-    with observer.cursor() as cursor:
-        cursor.execute('CALL let_end(%s, %s)', (pid, limit))
-
-
-def idle(path):
-    connection = connect(path, 'idler', autocommit=True)
-    let_end(pid_of(connection), 'idle_session_timeout')
-    tell(f'{path}, idle: closed before', {'result': connection.closed})
-    attempt(f'{path}, idle: next query', lambda: value(connection, 'SELECT 42'), describe)
-    tell(f'{path}, idle: closed after', {'result': connection.closed})
-    attempt(f'{path}, idle: query after that', lambda: value(connection, 'SELECT 42'), describe)
-
-
-def in_transaction(path):
-    connection = connect(path, 'idler')
-    let_end(pid_of(connection), 'idle_in_transaction_session_timeout')
-    attempt(f'{path}, in transaction: next query', lambda: value(connection, 'SELECT 42'), describe)
-    tell(f'{path}, in transaction: closed after', {'result': connection.closed})
-    attempt(f'{path}, in transaction: commit', connection.commit, describe)
-
-
-def statement(path):
-    connection = connect(path, 'runner')
-    pid = pid_of(connection)
-    attempt(f'{path}, statement: canceled', lambda: value(connection, 'SELECT pg_sleep(600)'), describe)
-    attempt(f'{path}, statement: next query', lambda: value(connection, 'SELECT 42'), describe)
-    connection.rollback()
-    attempt(f'{path}, statement: after rollback', lambda: value(connection, 'SELECT 42'), describe)
-    tell(f'{path}, statement: same session', {'result': pid_of(connection) == pid})
-
-
-def ended_at_work(path):
-    connection = connect(path, 'hurried')
-    attempt(f'{path}, at work: query', lambda: value(connection, 'SELECT pg_sleep(600)'), describe)
-    tell(f'{path}, at work: closed after', {'result': connection.closed})
-
-
 def use(engine):
     with engine.connect() as connection:
         return connection.execute(text('SELECT 42')).scalar()
@@ -84,9 +37,9 @@ def end_in_pool(engine, limit='idle_session_timeout'):
     with engine.connect() as connection:
         pid = connection.execute(text('SELECT pg_backend_pid()')).scalar()
         if limit == 'idle_in_transaction_session_timeout':
-            let_end(pid, limit)
+            steps.let_end(pid, limit)
             return connection.execute(text('SELECT 42')).scalar()
-    let_end(pid, limit)
+    steps.let_end(pid, limit)
 
 
 def pool_as_it_is(url):
@@ -103,7 +56,7 @@ def pool_of_two(url):
     with engine.connect() as one, engine.connect() as other:
         pids = [connection.execute(text('SELECT pg_backend_pid()')).scalar() for connection in (one, other)]
     for pid in pids:
-        let_end(pid, 'idle_session_timeout')
+        steps.let_end(pid, 'idle_session_timeout')
     for number in ('first', 'second', 'third'):
         attempt(f'pool of two: {number}', lambda: use(engine), describe)
 
@@ -116,16 +69,16 @@ def pool_that_checks(url):
     attempt('checking pool: first', lambda: use(engine), describe)
 
 
-observer = connect('direct', 'observer', autocommit=True)
+steps = Steps(connect, describe)
 neighbor = connect('direct', 'neighbor', autocommit=True)
 neighbor_pid = pid_of(neighbor)
 tell('version', {'result': f'psycopg2 {psycopg2.__version__}, SQLAlchemy {sqlalchemy.__version__}'})
 for path in PATHS:
-    idle(path)
-    in_transaction(path)
-    statement(path)
+    steps.idle(path)
+    steps.in_transaction(path)
+    steps.statement(path)
     if path != 'session':
-        ended_at_work(path)
+        steps.ended_at_work(path)
 url = 'postgresql+psycopg2://{user}@{host}:{port}/postgres'.format(**settings('direct', 'idler'))
 pool_as_it_is(url)
 pool_of_two(url)

@@ -5,20 +5,13 @@ import inspect
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from dbapi import Steps, pid_of, value
 from facts import PATHS, attempt, settings, tell
 
 
 def connect(path, user, **more):
     # Behind pgbouncer in transaction pooling, no statement may be prepared.
     return psycopg.connect(dbname='postgres', prepare_threshold=None, **settings(path, user), **more)
-
-
-def value(connection, query):
-    return connection.execute(query).fetchone()[0]
-
-
-def pid_of(connection):
-    return value(connection, 'SELECT pg_backend_pid()')
 
 
 def describe(error):
@@ -32,45 +25,6 @@ def describe(error):
     }
 
 
-def let_end(pid, limit):
-    observer.execute('CALL let_end(%s, %s)', (pid, limit))
-
-
-def idle(path):
-    connection = connect(path, 'idler', autocommit=True)
-    pid = pid_of(connection)
-    let_end(pid, 'idle_session_timeout')
-    tell(f'{path}, idle: closed before', {'result': connection.closed})
-    attempt(f'{path}, idle: next query', lambda: value(connection, 'SELECT 42'), describe)
-    tell(f'{path}, idle: closed after', {'result': connection.closed})
-    attempt(f'{path}, idle: query after that', lambda: value(connection, 'SELECT 42'), describe)
-
-
-def in_transaction(path):
-    connection = connect(path, 'idler')
-    let_end(pid_of(connection), 'idle_in_transaction_session_timeout')
-    attempt(f'{path}, in transaction: next query', lambda: value(connection, 'SELECT 42'), describe)
-    tell(f'{path}, in transaction: closed after', {'result': connection.closed})
-    attempt(f'{path}, in transaction: commit', connection.commit, describe)
-    attempt(f'{path}, in transaction: rollback', connection.rollback, describe)
-
-
-def statement(path):
-    connection = connect(path, 'runner')
-    pid = pid_of(connection)
-    attempt(f'{path}, statement: canceled', lambda: value(connection, 'SELECT pg_sleep(600)'), describe)
-    attempt(f'{path}, statement: next query', lambda: value(connection, 'SELECT 42'), describe)
-    connection.rollback()
-    attempt(f'{path}, statement: after rollback', lambda: value(connection, 'SELECT 42'), describe)
-    tell(f'{path}, statement: same session', {'result': pid_of(connection) == pid})
-
-
-def ended_at_work(path):
-    connection = connect(path, 'hurried')
-    attempt(f'{path}, at work: query', lambda: value(connection, 'SELECT pg_sleep(600)'), describe)
-    tell(f'{path}, at work: closed after', {'result': connection.closed})
-
-
 def use(pool):
     with pool.connection() as connection:
         return value(connection, 'SELECT 42')
@@ -80,9 +34,9 @@ def end_in_pool(pool, limit='idle_session_timeout'):
     with pool.connection() as connection:
         pid = pid_of(connection)
         if limit == 'idle_in_transaction_session_timeout':
-            let_end(pid, limit)
+            steps.let_end(pid, limit)
             return value(connection, 'SELECT 42')
-    let_end(pid, limit)
+    steps.let_end(pid, limit)
 
 
 def pool_as_it_is():
@@ -99,7 +53,7 @@ def pool_of_two():
         with pool.connection() as one, pool.connection() as other:
             pids = pid_of(one), pid_of(other)
         for pid in pids:
-            let_end(pid, 'idle_session_timeout')
+            steps.let_end(pid, 'idle_session_timeout')
         for number in ('first', 'second', 'third'):
             attempt(f'pool of two: {number}', lambda: use(pool), describe)
 
@@ -154,17 +108,17 @@ def canceled_statement_once():
     tell('another try, canceled: tries', {'result': len(tries)})
 
 
-observer = connect('direct', 'observer', autocommit=True)
+steps = Steps(connect, describe)
 neighbor = connect('direct', 'neighbor', autocommit=True)
 neighbor_pid = pid_of(neighbor)
 conninfo = 'dbname=postgres host={host} port={port} user={user}'.format(**settings('direct', 'idler'))
 tell('version', {'result': psycopg.__version__})
 for path in PATHS:
-    idle(path)
-    in_transaction(path)
-    statement(path)
+    steps.idle(path)
+    steps.in_transaction(path)
+    steps.statement(path)
     if path != 'session':
-        ended_at_work(path)
+        steps.ended_at_work(path)
 pool_as_it_is()
 pool_of_two()
 pool_that_checks()
