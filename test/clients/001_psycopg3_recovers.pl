@@ -38,6 +38,7 @@ for my $path (paths())
 	is_lost("$path, in transaction: next query", 'idle_in_transaction_session');
 	is_result($facts, "$path, in transaction: closed after", 1);
 	is_error($facts, "$path, in transaction: commit", class => 'OperationalError', sqlstate => undef);
+	is_error($facts, "$path, in transaction: rollback", class => 'OperationalError', sqlstate => undef);
 	is_cancel($facts, "$path, statement: canceled", class => 'QueryCanceled');
 	stays_usable($facts, $path);
 	next if $path eq 'session';

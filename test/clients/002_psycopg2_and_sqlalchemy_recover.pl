@@ -37,6 +37,7 @@ for my $path (paths())
 	}
 	is_lost("$path, in transaction: next query");
 	is_error($facts, "$path, in transaction: commit", class => 'InterfaceError');
+	is_error($facts, "$path, in transaction: rollback", class => 'InterfaceError');
 	is_cancel($facts, "$path, statement: canceled", class => 'QueryCanceled');
 	stays_usable($facts, $path);
 	next if $path eq 'session';
